@@ -1,0 +1,141 @@
+package results
+
+import (
+	"github.com/initbench/initbench/scenarios"
+)
+
+// Schema is the version of the record format this build writes.
+const Schema = 1
+
+// Outcome is how a trial ended. It is decided from memory.events and the exit
+// status, never from a runtime's message.
+type Outcome string
+
+const (
+	Started          Outcome = "started"            // the payload ran and exited as told
+	InitOOMKilled    Outcome = "init-oom-killed"    // oom_kill in the container's tree before the payload's stamp
+	PayloadOOMKilled Outcome = "payload-oom-killed" // oom_kill in the container's tree after the payload's stamp
+	Failed           Outcome = "failed"             // anything else that is not a start; Reason says what
+	TimedOut         Outcome = "timed-out"          // the trial's deadline passed
+)
+
+// Outcomes lists the closed set in the order reports show it.
+func Outcomes() []Outcome {
+	return []Outcome{Started, InitOOMKilled, PayloadOOMKilled, Failed, TimedOut}
+}
+
+// RuntimeID identifies the binary under test. Two records compare only as far as these agree.
+type RuntimeID struct {
+	Name    string `json:"name"`    // the arm's name
+	Ref     string `json:"ref"`     // as the user wrote it
+	Version string `json:"version"` // first line of `RUNTIME --version`
+	SHA256  string `json:"sha256"`
+	Size    int64  `json:"size_bytes"`
+	// Filesystem the binary lies on (statfs), such as ext4 or tmpfs: on tmpfs
+	// runc rc7 to 1.1.14 make a bind mount and a memfd copy.
+	Filesystem string `json:"filesystem"`
+}
+
+// Latency holds monotonic nanoseconds since the runtime's create was spawned; nil
+// means the trial never got that far.
+type Latency struct {
+	Created *int64 `json:"created_ns,omitempty"` // until `create` returned
+	Started *int64 `json:"started_ns,omitempty"` // until the payload's first instruction, stamped by the payload
+	Exited  *int64 `json:"exited_ns,omitempty"`  // until the payload's exit was seen
+	Deleted *int64 `json:"deleted_ns,omitempty"` // until `delete` returned
+}
+
+// Events are the counters of one cgroup's memory.events (hierarchical, cgroup v2 documentation, "memory.events").
+type Events struct {
+	OOM          uint64 `json:"oom"`
+	OOMKill      uint64 `json:"oom_kill"`
+	OOMGroupKill uint64 `json:"oom_group_kill"`
+	Max          uint64 `json:"max"`
+}
+
+// Victim is the kernel's own line about a process it killed, read from /dev/kmsg.
+type Victim struct {
+	PID        int    `json:"pid"`
+	Comm       string `json:"comm"`
+	AnonBytes  int64  `json:"anon_bytes"`
+	FileBytes  int64  `json:"file_bytes"`
+	ShmemBytes int64  `json:"shmem_bytes"`
+	// Memcg is the cgroup whose limit was hit (oom_memcg), when the kernel printed it: that line is rate-limited.
+	Memcg string `json:"oom_memcg,omitempty"`
+	Line  string `json:"line"`
+}
+
+// Record is one trial as it was measured. Absent pointers mean "not measured".
+type Record struct {
+	Kind   string `json:"kind"` // "trial"
+	Schema int    `json:"schema"`
+	scenarios.Trial
+	Runtime RuntimeID `json:"runtime"`
+	// Environment is the ID of the environment line earlier in the file.
+	Environment string  `json:"environment"`
+	Outcome     Outcome `json:"outcome"`
+	Reason      string  `json:"reason,omitempty"`
+	// StartNS is CLOCK_MONOTONIC when create was spawned: orders the trials of one boot.
+	StartNS int64   `json:"start_ns"`
+	Latency Latency `json:"latency"`
+	// ContainerPeak and RuntimePeak are memory.peak of the container's parent and of the runtime's cgroup.
+	ContainerPeak *int64 `json:"container_memory_peak_bytes,omitempty"`
+	RuntimePeak   *int64 `json:"runtime_memory_peak_bytes,omitempty"`
+	// LimitInForce is memory.max read back from the cgroup the limit was asked on.
+	LimitInForce *int64 `json:"limit_in_force_bytes,omitempty"`
+	// Leaf is the container's own cgroup (absent when the driver or the kernel removed it before it could be read);
+	// Ancestor is its parent, made by initbench, whose counters include the leaf's and outlive it.
+	Leaf         *Events `json:"leaf_events,omitempty"`
+	Ancestor     *Events `json:"ancestor_events,omitempty"`
+	Victim       *Victim `json:"victim,omitempty"`
+	ContainerCPU *int64  `json:"container_cpu_usec,omitempty"` // cpu.stat usage_usec of the container's parent
+	RuntimeCPU   *int64  `json:"runtime_cpu_usec,omitempty"`
+	ExitCode     *int    `json:"exit_code,omitempty"`   // of the payload
+	ExitSignal   string  `json:"exit_signal,omitempty"` // that ended the payload
+	// Leaks lists what the trial left behind and initbench had to remove.
+	Leaks    []string `json:"leaks,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
+	// Output is the first few KiB of what a runtime that did not start its container printed on stderr.
+	Output string `json:"output,omitempty"`
+}
+
+// Environment is what a trial ran in, as far as it matters to a comparison.
+type Environment struct {
+	Kind      string `json:"kind"` // "environment"
+	Schema    int    `json:"schema"`
+	ID        string `json:"id"` // first 12 hex digits of the SHA-256 of the other fields
+	Initbench string `json:"initbench"`
+	Kernel    string `json:"kernel"`
+	Arch      string `json:"arch"`
+	BootID    string `json:"boot_id"`
+	OS        string `json:"os"`
+	CPU       string `json:"cpu"`
+	CPUs      int    `json:"cpus"`
+	MemBytes  int64  `json:"memory_bytes"`
+	SwapBytes int64  `json:"swap_bytes"`
+	// THP and ShmemTHP are the bracketed words of /sys/kernel/mm/transparent_hugepage/{enabled,shmem_enabled}.
+	THP      string `json:"thp"`
+	ShmemTHP string `json:"shmem_thp"`
+	PageSize int    `json:"page_size_bytes"`
+	// Cgroup describes the cgroup set-up: "cgroup2" or what there is instead; Controllers are those enabled for trials.
+	Cgroup      string   `json:"cgroup"`
+	Controllers []string `json:"controllers"`
+	Systemd     string   `json:"systemd,omitempty"` // version; empty where systemd is not PID 1
+	// Where is host or vm; Accelerator is none on a host, else kvm or tcg; Clock is wall or instructions (QEMU -icount).
+	Where       string `json:"in"`
+	Accelerator string `json:"accelerator"`
+	Clock       string `json:"clock"`
+	QEMU        string `json:"qemu,omitempty"`
+	Clocksource string `json:"clocksource"`
+}
+
+// Header is run.json: what was asked for. It is written once, before the first trial.
+type Header struct {
+	Schema    int            `json:"schema"`
+	ID        string         `json:"id"`
+	Created   string         `json:"created"` // RFC 3339
+	Initbench string         `json:"initbench"`
+	Spec      scenarios.Spec `json:"spec"`
+	// Gate is true when the arms are baseline and candidate.
+	Gate bool `json:"gate"`
+}

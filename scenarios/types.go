@@ -1,0 +1,77 @@
+package scenarios
+
+import (
+	"time"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/sequence"
+)
+
+// Scenario is one file of the catalogue or of a user: which cells there are and
+// how many trials each gets. Sizes are bytes, durations nanoseconds in JSON.
+type Scenario struct {
+	Name        string              `json:"name"`
+	Description string              `json:"description"`
+	Drivers     []cgroupjoin.Driver `json:"drivers"`
+	// Limits is the ladder of memory.max values in bytes; empty means no limit.
+	Limits []int64          `json:"limits,omitempty"`
+	Place  cgroupjoin.Place `json:"place,omitempty"`
+	// Trials is the number of batches for each runtime in each cell.
+	Trials int `json:"trials"`
+	// Warmup batches for each runtime and driver come first and are recorded, but not judged.
+	Warmup int `json:"warmup"`
+	// Containers in a batch: one after another, or all at once when Concurrent.
+	Containers int           `json:"containers"`
+	Concurrent bool          `json:"concurrent,omitempty"`
+	Timeout    time.Duration `json:"timeout_ns"`
+	// Payload is what the container does after its stamp.
+	Payload Payload `json:"payload"`
+	// Judge names the metrics that a gate judges in this scenario.
+	Judge []string `json:"judge"`
+	// Runtimes a user's file brings along; the command line's come on top.
+	Runtimes []Runtime `json:"runtimes,omitempty"`
+}
+
+// Payload says what the container's process does after it stamped the clock.
+type Payload struct {
+	// AnonBytes of anonymous memory are mapped and touched before it exits.
+	AnonBytes int64 `json:"anon_bytes,omitempty"`
+}
+
+// Runtime is a runtime under test by the name it has in records and tables.
+type Runtime struct {
+	Name string `json:"name"`
+	Ref  string `json:"ref"`
+}
+
+// Spec is all that settles a run's plan: the same Spec gives the same trials in
+// the same order, on any machine. It is stored in the run's header.
+type Spec struct {
+	Scenarios []Scenario `json:"scenarios"`
+	// Runtimes are the arms: in a gate exactly two, named baseline and candidate.
+	Runtimes []Runtime `json:"runtimes"`
+	Seed     uint64    `json:"seed"`
+}
+
+// Trial is one container start to be made. Everything about it is settled
+// before the first process starts.
+type Trial struct {
+	// Index is the trial's place in the plan, from 0.
+	Index    int                `json:"trial"`
+	Scenario string             `json:"scenario"`
+	Arm      string             `json:"arm"` // Runtime.Name
+	Driver   cgroupjoin.Driver  `json:"driver"`
+	Order    sequence.Order     `json:"order"`
+	Place    cgroupjoin.Place   `json:"limit_place,omitempty"`
+	Limit    int64              `json:"limit_bytes,omitempty"` // 0: none asked
+	// Block numbers, within the run, the set of batches of all arms run next to each other.
+	Block int `json:"block"`
+	// Batch numbers, within the run, the trials that run together for one arm; InBatch is the place in it.
+	Batch      int           `json:"batch"`
+	InBatch    int           `json:"in_batch"`
+	BatchSize  int           `json:"batch_size"`
+	Concurrent bool          `json:"concurrent,omitempty"`
+	Warmup     bool          `json:"warmup,omitempty"`
+	Timeout    time.Duration `json:"timeout_ns"`
+	Payload    Payload       `json:"payload"`
+}

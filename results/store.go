@@ -1,0 +1,123 @@
+package results
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2/maybe"
+)
+
+const (
+	headerFile  = "run.json"
+	recordsFile = "records.jsonl"
+)
+
+// Store appends to one run's directory. It is for one goroutine at a time.
+type Store struct {
+	dir string
+	f   *os.File
+}
+
+// Create makes dir, which must be new or empty, and writes the header.
+func Create(dir string, h Header) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("results: %w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("results: %w", err)
+	}
+	if len(entries) > 0 {
+		return nil, &InputError{Path: dir, Why: "is not empty: name a new directory, or finish the run in it with --resume"}
+	}
+	text, err := json.MarshalIndent(h, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("results: header: %w", err)
+	}
+	if err := maybe.WriteFile(filepath.Join(dir, headerFile), append(text, '\n'), 0o644); err != nil {
+		return nil, fmt.Errorf("results: %w", err)
+	}
+	return openStore(dir, os.O_CREATE|os.O_EXCL)
+}
+
+// Resume opens the run in r for appending. A torn last line is cut off first:
+// its trial never finished, and a line must start at a line's beginning.
+func Resume(r *Run) (*Store, error) {
+	path := filepath.Join(r.Dir, recordsFile)
+	if r.Torn != nil {
+		if err := os.Truncate(path, r.Torn.Offset); err != nil {
+			return nil, fmt.Errorf("results: cut the half line: %w", err)
+		}
+	}
+	return openStore(r.Dir, os.O_CREATE)
+}
+
+func openStore(dir string, flags int) (*Store, error) {
+	f, err := os.OpenFile(filepath.Join(dir, recordsFile), os.O_WRONLY|os.O_APPEND|flags, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("results: %w", err)
+	}
+	return &Store{dir: dir, f: f}, nil
+}
+
+// Dir is the run's directory.
+func (s *Store) Dir() string { return s.dir }
+
+// Append writes one trial or environment as one line with a single write, so
+// that a reader, or a crash, sees the line whole or torn at the end, never mixed.
+func (s *Store) Append(line any) error {
+	switch l := line.(type) {
+	case Record, *Record, Environment, *Environment:
+	default:
+		return fmt.Errorf("results: %T is not a line of %s", l, recordsFile)
+	}
+	text, err := json.Marshal(line)
+	if err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	if _, err := s.f.Write(append(text, '\n')); err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	return nil
+}
+
+// Close syncs the records to disk and closes the file.
+func (s *Store) Close() error {
+	return errors.Join(s.f.Sync(), s.f.Close())
+}
+
+// InputError is a results directory that cannot be used as it is: the user's
+// to mend, so the command line exits 2.
+type InputError struct{ Path, Why string }
+
+func (e *InputError) Error() string { return e.Path + ": " + e.Why }
+
+// ReadHeader reads run.json of dir.
+func ReadHeader(dir string) (Header, error) {
+	var h Header
+	text, err := os.ReadFile(filepath.Join(dir, headerFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return h, &InputError{Path: dir, Why: "holds no run: there is no " + headerFile}
+	case err != nil:
+		return h, &InputError{Path: dir, Why: err.Error()}
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	if err := dec.Decode(&h); err != nil {
+		return h, &InputError{Path: filepath.Join(dir, headerFile), Why: err.Error()}
+	}
+	return h, checkSchema(filepath.Join(dir, headerFile), h.Schema)
+}
+
+func checkSchema(where string, schema int) error {
+	if schema < 1 || schema > Schema {
+		return &InputError{Path: where, Why: fmt.Sprintf("schema %d: this initbench reads schema 1 to %d", schema, Schema)}
+	}
+	return nil
+}
+

@@ -120,4 +120,3 @@ func checkSchema(where string, schema int) error {
 	}
 	return nil
 }
-

@@ -1,0 +1,175 @@
+package journal
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// Kind is what sort of thing an entry names.
+type Kind string
+
+const (
+	Cgroup Kind = "cgroup" // a directory below the cgroup2 mount
+	Unit   Kind = "unit"   // a systemd unit
+	Dir    Kind = "dir"    // a directory on disk, with whatever is mounted below it
+)
+
+// Entry is one thing about to be made. Scope groups what is removed together: a
+// trial, or the run itself.
+type Entry struct {
+	Scope string `json:"scope"`
+	Kind  Kind   `json:"kind,omitempty"`
+	Name  string `json:"name,omitempty"`
+	// Gone closes the scope: all it named was seen to be removed.
+	Gone bool `json:"gone,omitempty"`
+}
+
+// Base is the directory of everything initbench keeps between processes on this machine.
+func Base() string {
+	if dir := os.Getenv("INITBENCH_STATE_DIR"); dir != "" {
+		return dir
+	}
+	if os.Geteuid() == 0 {
+		return "/var/lib/initbench"
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "initbench")
+	}
+	return filepath.Join(os.Getenv("HOME"), ".local/state/initbench")
+}
+
+// BusyError says that another run holds this machine.
+type BusyError struct{ PID string }
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("another initbench run (pid %s) holds this machine: one run at a time, since each would disturb the other's figures", e.PID)
+}
+
+// Lock takes the machine for one run; the kernel lets go of it when the process
+// ends, whichever way.
+func Lock(base string) (*flock.Flock, error) {
+	if err := os.MkdirAll(base, 0o755); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	path := filepath.Join(base, "lock")
+	l := flock.New(path)
+	switch got, err := l.TryLock(); {
+	case err != nil:
+		return nil, fmt.Errorf("journal: lock %s: %w", path, err)
+	case !got:
+		pid, _ := os.ReadFile(path) // only to name the holder: the refusal stands without it
+		return nil, &BusyError{PID: strings.TrimSpace(string(pid))}
+	}
+	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
+		return nil, errors.Join(fmt.Errorf("journal: %w", err), l.Unlock())
+	}
+	return l, nil
+}
+
+// Journal is one run's list. Its methods are for one goroutine at a time.
+type Journal struct{ f *os.File }
+
+const suffix = ".journal"
+
+// Open starts the journal of a run.
+func Open(base, run string) (*Journal, error) {
+	if err := os.MkdirAll(base, 0o755); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(base, run+suffix), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	return &Journal{f: f}, nil
+}
+
+// Intend writes entries down with a single write: a process killed right after
+// it leaves them behind. There is no fsync: after a crash of the machine itself
+// there are no cgroups or units left, and run directories are found by name.
+func (j *Journal) Intend(entries ...Entry) error {
+	var text []byte
+	for _, e := range entries {
+		line, err := json.Marshal(e)
+		if err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+		text = append(append(text, line...), '\n')
+	}
+	if _, err := j.f.Write(text); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+// Gone records that all of scope was removed.
+func (j *Journal) Gone(scope string) error { return j.Intend(Entry{Scope: scope, Gone: true}) }
+
+// Close ends a run that left nothing: the journal itself goes too.
+func (j *Journal) Close() error {
+	return errors.Join(os.Remove(j.f.Name()), j.f.Close())
+}
+
+// Keep ends a run that could not remove everything: the journal stays for clean.
+func (j *Journal) Keep() error { return j.f.Close() }
+
+// Remains is what one ended run left.
+type Remains struct {
+	Path    string // the journal
+	Entries []Entry
+}
+
+// Find lists the journals under base whose runs did not end cleanly. Call it
+// with the lock held: a live run's journal looks the same.
+func Find(base string) ([]Remains, error) {
+	files, err := filepath.Glob(filepath.Join(base, "*"+suffix))
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	var all []Remains
+	for _, path := range files {
+		entries, err := read(path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Remains{Path: path, Entries: entries})
+	}
+	return all, nil
+}
+
+// read returns the entries of open scopes, last made first: the order to remove them in.
+func read(path string) ([]Entry, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	defer func() { _ = f.Close() }() // only read from
+	var open []Entry
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		var e Entry
+		if json.Unmarshal(lines.Bytes(), &e) != nil {
+			// Half a line: its write was cut short, so what it names was never made.
+			continue
+		}
+		if e.Gone {
+			open = slices.DeleteFunc(open, func(o Entry) bool { return o.Scope == e.Scope })
+			continue
+		}
+		open = append(open, e)
+	}
+	slices.Reverse(open)
+	return open, lines.Err()
+}

@@ -1,0 +1,73 @@
+package journal
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Catches a clean that forgets what a killed run was about to make, that tries
+// to remove what is gone already, or that removes a parent before its child.
+func TestFindListsOpenScopesLastFirst(t *testing.T) {
+	base := t.TempDir()
+	j, err := Open(base, "r1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(t, j.Intend(Entry{Scope: "run", Kind: Dir, Name: "/d"}, Entry{Scope: "t0", Kind: Cgroup, Name: "/a"}))
+	must(t, j.Gone("t0"))
+	must(t, j.Intend(Entry{Scope: "t1", Kind: Unit, Name: "u.scope"}))
+	// Killed while writing: half a line.
+	_, err = j.f.WriteString(`{"scope":"t2","ki`)
+	must(t, err)
+	must(t, j.Keep())
+	got, err := Find(base)
+	must(t, err)
+	want := []Remains{{Path: filepath.Join(base, "r1.journal"), Entries: []Entry{
+		{Scope: "t1", Kind: Unit, Name: "u.scope"}, {Scope: "run", Kind: Dir, Name: "/d"}}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Catches a journal that outlives a run which left nothing: the next run would refuse to start.
+func TestCloseRemovesTheJournal(t *testing.T) {
+	base := t.TempDir()
+	j, err := Open(base, "r1")
+	must(t, err)
+	must(t, j.Close())
+	got, err := Find(base)
+	must(t, err)
+	if len(got) != 0 {
+		t.Errorf("remains = %v, want none", got)
+	}
+}
+
+// Catches two runs measuring each other.
+func TestLockIsExclusive(t *testing.T) {
+	base := t.TempDir()
+	l, err := Lock(base)
+	must(t, err)
+	_, err = Lock(base)
+	var busy *BusyError
+	if !errors.As(err, &busy) {
+		t.Fatalf("second lock: %v, want BusyError", err)
+	}
+	must(t, l.Unlock())
+	l, err = Lock(base)
+	must(t, err)
+	must(t, l.Unlock())
+	if _, err := os.Stat(filepath.Join(base, "lock")); err != nil {
+		t.Error(err)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

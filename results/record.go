@@ -1,6 +1,7 @@
 package results
 
 import (
+	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/scenarios"
 )
 
@@ -37,12 +38,34 @@ type RuntimeID struct {
 }
 
 // Latency holds monotonic nanoseconds since the runtime's create was spawned; nil
-// means the trial never got that far.
+// means the trial never got that far. What initbench itself does between two
+// calls (it reads a cgroup file) lies between Created and StartCalled and between
+// Exited and DeleteCalled, so that a reader can leave it out.
 type Latency struct {
-	Created *int64 `json:"created_ns,omitempty"` // until `create` returned
-	Started *int64 `json:"started_ns,omitempty"` // until the payload's first instruction, stamped by the payload
-	Exited  *int64 `json:"exited_ns,omitempty"`  // until the payload's exit was seen
-	Deleted *int64 `json:"deleted_ns,omitempty"` // until `delete` returned
+	Created      *int64 `json:"created_ns,omitempty"`       // until `create` returned
+	StartCalled  *int64 `json:"start_called_ns,omitempty"`  // until `start` was spawned
+	Started      *int64 `json:"started_ns,omitempty"`       // until the payload's first instruction, stamped by the payload
+	Exited       *int64 `json:"exited_ns,omitempty"`        // until the payload's exit was seen
+	DeleteCalled *int64 `json:"delete_called_ns,omitempty"` // until `delete` was spawned
+	Deleted      *int64 `json:"deleted_ns,omitempty"`       // until `delete` returned
+}
+
+// Start is start.latency: from create's spawn to the payload's first
+// instruction, less initbench's own time between the two calls.
+func (l Latency) Start() (ns int64, ok bool) {
+	if l.Created == nil || l.StartCalled == nil || l.Started == nil {
+		return 0, false
+	}
+	return *l.Created + *l.Started - *l.StartCalled, true
+}
+
+// Life is the time the whole container took, create to delete, less initbench's
+// own time between the calls: what a loop of `runtime run` would take for it.
+func (l Latency) Life() (ns int64, ok bool) {
+	if l.Created == nil || l.StartCalled == nil || l.Exited == nil || l.DeleteCalled == nil || l.Deleted == nil {
+		return 0, false
+	}
+	return *l.Created + (*l.Exited - *l.StartCalled) + (*l.Deleted - *l.DeleteCalled), true
 }
 
 // Events are the counters of one cgroup's memory.events (hierarchical, cgroup v2 documentation, "memory.events").
@@ -127,6 +150,16 @@ type Environment struct {
 	Clock       string `json:"clock"`
 	QEMU        string `json:"qemu,omitempty"`
 	Clocksource string `json:"clocksource"`
+	// Scales are the readings of known allocations that this run began with. They do not enter the ID.
+	Scales []Scale `json:"scales"`
+}
+
+// Scale is one check of the harness's own scales: a known allocation and what the cgroup's counters said of it.
+type Scale struct {
+	Driver  cgroupjoin.Driver `json:"driver"`
+	Counter string            `json:"counter"` // anon, file, shmem (memory.stat), peak (memory.peak)
+	Asked   int64             `json:"asked_bytes"`
+	Read    int64             `json:"read_bytes"`
 }
 
 // Header is run.json: what was asked for. It is written once, before the first trial.

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the Makefile; a plain go build has the module's.
+var version = ""
+
+// buildVersion names this build in records and in --version.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "unknown"
+	}
+	return info.Main.Version
+}
+
+// run is the whole program: arguments in, exit code out.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	// After the first signal the default action is back: a second one ends us at
+	// once, and `initbench clean` removes what is left.
+	context.AfterFunc(ctx, stop)
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	return exitCode(ctx, root.ExecuteContext(ctx), stderr)
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "initbench",
+		Short: "measure what a container start costs, and who pays: a gate before a runtime upgrade",
+		Long: `initbench starts containers under cgroup v2 with the cgroupfs or systemd driver and records
+OOM kills, charged memory and start latency.
+
+Exit codes: 0 pass, 1 regressed, 2 usage or input error, 3 inconclusive,
+4 the environment or the harness failed, 130 interrupted (the run can be resumed).
+Machine output goes to stdout, everything else to stderr.`,
+		Version:       buildVersion(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("%s: %w (see %s --help)", cmd.CommandPath(), err, cmd.CommandPath())
+	})
+	root.AddCommand(newGateCommand(), newRunCommand(), newCompareCommand(), newScenariosCommand(),
+		newDoctorCommand(), newCleanCommand(), newVMCommand(), newCollectCommand())
+	usageArgs(root)
+	return root
+}
+
+// usageArgs makes a wrong number of arguments a usage error everywhere.
+func usageArgs(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usagef("%s: %w (see %s --help)", c.CommandPath(), err, c.CommandPath())
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		usageArgs(sub)
+	}
+}

@@ -1,0 +1,12 @@
+// Package runner runs a plan: it is the only package that starts trials and
+// reads the clock.
+//
+// It is fed a Job (the plan, the runtimes' binaries, what is done already) and
+// gives each Environment and Record to a Sink as it is made. A trial has three
+// parts, so that the harness is not in the figure: what can be made beforehand
+// is (cgroups, bundle, pipes), then the runtime is called and only clocks are
+// read, then everything is read, judged into an outcome and removed.
+//
+// It refuses to run beside another run, on top of what an earlier run left, or
+// with scales that are off; it never decides an outcome from a message.
+package runner

@@ -1,0 +1,63 @@
+package runner
+
+import (
+	"fmt"
+
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// Job is a run as it is handed to the place where trials are made: this process
+// or, as JSON on stdin, `initbench collect` in the guest.
+type Job struct {
+	// Run is the run's ID; everything the run makes carries it.
+	Run  string         `json:"run"`
+	Spec scenarios.Spec `json:"spec"`
+	// Done has the trials that an interrupted run recorded already.
+	Done []int `json:"done,omitempty"`
+	// Binaries has, for each arm, a path or a name on the PATH of the place where trials are made.
+	Binaries map[string]string `json:"binaries"`
+	Lane     Lane              `json:"lane"`
+}
+
+// Sink takes the lines of a run as they are made.
+type Sink interface {
+	Environment(results.Environment) error
+	Record(results.Record) error
+}
+
+// EnvError says that this machine cannot measure as it is: exit code 4.
+type EnvError struct{ Err error }
+
+func (e *EnvError) Error() string { return e.Err.Error() }
+func (e *EnvError) Unwrap() error { return e.Err }
+
+func envErrorf(format string, args ...any) error {
+	return &EnvError{Err: fmt.Errorf(format, args...)}
+}
+
+// batches streams the plan's trials that are still to be made, grouped as they
+// run together. It holds one batch at a time.
+func (j Job) batches(yield func([]scenarios.Trial) bool) {
+	done := make(map[int]bool, len(j.Done))
+	for _, i := range j.Done {
+		done[i] = true
+	}
+	var batch []scenarios.Trial
+	last := -1
+	for t := range j.Spec.Trials() {
+		if t.Batch != last && len(batch) > 0 {
+			if !yield(batch) {
+				return
+			}
+			batch = nil
+		}
+		last = t.Batch
+		if !done[t.Index] {
+			batch = append(batch, t)
+		}
+	}
+	if len(batch) > 0 {
+		yield(batch)
+	}
+}

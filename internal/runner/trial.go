@@ -1,0 +1,235 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/journal"
+	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// prepared is a trial with everything made that can be made before its clock starts.
+type prepared struct {
+	scenarios.Trial
+	id     string
+	scope  string // in the journal
+	dir    string
+	tree   *cgroupjoin.Tree
+	cli    ociruntime.CLI
+	stdout *capture
+	stderr *capture
+	nonce  string
+}
+
+// measured is what calling the runtime gave.
+type measured struct {
+	observation
+	startNS      int64
+	latency      results.Latency
+	limitInForce *int64
+	leaf         *results.Events
+	output       string
+	warnings     []string
+}
+
+// cleanupTimeout bounds the removal of a trial, also of one that was cancelled.
+const cleanupTimeout = 30 * time.Second
+
+// prepare makes the trial's cgroups, bundle and pipes, journal first.
+func (c *collector) prepare(ctx context.Context, t scenarios.Trial) (*prepared, error) {
+	p := &prepared{Trial: t, id: fmt.Sprintf("%s-%d", c.job.Run, t.Index), nonce: fmt.Sprintf("%s.%d", c.job.Run, t.Index)}
+	p.scope = p.id
+	p.dir = filepath.Join(c.dir, strconv.Itoa(t.Index))
+	p.cli = ociruntime.CLI{Binary: c.runtimes[t.Arm].path, StateRoot: filepath.Join(p.dir, "state"), Systemd: t.Driver == cgroupjoin.Systemd}
+	if err := c.makeTree(ctx, p); err != nil {
+		return p, fmt.Errorf("cgroups: %w", err)
+	}
+	if err := c.makeBundle(p); err != nil {
+		return p, fmt.Errorf("bundle: %w", err)
+	}
+	var err error
+	if p.stdout, err = newCapture(ociruntime.StampPrefix + p.nonce + " "); err != nil {
+		return p, fmt.Errorf("pipe: %w", err)
+	}
+	if p.stderr, err = newCapture(""); err != nil {
+		return p, fmt.Errorf("pipe: %w", err)
+	}
+	return p, nil
+}
+
+func (c *collector) makeTree(ctx context.Context, p *prepared) error {
+	spec := cgroupjoin.Spec{ID: p.id, NoSwap: c.swap}
+	if p.Place == cgroupjoin.OnAncestor {
+		spec.AncestorLimit = p.Limit
+	}
+	var err error
+	p.tree, err = c.host.Make(ctx, p.Driver, spec)
+	return err
+}
+
+func (c *collector) makeBundle(p *prepared) error {
+	// The state root is made by the runtime itself, as it always is.
+	if err := os.MkdirAll(p.bundle(), 0o755); err != nil {
+		return err
+	}
+	spec := ociruntime.BundleSpec{
+		Rootfs:      c.rootfs,
+		CgroupsPath: p.tree.CgroupsPath(),
+		NoSwap:      c.swap,
+		PayloadArgs: payloadArgs(p.nonce, p.Payload),
+	}
+	if p.Place == cgroupjoin.OnContainer {
+		spec.MemoryLimit = p.Limit
+	}
+	return ociruntime.WriteBundle(p.bundle(), spec)
+}
+
+func (p *prepared) bundle() string  { return filepath.Join(p.dir, "bundle") }
+func (p *prepared) pidFile() string { return filepath.Join(p.dir, "init.pid") }
+
+// call runs the trial: from the first clock reading to the last nothing is done
+// but what a container manager must do.
+func (c *collector) call(ctx context.Context, p *prepared) measured {
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	m := measured{}
+	m.startNS = now()
+	c.create(ctx, p, &m)
+	if m.create.ok() {
+		c.start(ctx, p, &m)
+	}
+	c.remove(p, &m)
+	p.stdout.finish()
+	p.stderr.finish()
+	m.output = p.stderr.text()
+	return m
+}
+
+// verb calls the runtime once and says how that ended and when.
+func (c *collector) verb(ctx context.Context, p *prepared, m *measured, name string, stdout *os.File, argv []string) (*exit, *int64) {
+	m.phase = name
+	proc, err := spawn(argv, p.tree.RuntimeCgroupFD(), nil, stdout, p.stderr.w, p.dir)
+	if err != nil {
+		m.spawnErr = err
+		return nil, nil
+	}
+	status, at, err := proc.wait(ctx, p.tree.Kill)
+	if err != nil {
+		m.noteDeadline(ctx, err)
+		return nil, nil
+	}
+	since := at - m.startNS
+	return status, &since
+}
+
+// noteDeadline tells the trial's own timeout from anything else that ended it.
+func (m *measured) noteDeadline(ctx context.Context, err error) {
+	m.timedOut = true
+	if extra := errorsBut(err, ctx.Err()); extra != nil {
+		m.warnings = append(m.warnings, m.phase+": "+extra.Error())
+	}
+}
+
+func errorsBut(err, known error) error {
+	if err == nil || errors.Is(known, err) || err.Error() == known.Error() {
+		return nil
+	}
+	return err
+}
+
+func (c *collector) create(ctx context.Context, p *prepared, m *measured) {
+	m.create, m.latency.Created = c.verb(ctx, p, m, "create", p.stdout.w, p.cli.Create(p.id, p.bundle(), p.pidFile()))
+}
+
+// start calls start and waits for the payload's stamp and its end. What is read
+// between create's return and start's call is not in any latency: StartCalled says when the call was.
+func (c *collector) start(ctx context.Context, p *prepared, m *measured) {
+	init, err := openInit(p.pidFile())
+	if err != nil {
+		m.warnings = append(m.warnings, "init: "+err.Error())
+	} else {
+		defer init.close()
+	}
+	c.readLeaf(p, m)
+	called := now() - m.startNS
+	m.latency.StartCalled = &called
+	m.start, _ = c.verb(ctx, p, m, "start", p.stdout.w, p.cli.Start(p.id))
+	if !m.start.ok() {
+		return
+	}
+	p.stdout.closeWriter() // the payload has the only one left: its end is the pipe's
+	m.phase = "the payload"
+	c.awaitPayload(ctx, p, m, init)
+}
+
+func (c *collector) awaitPayload(ctx context.Context, p *prepared, m *measured, init *initProcess) {
+	if init != nil {
+		status, err := init.wait(ctx)
+		if err != nil {
+			m.noteDeadline(ctx, errors.Join(err, p.tree.Kill()))
+			return
+		}
+		at := now() - m.startNS
+		m.payload, m.latency.Exited = status, &at
+	}
+	c.readStamp(ctx, p, m)
+}
+
+// readStamp takes the payload's own clock reading. The pipe's end means that none will come.
+func (c *collector) readStamp(ctx context.Context, p *prepared, m *measured) {
+	select {
+	case text := <-p.stdout.marked:
+		m.stamp(text)
+		return
+	case <-ctx.Done():
+	case <-p.stdout.done:
+	}
+	select { // it may have come with the end
+	case text := <-p.stdout.marked:
+		m.stamp(text)
+	default:
+	}
+}
+
+func (m *measured) stamp(text string) {
+	ns, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil || ns < m.startNS {
+		m.warnings = append(m.warnings, fmt.Sprintf("the payload's stamp %q is no time after the start", text))
+		return
+	}
+	m.stamped = true
+	since := ns - m.startNS
+	m.latency.Started = &since
+}
+
+// remove calls delete as a container manager does after every create, failed or
+// not. Its latency and its exit count only where there was a container to delete.
+func (c *collector) remove(p *prepared, m *measured) {
+	if m.spawnErr != nil {
+		return
+	}
+	c.readLeafEvents(p, m)
+	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
+	defer cancel()
+	if m.payload != nil && m.start.ok() {
+		called := now() - m.startNS
+		m.latency.DeleteCalled = &called
+		m.remove, m.latency.Deleted = c.verb(ctx, p, m, "delete", p.stderr.w, p.cli.Delete(p.id, false))
+		return
+	}
+	after := measured{startNS: m.startNS}
+	c.verb(ctx, p, &after, "delete --force", p.stderr.w, p.cli.Delete(p.id, true))
+	if after.timedOut {
+		after.warnings = append(after.warnings, "delete --force did not end")
+	}
+	m.warnings = append(m.warnings, after.warnings...)
+}

@@ -13,12 +13,14 @@ type Scenario struct {
 	Name        string              `json:"name"`
 	Description string              `json:"description"`
 	Drivers     []cgroupjoin.Driver `json:"drivers"`
-	// Limits is the ladder of memory.max values in bytes; empty means no limit.
+	// Limits is the ladder of memory.max values in bytes, rising; empty means no limit.
 	Limits []int64          `json:"limits,omitempty"`
 	Place  cgroupjoin.Place `json:"place,omitempty"`
 	// Trials is the number of batches for each runtime in each cell.
 	Trials int `json:"trials"`
-	// Warmup batches for each runtime and driver come first and are recorded, but not judged.
+	// Warmup trials for each runtime and driver come first and are recorded, but not judged.
+	// Each is a batch of one container without a limit: it is there to bring the
+	// runtime's pages and systemd's state into memory, so it must be able to start.
 	Warmup int `json:"warmup"`
 	// Containers in a batch: one after another, or all at once when Concurrent.
 	Containers int           `json:"containers"`
@@ -26,7 +28,7 @@ type Scenario struct {
 	Timeout    time.Duration `json:"timeout_ns"`
 	// Payload is what the container does after its stamp.
 	Payload Payload `json:"payload"`
-	// Judge names the metrics that a gate judges in this scenario.
+	// Judge names the metrics that a gate judges in this scenario: names of Metrics.
 	Judge []string `json:"judge"`
 	// Runtimes a user's file brings along; the command line's come on top.
 	Runtimes []Runtime `json:"runtimes,omitempty"`
@@ -42,6 +44,9 @@ type Payload struct {
 type Runtime struct {
 	Name string `json:"name"`
 	Ref  string `json:"ref"`
+	// Pos is where a scenario file wrote Ref, so that whoever resolves it can
+	// point there; zero for a runtime of the command line.
+	Pos Position `json:"-"`
 }
 
 // Spec is all that settles a run's plan: the same Spec gives the same trials in
@@ -57,13 +62,13 @@ type Spec struct {
 // before the first process starts.
 type Trial struct {
 	// Index is the trial's place in the plan, from 0.
-	Index    int                `json:"trial"`
-	Scenario string             `json:"scenario"`
-	Arm      string             `json:"arm"` // Runtime.Name
-	Driver   cgroupjoin.Driver  `json:"driver"`
-	Order    sequence.Order     `json:"order"`
-	Place    cgroupjoin.Place   `json:"limit_place,omitempty"`
-	Limit    int64              `json:"limit_bytes,omitempty"` // 0: none asked
+	Index    int               `json:"trial"`
+	Scenario string            `json:"scenario"`
+	Arm      string            `json:"arm"` // Runtime.Name
+	Driver   cgroupjoin.Driver `json:"driver"`
+	Order    sequence.Order    `json:"order"`
+	Place    cgroupjoin.Place  `json:"limit_place,omitempty"`
+	Limit    int64             `json:"limit_bytes,omitempty"` // 0: none asked
 	// Block numbers, within the run, the set of batches of all arms run next to each other.
 	Block int `json:"block"`
 	// Batch numbers, within the run, the trials that run together for one arm; InBatch is the place in it.

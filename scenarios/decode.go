@@ -1,0 +1,281 @@
+package scenarios
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/initbench/initbench/cgroupjoin"
+)
+
+// What a file that leaves a key out gets. DefaultTimeout is for one trial: a
+// start takes under two seconds even in an emulated guest, so that half a minute means it hangs.
+const (
+	DefaultTimeout = 30 * time.Second
+	defaultWarmup  = 1
+)
+
+// Parse reads one scenario; file is the name that errors give. Every error is an *Error.
+func Parse(file string, data []byte) (Scenario, error) {
+	if len(data) > MaxFileBytes {
+		return Scenario{}, tooLarge(file)
+	}
+	root, err := parseYAML(file, data)
+	if err != nil {
+		return Scenario{}, err
+	}
+	d := decoder{at: map[string]Position{"": root.pos}}
+	s := d.scenario(root)
+	if d.err != nil {
+		return Scenario{}, d.err
+	}
+	if f := s.flaw(); f != nil {
+		return Scenario{}, &Error{Pos: d.where(f.path), Wrong: f.wrong, Right: f.right}
+	}
+	return s, nil
+}
+
+// decoder turns nodes into a Scenario. The first error stays and what comes
+// after it is not looked at.
+type decoder struct {
+	at  map[string]Position // of the value at each path, such as limits[2] or payload.anon
+	err *Error
+}
+
+// field is a key a mapping may have, and what reads its value.
+type field struct {
+	key      string
+	required bool
+	read     func(path string, v node)
+}
+
+func (d *decoder) fail(pos Position, wrong, right string) {
+	if d.err == nil {
+		d.err = &Error{Pos: pos, Wrong: wrong, Right: right}
+	}
+}
+
+// where finds the position of a path, or of the nearest value around it that the file has.
+func (d *decoder) where(path string) Position {
+	for {
+		if pos, ok := d.at[path]; ok {
+			return pos
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+}
+
+func (d *decoder) scenario(root node) Scenario {
+	s := Scenario{Drivers: cgroupjoin.Drivers(), Warmup: defaultWarmup, Containers: 1, Timeout: DefaultTimeout}
+	d.mapping("", "a scenario", root, []field{
+		{"name", true, func(p string, v node) { s.Name = d.text(p, v) }},
+		{"description", false, func(p string, v node) { s.Description = d.text(p, v) }},
+		{"drivers", false, func(p string, v node) { s.Drivers = d.drivers(p, v) }},
+		{"limits", false, func(p string, v node) { s.Limits = d.limits(p, v) }},
+		{"place", false, func(p string, v node) { s.Place = cgroupjoin.Place(d.text(p, v)) }},
+		{"trials", true, func(p string, v node) { s.Trials = d.count(p, v) }},
+		{"warmup", false, func(p string, v node) { s.Warmup = d.count(p, v) }},
+		{"containers", false, func(p string, v node) { s.Containers = d.count(p, v) }},
+		{"concurrent", false, func(p string, v node) { s.Concurrent = d.boolean(p, v) }},
+		{"timeout", false, func(p string, v node) { s.Timeout = d.duration(p, v) }},
+		{"payload", false, func(p string, v node) { s.Payload = d.payload(p, v) }},
+		{"judge", true, func(p string, v node) { s.Judge = d.texts(p, v) }},
+		{"runtimes", false, func(p string, v node) { s.Runtimes = d.runtimes(p, v) }},
+	})
+	if len(s.Limits) > 0 && s.Place == "" {
+		s.Place = cgroupjoin.OnContainer
+	}
+	return s
+}
+
+// mapping reads the fields of n and refuses any other key.
+func (d *decoder) mapping(path, what string, n node, fields []field) {
+	if !d.isA(path, n, aMapping, "write "+what+" as `key: value`") {
+		return
+	}
+	for _, e := range n.fields {
+		f, ok := fieldNamed(fields, e.key)
+		if !ok {
+			d.fail(e.pos, "unknown key "+quoted(e.key), what+" has "+keys(fields))
+			return
+		}
+		d.read(join(path, f.key), f.read, e.value)
+	}
+	for _, f := range fields {
+		if f.required && !n.has(f.key) {
+			d.fail(n.pos, what+" without "+f.key, "add "+f.key)
+		}
+	}
+}
+
+func (d *decoder) read(path string, read func(string, node), v node) {
+	if v.kind == aNull {
+		d.fail(v.pos, path+" without a value", "write one, or leave the key out")
+	}
+	if d.err == nil {
+		d.at[path] = v.pos
+		read(path, v)
+	}
+}
+
+// each reads the items of a sequence; the count is checked before any is read.
+func (d *decoder) each(path string, n node, read func(path string, v node)) {
+	if !d.isA(path, n, aSequence, "write a list, as in [a, b]") {
+		return
+	}
+	if len(n.items) > MaxLimits {
+		d.fail(n.pos, fmt.Sprintf("%s: %d items", path, len(n.items)), fmt.Sprintf("the most is %d", MaxLimits))
+		return
+	}
+	for i, item := range n.items {
+		d.read(fmt.Sprintf("%s[%d]", path, i), read, item)
+	}
+}
+
+// isA reports whether n looks like want, and fails if not.
+func (d *decoder) isA(path string, n node, want kind, right string) bool {
+	if n.kind == want {
+		return true
+	}
+	d.fail(n.pos, describe(path, n)+", not "+string(want), right)
+	return false
+}
+
+func describe(path string, n node) string {
+	subject := strings.TrimSpace(path + " " + n.shown())
+	if n.text == "" || n.kind == aBool {
+		return subject + " is " + string(n.kind)
+	}
+	return subject + " is " + string(n.kind)
+}
+
+func (n node) shown() string {
+	switch n.kind {
+	case aText, aNumber, aBool:
+		return quoted(n.text)
+	}
+	return ""
+}
+
+func (n node) has(key string) bool {
+	for _, e := range n.fields {
+		if e.key == key {
+			return true
+		}
+	}
+	return false
+}
+
+func fieldNamed(fields []field, key string) (field, bool) {
+	for _, f := range fields {
+		if f.key == key {
+			return f, true
+		}
+	}
+	return field{}, false
+}
+
+func keys(fields []field) string {
+	var names []string
+	for _, f := range fields {
+		names = append(names, f.key)
+	}
+	return strings.Join(names, ", ")
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func (d *decoder) text(path string, v node) string {
+	if !d.isA(path, v, aText, "write a word, or put it in quotes") {
+		return ""
+	}
+	return v.text
+}
+
+func (d *decoder) texts(path string, v node) (all []string) {
+	d.each(path, v, func(p string, item node) { all = append(all, d.text(p, item)) })
+	return all
+}
+
+func (d *decoder) drivers(path string, v node) (all []cgroupjoin.Driver) {
+	for _, name := range d.texts(path, v) {
+		all = append(all, cgroupjoin.Driver(name))
+	}
+	return all
+}
+
+func (d *decoder) boolean(path string, v node) bool {
+	return d.isA(path, v, aBool, "write true or false") && v.text == "true"
+}
+
+// count reads a whole number. Only plain decimal digits are one: YAML readers do not agree on
+// what 0x10, 010, 1_000 and 1e3 are.
+func (d *decoder) count(path string, v node) int {
+	const right = "write a whole number such as 10"
+	if !d.isA(path, v, aNumber, right) {
+		return 0
+	}
+	n, err := strconv.Atoi(v.text)
+	if err != nil || strconv.Itoa(n) != v.text {
+		d.fail(v.pos, fmt.Sprintf("%s %s is not a whole number this program can hold", path, quoted(v.text)), right)
+	}
+	return n
+}
+
+func (d *decoder) size(path string, v node) int64 {
+	if v.kind != aText && v.kind != aNumber {
+		d.isA(path, v, aText, "write a size such as 16MiB")
+		return 0
+	}
+	n, err := ParseSize(v.text)
+	if err != nil {
+		d.fail(v.pos, path+" "+quoted(v.text)+" is not a size", sizeHint(err))
+	}
+	return n
+}
+
+func sizeHint(err error) string {
+	if e, ok := err.(*Error); ok {
+		return e.Right
+	}
+	return err.Error()
+}
+
+func (d *decoder) duration(path string, v node) time.Duration {
+	const right = "write a number and a unit, such as 500ms, 30s or 2m"
+	if v.kind != aText && v.kind != aNumber {
+		d.isA(path, v, aText, right)
+		return 0
+	}
+	t, err := time.ParseDuration(v.text)
+	if err != nil || v.kind == aNumber {
+		d.fail(v.pos, path+" "+quoted(v.text)+" is not a duration", right)
+	}
+	return t
+}
+
+func (d *decoder) payload(path string, v node) (p Payload) {
+	d.mapping(path, "a payload", v, []field{
+		{"anon", true, func(path string, v node) { p.AnonBytes = d.size(path, v) }},
+	})
+	return p
+}
+
+func (d *decoder) runtimes(path string, v node) (all []Runtime) {
+	d.each(path, v, func(p string, item node) { all = append(all, d.runtime(p, item)) })
+	return all
+}
+
+func (d *decoder) runtime(path string, v node) (r Runtime) {
+	d.mapping(path, "a runtime", v, []field{
+		{"name", true, func(path string, v node) { r.Name = d.text(path, v) }},
+		{"ref", true, func(path string, v node) { r.Ref, r.Pos = d.text(path, v), v.pos }},
+	})
+	return r
+}

@@ -1,0 +1,31 @@
+// Package scenarios says what is to be measured: scenario files, the types they
+// parse into, and the plan, which is the sequence of trials a [Spec] asks for.
+//
+// It is the first stage. People feed it (the catalogue embedded here, their own
+// files, flags on the command line) and internal/runner takes the trials. It
+// starts no process, reads no clock and looks at nothing of the machine: the same
+// Spec gives the same trials in the same order anywhere.
+//
+// A scenario file is one YAML mapping:
+//
+//	name: small-limits            # a-z, 0-9 and -
+//	description: starts under a small limit
+//	drivers: [cgroupfs, systemd]  # both, unless told
+//	limits: [12MiB, 16MiB]        # or {from: 8MiB, to: 24MiB, step: 4MiB}, or with factor: 2
+//	place: container              # or ancestor; only with limits
+//	trials: 6                     # batches for each runtime in each cell
+//	warmup: 1                     # starts for each runtime and driver before, not judged
+//	containers: 1                 # in a batch
+//	concurrent: false             # the containers of a batch all at once
+//	timeout: 30s                  # for one trial
+//	payload: {anon: 1MiB}         # what the container touches before it exits
+//	judge: [oom.rate]             # what a gate judges
+//	runtimes:                     # besides those of the command line
+//	  - {name: old, ref: runc@v1.1.14}
+//
+// name, trials and judge are required. Reading is strict: a key nobody knows, a key
+// written twice, a value of another type and everything of YAML that a scenario has
+// no use for (anchors, aliases, tags, merge keys, second documents, tabs) are
+// refused, in one line that ends with what would be right. A file is never read
+// past [MaxFileBytes], and the size of a plan is known before any of it is built.
+package scenarios

@@ -1,0 +1,240 @@
+package scenarios
+
+import (
+	"fmt"
+	"hash/fnv"
+	"iter"
+	"math/bits"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/sequence"
+)
+
+var tooMany = fmt.Sprintf("a run holds at most %d trials", MaxTrials)
+
+// Size is the number of trials in the plan. It is a product, worked out without making a trial;
+// one above MaxTrials is refused with its factors.
+func (s Spec) Size() (trials int64, err error) {
+	for _, sc := range s.Scenarios {
+		n, product, ok := sc.size(len(s.Runtimes))
+		if !ok {
+			return 0, &Error{Wrong: fmt.Sprintf("scenario %s: %s", printable(sc.Name), product), Right: tooMany}
+		}
+		trials += n // no overflow: each is at most MaxTrials, and there are fewer than 2^46
+	}
+	if trials > MaxTrials {
+		return 0, &Error{Wrong: fmt.Sprintf("%d scenarios make %d trials", len(s.Scenarios), trials), Right: tooMany}
+	}
+	return trials, nil
+}
+
+// size multiplies out the scenario's trials for a number of arms. Where they are
+// too many, product says what they are made of.
+func (s Scenario) size(arms int) (trials int64, product string, ok bool) {
+	measured, product, fits := multiply(
+		factor{len(s.Drivers), "drivers"}, factor{max(1, len(s.Limits)), "limits"}, factor{arms, "runtimes"},
+		factor{s.Trials, "trials"}, factor{s.Containers, "containers"})
+	if !fits {
+		return 0, product, false
+	}
+	warm, product, fits := multiply(
+		factor{len(s.Drivers), "drivers"}, factor{arms, "runtimes"}, factor{s.Warmup, "warm-ups"})
+	if !fits {
+		return 0, product, false
+	}
+	trials = measured + warm
+	return trials, fmt.Sprintf("%d measured and %d warm-up trials", measured, warm), trials <= MaxTrials
+}
+
+type factor struct {
+	n    int
+	unit string
+}
+
+// multiply returns the product and how it came about; ok is false above MaxTrials
+// or where it does not fit. Factors are not negative.
+func multiply(factors ...factor) (n int64, product string, ok bool) {
+	var words []string
+	total, over := uint64(1), false
+	for _, f := range factors {
+		high, low := bits.Mul64(total, uint64(f.n))
+		total, over = low, over || high != 0
+		words = append(words, fmt.Sprintf("%d %s", f.n, f.unit))
+	}
+	product = strings.Join(words, " x ")
+	if over || total > MaxTrials {
+		return 0, product + " make " + amount(total, over), false
+	}
+	return int64(total), product, true
+}
+
+func amount(total uint64, over bool) string {
+	if over {
+		return "more than 2^64 trials"
+	}
+	return fmt.Sprintf("%d trials", total)
+}
+
+// cell is one combination of conditions of a scenario; the arms are compared within it.
+type cell struct {
+	driver cgroupjoin.Driver
+	limit  int64
+}
+
+// cells lists the scenario's cells, drivers outermost.
+func (s Scenario) cells() []cell {
+	limits := s.Limits
+	if len(limits) == 0 {
+		limits = []int64{0}
+	}
+	var all []cell
+	for _, driver := range s.Drivers {
+		for _, limit := range limits {
+			all = append(all, cell{driver, limit})
+		}
+	}
+	return all
+}
+
+// Trials yields the plan of a Spec that Validate accepts, one trial at a time: the
+// whole never stands in memory, and taking part of it gives the same trials as taking all.
+//
+// Scenarios follow one another. Within one, warm-ups come first. Then rounds: each
+// visits every cell once, in an order shuffled anew, so that no cell is measured in
+// one stretch while the machine drifts. A visit is a block. With two arms a block is ABBA, first letter
+// random, which cancels a drift that is linear over the block; an odd number of trials
+// ends with an AB. With any other number of arms it has each once, in random order.
+func (s Spec) Trials() iter.Seq[Trial] {
+	return func(yield func(Trial) bool) {
+		p := planner{seed: s.Seed, yield: yield}
+		for _, r := range s.Runtimes {
+			p.arms = append(p.arms, r.Name)
+		}
+		for _, sc := range s.Scenarios {
+			if !p.warmups(sc) || !p.rounds(sc) {
+				return
+			}
+		}
+	}
+}
+
+// planner numbers what it yields. Its methods return false when the consumer has had enough.
+type planner struct {
+	seed                uint64
+	arms                []string
+	trial, block, batch int
+	yield               func(Trial) bool
+}
+
+// stream is the randomness of one decision. Each has its own, told apart by the
+// scenario's name and a counter, so that no decision depends on how many came before it, nor a
+// scenario's plan on what else is in the run.
+func (p *planner) stream(scenario, decision string, n int) *rand.Rand {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s/%s/%d", scenario, decision, n)
+	return rand.New(rand.NewPCG(p.seed, h.Sum64()))
+}
+
+func (p *planner) warmups(sc Scenario) bool {
+	for round := range sc.Warmup {
+		for i, driver := range sc.Drivers {
+			arms := slices.Clone(p.arms)
+			shuffle(p.stream(sc.Name, "warmup", round*len(sc.Drivers)+i), arms)
+			if !p.emit(arms, warmup(sc, driver)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (p *planner) rounds(sc Scenario) bool {
+	cells := sc.cells()
+	for done, round := 0, 0; done < sc.Trials; round++ {
+		visits := p.stream(sc.Name, "round", round).Perm(len(cells))
+		for _, i := range visits {
+			arms := blockArms(p.stream(sc.Name, "block", round*len(cells)+i), p.arms, sc.Trials-done)
+			if !p.emit(arms, measured(sc, cells[i])) {
+				return false
+			}
+		}
+		done += batchesPerBlock(len(p.arms))
+	}
+	return true
+}
+
+// batchesPerBlock is how many batches an arm has in one full block.
+func batchesPerBlock(arms int) int {
+	if arms == 2 {
+		return 2
+	}
+	return 1
+}
+
+// blockArms is the order of arms in a block; left is how many batches each arm still needs.
+func blockArms(rng *rand.Rand, arms []string, left int) []string {
+	order := slices.Clone(arms)
+	shuffle(rng, order)
+	if len(arms) == 2 && left >= 2 {
+		return append(order, order[1], order[0])
+	}
+	return order
+}
+
+func shuffle(rng *rand.Rand, arms []string) {
+	rng.Shuffle(len(arms), func(i, j int) { arms[i], arms[j] = arms[j], arms[i] })
+}
+
+// emit yields one block: a batch for each letter, all under the conditions of t.
+func (p *planner) emit(arms []string, t Trial) bool {
+	for _, t.Arm = range arms {
+		for t.InBatch = range t.BatchSize {
+			t.Index, t.Block, t.Batch = p.trial, p.block, p.batch
+			if !p.yield(t) {
+				return false
+			}
+			p.trial++
+		}
+		p.batch++
+	}
+	p.block++
+	return true
+}
+
+func measured(sc Scenario, c cell) Trial {
+	return Trial{
+		Scenario: sc.Name, Driver: c.driver, Order: sequence.Natural, Place: sc.Place, Limit: c.limit,
+		BatchSize: sc.Containers, Concurrent: sc.Concurrent, Timeout: sc.Timeout, Payload: sc.Payload,
+	}
+}
+
+func warmup(sc Scenario, driver cgroupjoin.Driver) Trial {
+	return Trial{
+		Scenario: sc.Name, Driver: driver, Order: sequence.Natural,
+		BatchSize: 1, Warmup: true, Timeout: sc.Timeout, Payload: sc.Payload,
+	}
+}
+
+// AssumedTrialCost is what a trial is taken to last where nothing better is known: a start, a
+// wait and a delete under TCG emulation with two vCPUs. It is an assumption for
+// sizing a plan, not a result; a host with hardware acceleration or none to emulate is tens of times faster.
+const AssumedTrialCost = 1200 * time.Millisecond
+
+// Estimate is how long the plan takes if every trial, concurrent or not, costs
+// perTrial: containers started at once share the same CPUs. It knows nothing of the
+// machine, and is as good as perTrial is.
+func Estimate(s Spec, perTrial time.Duration) (time.Duration, error) {
+	trials, err := s.Size()
+	if err != nil {
+		return 0, err
+	}
+	const longest = time.Duration(1<<63 - 1)
+	if perTrial > 0 && trials > int64(longest/perTrial) {
+		return longest, nil
+	}
+	return time.Duration(trials) * perTrial, nil
+}

@@ -1,0 +1,19 @@
+// Package stats turns samples into estimates: a centre with its interval, the
+// change between two arms with its interval, a p value. Numbers in, numbers out.
+//
+// It knows nothing of containers, metrics or margins, and decides nothing: that
+// is internal/verdict, which feeds it. It refuses to give a finite interval to
+// a sample too small for one: both ends are then infinite, and whoever asks
+// whether the interval lies inside a margin gets the honest answer.
+//
+// The methods, each named again where it is written:
+//
+//   - the centre of one arm: the median with its order-statistic interval, and
+//     the p value of Mann and Whitney, both by golang.org/x/perf/benchmath;
+//   - the change of a distribution: the Hodges-Lehmann estimate on logarithms,
+//     over the blocks of one run (signed ranks) or between two runs (rank sums);
+//   - the difference of two proportions over a ladder of strata: Newcombe's
+//     hybrid score interval, stratified as Yan and Su did, and the exact
+//     conditional test;
+//   - many claims at once: Holm.
+package stats

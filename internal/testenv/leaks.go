@@ -1,0 +1,162 @@
+package testenv
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Main runs the tests of a package and exits: with 1 when they leave something behind.
+// Call it from TestMain.
+func Main(m *testing.M) {
+	os.Exit(run(m, os.Stderr))
+}
+
+type runner interface{ Run() int }
+
+func run(m runner, stderr io.Writer) int {
+	if err := warmUp(); err != nil {
+		fmt.Fprintln(stderr, "testenv:", err)
+		return 1
+	}
+	before := snapshot()
+	code := m.Run()
+	leaks := before.left(snapshot())
+	for _, l := range leaks {
+		fmt.Fprintln(stderr, "testenv: left behind by the tests:", l)
+	}
+	if code == 0 && len(leaks) > 0 {
+		return 1
+	}
+	return code
+}
+
+// warmUp has the Go runtime open what it opens once: its poller's descriptors.
+func warmUp() error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	if err := r.Close(); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// world is a set of things that can outlive a test, each in words.
+type world map[string]bool
+
+func (before world) left(after world) []string {
+	extra := maps.Clone(after)
+	for thing := range before {
+		delete(extra, thing)
+	}
+	return slices.Sorted(maps.Keys(extra))
+}
+
+// snapshot reads the kernel's and systemd's lists. Elsewhere than on Linux they
+// are empty.
+func snapshot() world {
+	w := make(world)
+	for _, list := range [](func() []string){descriptors, processes, mounts, cgroups, units} {
+		for _, thing := range list() {
+			w[thing] = true
+		}
+	}
+	return w
+}
+
+func descriptors() []string {
+	var list []string
+	entries, _ := os.ReadDir("/proc/self/fd") // none: not Linux
+	for _, e := range entries {
+		target, err := os.Readlink("/proc/self/fd/" + e.Name())
+		if err != nil {
+			continue // the one that the listing itself had open
+		}
+		list = append(list, fmt.Sprintf("descriptor %s -> %s", e.Name(), target))
+	}
+	return list
+}
+
+// processes lists the children of this process, adopted ones (a subreaper's) and zombies too.
+func processes() []string {
+	var list []string
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well-formed
+	for _, path := range stats {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue // ended meanwhile
+		}
+		pid, parent, comm := parseStat(string(b))
+		if parent == fmt.Sprint(os.Getpid()) {
+			list = append(list, fmt.Sprintf("process %s (%s)", pid, comm))
+		}
+	}
+	return list
+}
+
+// parseStat takes apart "PID (COMM) STATE PPID ..."; COMM may hold anything, ')' too.
+func parseStat(s string) (pid, parent, comm string) {
+	open, end := strings.IndexByte(s, '('), strings.LastIndexByte(s, ')')
+	if open < 0 || end < open {
+		return "", "", ""
+	}
+	rest := strings.Fields(s[end+1:])
+	if len(rest) < 2 {
+		return "", "", ""
+	}
+	return strings.TrimSpace(s[:open]), rest[1], s[open+1 : end]
+}
+
+func mounts() []string {
+	var list []string
+	b, _ := os.ReadFile("/proc/self/mountinfo") // none: not Linux
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 4 {
+			list = append(list, fmt.Sprintf("mount %s on %s", f[0], f[4]))
+		}
+	}
+	return list
+}
+
+func cgroups() []string {
+	if missingCgroup() != nil {
+		return nil
+	}
+	var list []string
+	// A directory that goes during the walk is no leak: keep walking.
+	_ = filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), "initbench") {
+			list = append(list, "cgroup "+path)
+		}
+		return nil
+	})
+	return list
+}
+
+// units has systemctl tell of failed units too, which have no cgroup.
+func units() []string {
+	if missingSystemd() != nil {
+		return nil
+	}
+	out, err := exec.Command("systemctl", "list-units", "--all", "--plain", "--no-legend", "--no-pager", "initbench*").Output()
+	if err != nil {
+		return []string{fmt.Sprintf("systemctl list-units: %v", err)}
+	}
+	var list []string
+	for line := range bytes.Lines(out) {
+		if f := strings.Fields(string(line)); len(f) > 0 {
+			list = append(list, "unit "+f[0])
+		}
+	}
+	return list
+}

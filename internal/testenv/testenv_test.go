@@ -1,0 +1,122 @@
+package testenv
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+func TestMain(m *testing.M) { Main(m) }
+
+// recorder is a testing.TB that notes how a test would have ended.
+type recorder struct {
+	testing.TB
+	failed, skipped string
+}
+
+func (r *recorder) Helper()                   {}
+func (r *recorder) Fatalf(f string, a ...any) { r.failed = fmt.Sprintf(f, a...) }
+func (r *recorder) Skipf(f string, a ...any)  { r.skipped = fmt.Sprintf(f, a...) }
+
+// Catches a guest lane that skips its tests and stays green.
+func TestRequireFailsWherePromised(t *testing.T) {
+	absent := Need{"the moon", func() error { return errors.New("not tonight") }}
+	for promised, want := range map[string]recorder{
+		"":  {skipped: "needs the moon: not tonight"},
+		"1": {failed: "needs the moon, which INITBENCH_REQUIRE=1 promises: not tonight"},
+	} {
+		t.Setenv("INITBENCH_REQUIRE", promised)
+		var got recorder
+		Require(&got, absent)
+		if got != want {
+			t.Errorf("INITBENCH_REQUIRE=%q: %+v, want %+v", promised, got, want)
+		}
+	}
+}
+
+// Catches a need that is met and skips all the same.
+func TestRequireLetsThrough(t *testing.T) {
+	var got recorder
+	Require(&got, Command("go"), File(os.DevNull))
+	if got != (recorder{}) {
+		t.Errorf("%+v, want the test to go on", got)
+	}
+}
+
+type runFunc func() int
+
+func (f runFunc) Run() int { return f() }
+
+// Catches a leak check that looks but does not fail the binary.
+func TestRunFailsOnLeaks(t *testing.T) {
+	Require(t, File("/proc/self/fd"))
+	tests := map[string]struct {
+		leak func() (undo func())
+		want string
+	}{
+		"descriptor": {leakDescriptor, "descriptor "},
+		"process":    {leakProcess, "process "},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var undo func()
+			var out bytes.Buffer
+			code := run(runFunc(func() int { undo = tt.leak(); return 0 }), &out)
+			undo()
+			if code != 1 || !strings.Contains(out.String(), "left behind by the tests: "+tt.want) {
+				t.Errorf("exit code %d, said %q; want 1 and the %s", code, &out, name)
+			}
+		})
+	}
+}
+
+func leakDescriptor() func() {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		panic(err)
+	}
+	return func() { _ = f.Close() } // only read from
+}
+
+func leakProcess() func() {
+	cmd := exec.Command("cat")
+	in, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		panic(err)
+	}
+	return func() {
+		_ = in.Close() // ends cat
+		_ = cmd.Wait() // only to reap it
+	}
+}
+
+// Catches a check that reports what the tests did not do, and one that turns a
+// failed run into a passed one.
+func TestRunKeepsExitCode(t *testing.T) {
+	for _, want := range []int{0, 1, 2} {
+		var out bytes.Buffer
+		if got := run(runFunc(func() int { return want }), &out); got != want || out.Len() > 0 {
+			t.Errorf("exit code %d, said %q; want %d and silence", got, &out, want)
+		}
+	}
+}
+
+// Catches a parser that splits a process's name at its blanks or parentheses.
+func TestParseStat(t *testing.T) {
+	pid, parent, comm := parseStat("42 (a) b (c)) S 7 42 42 0 -1")
+	if pid != "42" || parent != "7" || comm != "a) b (c)" {
+		t.Errorf("got %q, %q, %q", pid, parent, comm)
+	}
+	for _, bad := range []string{"", "42", "42 (x", "42 (x)", ")("} {
+		if _, parent, _ := parseStat(bad); parent != "" {
+			t.Errorf("parseStat(%q): parent %q, want none", bad, parent)
+		}
+	}
+}

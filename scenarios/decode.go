@@ -124,6 +124,10 @@ func (d *decoder) each(path string, n node, read func(path string, v node)) {
 	if !d.isA(path, n, aSequence, "write a list, as in [a, b]") {
 		return
 	}
+	if len(n.items) == 0 {
+		d.fail(n.pos, path+" is an empty list", "name at least one, or leave the key out")
+		return
+	}
 	if len(n.items) > MaxLimits {
 		d.fail(n.pos, fmt.Sprintf("%s: %d items", path, len(n.items)), fmt.Sprintf("the most is %d", MaxLimits))
 		return
@@ -142,20 +146,16 @@ func (d *decoder) isA(path string, n node, want kind, right string) bool {
 	return false
 }
 
+// describe quotes the value, except where the whole file is the wrong kind of
+// thing: what such a file says is nothing to repeat on a terminal.
 func describe(path string, n node) string {
-	subject := strings.TrimSpace(path + " " + n.shown())
-	if n.text == "" || n.kind == aBool {
-		return subject + " is " + string(n.kind)
+	switch {
+	case path == "":
+		return "the file is " + string(n.kind)
+	case n.text == "":
+		return path + " is " + string(n.kind)
 	}
-	return subject + " is " + string(n.kind)
-}
-
-func (n node) shown() string {
-	switch n.kind {
-	case aText, aNumber, aBool:
-		return quoted(n.text)
-	}
-	return ""
+	return path + " " + quoted(n.text) + " is " + string(n.kind)
 }
 
 func (n node) has(key string) bool {
@@ -214,16 +214,22 @@ func (d *decoder) boolean(path string, v node) bool {
 	return d.isA(path, v, aBool, "write true or false") && v.text == "true"
 }
 
-// count reads a whole number. Only plain decimal digits are one: YAML readers do not agree on
+// count reads a whole number of at most MaxTrials, which no count in a scenario
+// has reason to pass. Only plain decimal digits are one: YAML readers do not agree on
 // what 0x10, 010, 1_000 and 1e3 are.
 func (d *decoder) count(path string, v node) int {
-	const right = "write a whole number such as 10"
-	if !d.isA(path, v, aNumber, right) {
+	digits := strings.TrimPrefix(v.text, "-")
+	plain := !v.quoted && digits != "" && (digits == "0" || digits[0] != '0') && strings.Trim(digits, "0123456789") == ""
+	// The parser takes a number beyond 64 bits for text: it is still a number to whoever wrote it.
+	if !plain && !d.isA(path, v, aNumber, "write a whole number such as 10") {
 		return 0
 	}
 	n, err := strconv.Atoi(v.text)
-	if err != nil || strconv.Itoa(n) != v.text {
-		d.fail(v.pos, fmt.Sprintf("%s %s is not a whole number this program can hold", path, quoted(v.text)), right)
+	switch {
+	case !plain:
+		d.fail(v.pos, fmt.Sprintf("%s %s is not a whole number in plain digits", path, quoted(v.text)), "write one such as 10")
+	case err != nil || n > MaxTrials:
+		d.fail(v.pos, fmt.Sprintf("%s %s is out of range", path, quoted(v.text)), fmt.Sprintf("the most is %d", MaxTrials))
 	}
 	return n
 }

@@ -52,7 +52,7 @@ func (l ladder) flaw(hasStep, hasFactor bool) *flaw {
 	case hasFactor && l.factor < 2:
 		return &flaw{".factor", fmt.Sprintf(".factor %d does not rise", l.factor), "write 2 or more"}
 	case hasStep && (l.to-l.from)/l.step >= MaxLimits:
-		return &flaw{".step", fmt.Sprintf(" makes %d limits", (l.to-l.from)/l.step+1), fmt.Sprintf("the most is %d: write a larger step", MaxLimits)}
+		return &flaw{".step", fmt.Sprintf(": a ladder of %d limits", (l.to-l.from)/l.step+1), fmt.Sprintf("the most is %d: write a larger step", MaxLimits)}
 	}
 	if last := l.last(); last != l.to {
 		return &flaw{".to", fmt.Sprintf(".to %s is no rung", FormatSize(l.to)), "the last one below is " + FormatSize(last)}

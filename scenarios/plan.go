@@ -14,7 +14,7 @@ import (
 	"github.com/initbench/initbench/sequence"
 )
 
-var tooMany = fmt.Sprintf("a run holds at most %d trials", MaxTrials)
+var tooMany = fmt.Sprintf("a run holds at most %d", MaxTrials)
 
 // Size is the number of trials in the plan. It is a product, worked out without making a trial;
 // one above MaxTrials is refused with its factors.
@@ -27,7 +27,7 @@ func (s Spec) Size() (trials int64, err error) {
 		trials += n // no overflow: each is at most MaxTrials, and there are fewer than 2^46
 	}
 	if trials > MaxTrials {
-		return 0, &Error{Wrong: fmt.Sprintf("%d scenarios make %d trials", len(s.Scenarios), trials), Right: tooMany}
+		return 0, &Error{Wrong: fmt.Sprintf("%d scenarios make %d container starts", len(s.Scenarios), trials), Right: tooMany}
 	}
 	return trials, nil
 }
@@ -47,7 +47,7 @@ func (s Scenario) size(arms int) (trials int64, product string, ok bool) {
 		return 0, product, false
 	}
 	trials = measured + warm
-	return trials, fmt.Sprintf("%d measured and %d warm-up trials", measured, warm), trials <= MaxTrials
+	return trials, fmt.Sprintf("%d measured and %d warm-up container starts", measured, warm), trials <= MaxTrials
 }
 
 type factor struct {
@@ -63,7 +63,9 @@ func multiply(factors ...factor) (n int64, product string, ok bool) {
 	for _, f := range factors {
 		high, low := bits.Mul64(total, uint64(f.n))
 		total, over = low, over || high != 0
-		words = append(words, fmt.Sprintf("%d %s", f.n, f.unit))
+		if f.n != 1 {
+			words = append(words, fmt.Sprintf("%d %s", f.n, f.unit))
+		}
 	}
 	product = strings.Join(words, " x ")
 	if over || total > MaxTrials {
@@ -74,27 +76,28 @@ func multiply(factors ...factor) (n int64, product string, ok bool) {
 
 func amount(total uint64, over bool) string {
 	if over {
-		return "more than 2^64 trials"
+		return "more than 2^64 container starts"
 	}
-	return fmt.Sprintf("%d trials", total)
+	return fmt.Sprintf("%d container starts", total)
 }
 
-// cell is one combination of conditions of a scenario; the arms are compared within it.
-type cell struct {
-	driver cgroupjoin.Driver
-	limit  int64
+// Cell is one combination of conditions of a scenario; the arms are compared within it.
+type Cell struct {
+	Driver cgroupjoin.Driver `json:"driver"`
+	Place  cgroupjoin.Place  `json:"limit_place,omitempty"`
+	Limit  int64             `json:"limit_bytes,omitempty"` // 0: none asked
 }
 
-// cells lists the scenario's cells, drivers outermost.
-func (s Scenario) cells() []cell {
+// Cells lists the scenario's cells, drivers outermost, limits rising.
+func (s Scenario) Cells() []Cell {
 	limits := s.Limits
 	if len(limits) == 0 {
 		limits = []int64{0}
 	}
-	var all []cell
+	var all []Cell
 	for _, driver := range s.Drivers {
 		for _, limit := range limits {
-			all = append(all, cell{driver, limit})
+			all = append(all, Cell{driver, s.Place, limit})
 		}
 	}
 	return all
@@ -153,7 +156,7 @@ func (p *planner) warmups(sc Scenario) bool {
 }
 
 func (p *planner) rounds(sc Scenario) bool {
-	cells := sc.cells()
+	cells := sc.Cells()
 	for done, round := 0, 0; done < sc.Trials; round++ {
 		visits := p.stream(sc.Name, "round", round).Perm(len(cells))
 		for _, i := range visits {
@@ -205,9 +208,9 @@ func (p *planner) emit(arms []string, t Trial) bool {
 	return true
 }
 
-func measured(sc Scenario, c cell) Trial {
+func measured(sc Scenario, c Cell) Trial {
 	return Trial{
-		Scenario: sc.Name, Driver: c.driver, Order: sequence.Natural, Place: sc.Place, Limit: c.limit,
+		Scenario: sc.Name, Driver: c.Driver, Order: sequence.Natural, Place: c.Place, Limit: c.Limit,
 		BatchSize: sc.Containers, Concurrent: sc.Concurrent, Timeout: sc.Timeout, Payload: sc.Payload,
 	}
 }

@@ -21,13 +21,18 @@ var suffixes = []struct {
 	{"KiB", 1 << 10},
 }
 
+const sizeForm = "write digits and KiB, MiB or GiB, such as 16MiB"
+
 // ParseSize returns the bytes that s stands for: decimal digits, then KiB, MiB,
 // GiB or nothing. It refuses MB and M: docker's 16M is 16 MiB, the SI's 16 MB is 4 % less,
 // and a threshold is no place to guess between them.
 func ParseSize(s string) (int64, error) {
 	digits, unit := splitUnit(s)
+	if strings.HasPrefix(s, "-") {
+		return 0, sizeError(s, "a size is not negative")
+	}
 	if digits == "" || (digits[0] == '0' && len(digits) > 1) {
-		return 0, sizeError(s, "write digits and KiB, MiB or GiB, such as 16MiB")
+		return 0, sizeError(s, sizeForm)
 	}
 	factor, ok := unitBytes(unit)
 	if !ok {
@@ -76,7 +81,9 @@ func unitBytes(unit string) (int64, bool) {
 
 // unitHint names the IEC suffix that an SI or a short one most likely meant.
 func unitHint(digits, unit string) string {
-	const right = "write digits and KiB, MiB or GiB, such as 16MiB"
+	if strings.HasPrefix(unit, ".") {
+		return "write a whole number, such as 1536KiB for 1.5MiB"
+	}
 	u := strings.ToUpper(strings.TrimSpace(unit))
 	for _, s := range suffixes {
 		letter := s.name[:1]
@@ -84,5 +91,5 @@ func unitHint(digits, unit string) string {
 			return fmt.Sprintf("write %s%s (powers of 1024) or plain bytes", digits, s.name)
 		}
 	}
-	return right
+	return sizeForm
 }

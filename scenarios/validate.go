@@ -24,10 +24,10 @@ const (
 	// kubelet's default of 110 pods a node.
 	MaxConcurrent = 1000
 
-	// MaxTimeout of a trial; a start that takes an hour will not be judged by its latency.
-	MaxTimeout = time.Hour
-	// MinTimeout is below the fastest start known, and far above a timer's error.
-	MinTimeout = time.Millisecond
+	// minTimeout is below the fastest start known and above a timer's error; a start
+	// that takes longer than maxTimeout is not going to be judged by its latency.
+	minTimeout = time.Millisecond
+	maxTimeout = time.Hour
 
 	// MaxNameLength keeps names fit for a table's column and for a part of a
 	// cgroup's or a unit's name, 255 bytes at most.
@@ -152,8 +152,8 @@ func rangeFlaw(key string, got, least, most int) *flaw {
 }
 
 func (s Scenario) timeFlaw() *flaw {
-	if s.Timeout < MinTimeout || s.Timeout > MaxTimeout {
-		return &flaw{"timeout", fmt.Sprintf("timeout %s", s.Timeout), fmt.Sprintf("write %s to %s", MinTimeout, MaxTimeout)}
+	if s.Timeout < minTimeout || s.Timeout > maxTimeout {
+		return &flaw{"timeout", fmt.Sprintf("timeout %s", s.Timeout), "write 1ms to 1h"}
 	}
 	return nil
 }

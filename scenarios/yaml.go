@@ -37,6 +37,7 @@ type node struct {
 	kind   kind
 	pos    Position
 	text   string // a scalar as the file wrote it, quotes resolved
+	quoted bool
 	items  []node // of a sequence
 	fields []entry
 }
@@ -185,9 +186,9 @@ func (y yamlReader) convert(n ast.Node) (node, *Error) {
 	case *ast.SequenceNode:
 		return y.sequence(at, v)
 	case *ast.StringNode:
-		at.kind, at.text = aText, v.Value
+		at.kind, at.text, at.quoted = aText, v.Value, v.Token.Type != token.StringType
 	case *ast.LiteralNode:
-		at.kind, at.text = aText, strings.TrimSpace(v.Value.Value)
+		at.kind, at.text, at.quoted = aText, strings.TrimSpace(v.Value.Value), true
 	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
 		// The token's text, not its value: 010 must not quietly become eight.
 		at.kind, at.text = aNumber, n.GetToken().Value

@@ -3,29 +3,7 @@ package scenarios
 import (
 	"fmt"
 	"slices"
-	"time"
-
-	"github.com/initbench/initbench/cgroupjoin"
 )
-
-// WithTrials returns s with n batches for each runtime in each cell. Like the other With
-// methods it changes a copy and judges nothing: Validate does.
-func (s Scenario) WithTrials(n int) Scenario {
-	s.Trials = n
-	return s
-}
-
-// WithDrivers returns s on these drivers instead of its own.
-func (s Scenario) WithDrivers(drivers ...cgroupjoin.Driver) Scenario {
-	s.Drivers = slices.Clone(drivers)
-	return s
-}
-
-// WithTimeout returns s with this deadline for each trial.
-func (s Scenario) WithTimeout(t time.Duration) Scenario {
-	s.Timeout = t
-	return s
-}
 
 // NewSpec puts a run together: the runtimes the scenarios bring along, in order,
 // then more. Two files may bring the same runtime, which is then one arm; one name for two references

@@ -1,0 +1,342 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/initbench/initbench/scenarios"
+)
+
+func newScenariosCommand() *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "scenarios",
+		Short: "list the scenarios that come with initbench, or show one with its plan",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			all, err := scenarios.Catalogue()
+			if err != nil {
+				return err
+			}
+			return listScenarios(cmd.OutOrStdout(), all, format)
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "table", "output: table, json")
+	complete(cmd, "format", "table", "json")
+	cmd.AddCommand(newShowCommand())
+	return cmd
+}
+
+func checkFormat(format string) error {
+	if format != "table" && format != "json" {
+		return usagef("--format %q is not one of table, json", format)
+	}
+	return nil
+}
+
+// listed is a scenario's line in the catalogue. GateStarts are the container
+// starts of a gate, which has two arms.
+type listed struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Cells       int    `json:"cells"`
+	Trials      int    `json:"trials"`
+	GateStarts  int64  `json:"gate_starts"`
+}
+
+func listScenarios(w io.Writer, all []scenarios.Scenario, format string) error {
+	rows := []listed{}
+	for _, s := range all {
+		spec := scenarios.Spec{Scenarios: []scenarios.Scenario{s}, Runtimes: gateArms()}
+		starts, err := spec.Size()
+		if err != nil {
+			return err
+		}
+		rows = append(rows, listed{s.Name, s.Description, len(s.Cells()), s.Trials, starts})
+	}
+	if format == "json" {
+		return json.NewEncoder(w).Encode(rows)
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "NAME\tCELLS\tTRIALS\tSTARTS IN A GATE\tDESCRIPTION")
+	for _, r := range rows {
+		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%s\n", r.Name, r.Cells, r.Trials, r.GateStarts, r.Description)
+	}
+	return tw.Flush()
+}
+
+// gateArms stand in where no runtime is named: every plan needs arms, and a gate has these.
+func gateArms() []scenarios.Runtime {
+	return []scenarios.Runtime{{Name: "baseline", Ref: "BASELINE"}, {Name: "candidate", Ref: "CANDIDATE"}}
+}
+
+type showFlags struct {
+	measure  measureFlags // only those fields that change a scenario
+	runtimes []string
+	format   string
+	perTrial time.Duration
+	first    int
+	all      bool
+}
+
+func newShowCommand() *cobra.Command {
+	var f showFlags
+	cmd := &cobra.Command{
+		Use:   "show NAME|FILE",
+		Short: "print a scenario's cells, its plan in order, and how long that may take",
+		Long: `Show prints what a run of a scenario would do, without doing it: the cells, the trials in the order
+in which they would be made, their number, and an estimate of the time they take.
+Without --runtime, and where the file names none, it is the plan of a gate.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := f.plan(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			if f.format == "json" {
+				return p.writeJSON(cmd.OutOrStdout())
+			}
+			return p.writeTable(cmd.OutOrStdout())
+		},
+	}
+	f.register(cmd)
+	return cmd
+}
+
+func (f *showFlags) register(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringArrayVar(&f.runtimes, "runtime", nil, "a runtime under test, REF or NAME=REF (may be repeated)")
+	fl.StringArrayVar(&f.measure.drivers, "driver", nil, "only this cgroup driver: cgroupfs or systemd (may be repeated)")
+	fl.IntVar(&f.measure.trials, "trials", 0, "trials of each runtime in each cell instead of the scenario's own number")
+	fl.Uint64Var(&f.measure.seed, "seed", 1, "seed of the plan's random order, as a run records it")
+	fl.DurationVar(&f.perTrial, "per-trial", scenarios.AssumedTrialCost, "what one trial costs, for the estimate")
+	fl.IntVar(&f.first, "first", 20, "how many trials of the plan to print")
+	fl.BoolVar(&f.all, "all", false, "print the whole plan")
+	fl.StringVar(&f.format, "format", "table", "output: table, json")
+	complete(cmd, "driver", "cgroupfs", "systemd")
+	complete(cmd, "format", "table", "json")
+}
+
+func (f *showFlags) check(cmd *cobra.Command) error {
+	switch {
+	case f.first < 0:
+		return usagef("--first %d: 0 or more is needed", f.first)
+	case f.all && cmd.Flags().Changed("first"):
+		return usagef("--all and --first %d: give one of them", f.first)
+	case f.perTrial <= 0:
+		return usagef("--per-trial %v: more than 0 is needed", f.perTrial)
+	case cmd.Flags().Changed("trials") && f.measure.trials < 1:
+		return usagef("--trials %d: at least 1 is needed", f.measure.trials)
+	}
+	return checkFormat(f.format)
+}
+
+// shownPlan is a plan and how much of it to print. It doubles as the head of the
+// JSON output, which ends with the trials.
+type shownPlan struct {
+	Scenario scenarios.Scenario  `json:"scenario"`
+	Runtimes []scenarios.Runtime `json:"runtimes"`
+	Seed     uint64              `json:"seed"`
+	Cells    []scenarios.Cell    `json:"cells"`
+	Starts   int64               `json:"starts"`
+	PerTrial time.Duration       `json:"assumed_trial_cost_ns"`
+	Estimate time.Duration       `json:"estimate_ns"`
+	Shown    int64               `json:"plan_shown"`
+	plan     iter.Seq[scenarios.Trial]
+}
+
+func (f *showFlags) plan(cmd *cobra.Command, arg string) (shownPlan, error) {
+	if err := f.check(cmd); err != nil {
+		return shownPlan{}, err
+	}
+	spec, err := f.spec(arg)
+	if err != nil {
+		return shownPlan{}, err
+	}
+	starts, err := spec.Size()
+	if err != nil {
+		return shownPlan{}, err
+	}
+	estimate, err := scenarios.Estimate(spec, f.perTrial)
+	if err != nil {
+		return shownPlan{}, err
+	}
+	shown := starts
+	if !f.all {
+		shown = min(starts, int64(f.first))
+	}
+	s := spec.Scenarios[0]
+	return shownPlan{
+		Scenario: s, Runtimes: spec.Runtimes, Seed: spec.Seed, Cells: s.Cells(), Starts: starts,
+		PerTrial: f.perTrial, Estimate: estimate, Shown: shown, plan: spec.Trials(),
+	}, nil
+}
+
+func (f *showFlags) spec(arg string) (scenarios.Spec, error) {
+	s, err := scenarios.Load(arg)
+	if err != nil {
+		return scenarios.Spec{}, err
+	}
+	if s, err = f.measure.override(s); err != nil {
+		return scenarios.Spec{}, err
+	}
+	var arms []scenarios.Runtime
+	for _, r := range f.runtimes {
+		arm, err := scenarios.ParseRuntime(r)
+		if err != nil {
+			return scenarios.Spec{}, err
+		}
+		arms = append(arms, arm)
+	}
+	if len(arms)+len(s.Runtimes) == 0 {
+		arms = gateArms()
+	}
+	return scenarios.NewSpec([]scenarios.Scenario{s}, arms, f.measure.seed)
+}
+
+// trials yields those to print; the rest of the plan is never made.
+func (p shownPlan) trials() iter.Seq[scenarios.Trial] {
+	return func(yield func(scenarios.Trial) bool) {
+		left := p.Shown
+		for t := range p.plan {
+			if left == 0 || !yield(t) {
+				return
+			}
+			left--
+		}
+	}
+}
+
+// writeJSON writes one object, trial by trial: a plan may have a hundred thousand.
+func (p shownPlan) writeJSON(w io.Writer) error {
+	head, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	head[len(head)-1] = ',' // the closing brace: the plan comes as the last key
+	if _, err := fmt.Fprintf(w, "%s\"plan\":[", head); err != nil {
+		return err
+	}
+	separator := ""
+	for t := range p.trials() {
+		line, err := json.Marshal(t)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(w, "%s\n%s", separator, line); err != nil {
+			return err
+		}
+		separator = ","
+	}
+	_, err = fmt.Fprintln(w, "]}")
+	return err
+}
+
+func (p shownPlan) writeTable(w io.Writer) error {
+	if err := p.writeSummary(w); err != nil {
+		return err
+	}
+	if err := p.writeCells(w); err != nil {
+		return err
+	}
+	return p.writeTrials(w)
+}
+
+func (p shownPlan) writeSummary(w io.Writer) error {
+	s := p.Scenario
+	var arms []string
+	for _, r := range p.Runtimes {
+		arms = append(arms, fmt.Sprintf("%s (%s)", r.Name, r.Ref))
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(tw, "scenario\t%s: %s\n", s.Name, s.Description)
+	fmt.Fprintf(tw, "arms\t%s\n", strings.Join(arms, ", "))
+	fmt.Fprintf(tw, "trials\t%d for each arm in each of %d cells, after %d to warm up\n", s.Trials, len(p.Cells), s.Warmup)
+	if s.Containers > 1 {
+		fmt.Fprintf(tw, "containers\t%d in each trial, %s\n", s.Containers, pace(s.Concurrent))
+	}
+	fmt.Fprintf(tw, "judged\t%s\n", strings.Join(s.Judge, ", "))
+	fmt.Fprintf(tw, "seed\t%d\n", p.Seed)
+	fmt.Fprintf(tw, "size\t%d container starts\n", p.Starts)
+	fmt.Fprintf(tw, "estimate\tabout %s if a start takes %s (assumed, not measured: see --per-trial)\n", p.Estimate.Round(time.Second), p.PerTrial)
+	return tw.Flush()
+}
+
+func pace(concurrent bool) string {
+	if concurrent {
+		return "all at once"
+	}
+	return "one after another"
+}
+
+func (p shownPlan) writeCells(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "\nDRIVER\tLIMIT\tPLACE")
+	for _, c := range p.Cells {
+		fmt.Fprintf(tw, "%s\t%s\t%s\n", c.Driver, limitWord(c.Limit), orDash(string(c.Place)))
+	}
+	return tw.Flush()
+}
+
+// writeTrials prints each trial as it is made. The columns are as wide as the plan's
+// words are, known before the first.
+func (p shownPlan) writeTrials(w io.Writer) error {
+	var arms []string
+	for _, r := range p.Runtimes {
+		arms = append(arms, r.Name)
+	}
+	row := fmt.Sprintf("%%-7v  %%-6v  %%-6v  %%-8v  %%-9v  %%-%dv  %%v\n", widest(append(arms, "ARM")))
+	if _, err := fmt.Fprintf(w, "\n"+row, "TRIAL", "BLOCK", "BATCH", "DRIVER", "LIMIT", "ARM", "PURPOSE"); err != nil {
+		return err
+	}
+	for t := range p.trials() {
+		if _, err := fmt.Fprintf(w, row, t.Index, t.Block, t.Batch, t.Driver, limitWord(t.Limit), t.Arm, purpose(t)); err != nil {
+			return err
+		}
+	}
+	if p.Shown < p.Starts {
+		_, err := fmt.Fprintf(w, "... and %d more (--all prints them)\n", p.Starts-p.Shown)
+		return err
+	}
+	return nil
+}
+
+func widest(words []string) int {
+	lengths := make([]int, 0, len(words))
+	for _, word := range words {
+		lengths = append(lengths, len(word))
+	}
+	return slices.Max(lengths)
+}
+
+func purpose(t scenarios.Trial) string {
+	if t.Warmup {
+		return "warm-up"
+	}
+	return "measured"
+}
+
+func limitWord(limit int64) string {
+	if limit == 0 {
+		return "none"
+	}
+	return scenarios.FormatSize(limit)
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

@@ -9,10 +9,10 @@ import (
 	"os"
 	"strings"
 
-	"github.com/coreos/go-systemd/v22/dbus"
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
+	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/results"
 )
 
@@ -39,7 +39,7 @@ func environment(ctx context.Context, lane Lane, controllers []string) (results.
 		}
 	}
 	var err error
-	if e.Systemd, err = systemdVersion(ctx); err != nil {
+	if e.Systemd, err = cgroupjoin.SystemdVersion(ctx); err != nil {
 		return e, fmt.Errorf("environment: systemd: %w", err)
 	}
 	e.ID = environmentID(e)
@@ -119,20 +119,6 @@ func chosen(path string) string {
 	_, after, _ := strings.Cut(string(text), "[")
 	word, _, _ := strings.Cut(after, "]")
 	return word
-}
-
-// systemdVersion asks PID 1; empty where it is not systemd.
-func systemdVersion(ctx context.Context) (string, error) {
-	if _, err := os.Stat("/run/systemd/system"); err != nil {
-		return "", nil // sd_booted(3)
-	}
-	conn, err := dbus.NewSystemConnectionContext(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
-	v, err := conn.GetManagerProperty("Version")
-	return strings.Trim(v, `"`), err
 }
 
 // environmentID identifies everything but the ID itself, the boot and the

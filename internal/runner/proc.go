@@ -1,19 +1,21 @@
 package runner
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/initbench/initbench/internal/ociruntime"
 )
 
 // now reads CLOCK_MONOTONIC, the clock the payload stamps.
@@ -29,72 +31,48 @@ func now() int64 {
 // so that a runtime that prints megabytes neither blocks nor fills memory.
 const keep = 4 << 10
 
-// capture drains one end of a pipe, keeping its head and looking for a marker line.
+// capture drains one end of a pipe, keeping its head. With a nonce it looks for the payload's stamp.
 type capture struct {
-	r, w   *os.File
-	done   chan struct{}
-	mark   string      // prefix of the line wanted, empty for none
-	marked chan string // gets the line's rest once
+	r, w  *os.File
+	done  chan struct{}
+	nonce string
+	stamp chan int64 // gets CLOCK_MONOTONIC ns, at most once
 
 	mu    sync.Mutex
 	head  []byte
 	total int64
 }
 
-func newCapture(mark string) (*capture, error) {
+func newCapture(nonce string) (*capture, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	c := &capture{r: r, w: w, mark: mark, done: make(chan struct{}), marked: make(chan string, 1)}
+	c := &capture{r: r, w: w, nonce: nonce, done: make(chan struct{}), stamp: make(chan int64, 1)}
 	go c.drain()
 	return c, nil
 }
 
-// drain looks for the mark in whole lines no longer than keep.
 func (c *capture) drain() {
 	defer close(c.done)
-	buf := make([]byte, 32<<10)
-	var line []byte
-	for {
-		n, err := c.r.Read(buf)
-		c.note(buf[:n])
-		if c.mark != "" {
-			line = c.scan(line, buf[:n])
-		}
-		if err != nil {
-			return
+	in := bufio.NewReader(io.TeeReader(c.r, c))
+	if c.nonce != "" {
+		if ns, err := ociruntime.ScanStamp(in, c.nonce); err == nil {
+			c.stamp <- ns
 		}
 	}
+	_, _ = io.Copy(io.Discard, in) // ends at the pipe's end or at finish's deadline
 }
 
-func (c *capture) note(b []byte) {
+// Write notes what was read.
+func (c *capture) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.total += int64(len(b))
 	if room := keep - len(c.head); room > 0 {
 		c.head = append(c.head, b[:min(room, len(b))]...)
 	}
-}
-
-func (c *capture) scan(line, b []byte) []byte {
-	for len(b) > 0 {
-		part, rest, whole := strings.Cut(string(b), "\n")
-		if len(line)+len(part) <= keep {
-			line = append(line, part...)
-		}
-		if !whole {
-			break
-		}
-		if after, ok := strings.CutPrefix(string(line), c.mark); ok {
-			select {
-			case c.marked <- after:
-			default: // only the first counts
-			}
-		}
-		line, b = line[:0], []byte(rest)
-	}
-	return line
+	return len(b), nil
 }
 
 // grace bounds the wait for the end of a pipe that something the runtime left
@@ -177,13 +155,9 @@ type initProcess struct {
 // openInit takes hold of the process named in the runtime's pid file. A pid
 // cannot be reused meanwhile: as long as it is our child, it stays until reaped.
 func openInit(pidFile string) (*initProcess, error) {
-	text, err := os.ReadFile(pidFile)
+	pid, err := ociruntime.ReadPIDFile(pidFile)
 	if err != nil {
 		return nil, err
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pid <= 1 {
-		return nil, fmt.Errorf("%s: %q is not a pid", pidFile, strings.TrimSpace(string(text)))
 	}
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {

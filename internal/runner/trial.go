@@ -7,11 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
-	"github.com/initbench/initbench/internal/journal"
 	"github.com/initbench/initbench/internal/ociruntime"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -46,7 +44,7 @@ const cleanupTimeout = 30 * time.Second
 
 // prepare makes the trial's cgroups, bundle and pipes, journal first.
 func (c *collector) prepare(ctx context.Context, t scenarios.Trial) (*prepared, error) {
-	p := &prepared{Trial: t, id: fmt.Sprintf("%s-%d", c.job.Run, t.Index), nonce: fmt.Sprintf("%s.%d", c.job.Run, t.Index)}
+	p := &prepared{Trial: t, id: fmt.Sprintf("%s-%d", c.job.Run, t.Index), nonce: ociruntime.NewNonce()}
 	p.scope = p.id
 	p.dir = filepath.Join(c.dir, strconv.Itoa(t.Index))
 	p.cli = ociruntime.CLI{Binary: c.runtimes[t.Arm].path, StateRoot: filepath.Join(p.dir, "state"), Systemd: t.Driver == cgroupjoin.Systemd}
@@ -57,7 +55,7 @@ func (c *collector) prepare(ctx context.Context, t scenarios.Trial) (*prepared, 
 		return p, fmt.Errorf("bundle: %w", err)
 	}
 	var err error
-	if p.stdout, err = newCapture(ociruntime.StampPrefix + p.nonce + " "); err != nil {
+	if p.stdout, err = newCapture(p.nonce); err != nil {
 		return p, fmt.Errorf("pipe: %w", err)
 	}
 	if p.stderr, err = newCapture(""); err != nil {
@@ -67,7 +65,9 @@ func (c *collector) prepare(ctx context.Context, t scenarios.Trial) (*prepared, 
 }
 
 func (c *collector) makeTree(ctx context.Context, p *prepared) error {
-	spec := cgroupjoin.Spec{ID: p.id, NoSwap: c.swap}
+	c.scope = p.scope
+	defer func() { c.scope = runScope }()
+	spec := cgroupjoin.Spec{ID: strconv.Itoa(p.Index)}
 	if p.Place == cgroupjoin.OnAncestor {
 		spec.AncestorLimit = p.Limit
 	}
@@ -85,7 +85,7 @@ func (c *collector) makeBundle(p *prepared) error {
 		Rootfs:      c.rootfs,
 		CgroupsPath: p.tree.CgroupsPath(),
 		NoSwap:      c.swap,
-		PayloadArgs: payloadArgs(p.nonce, p.Payload),
+		Args:        ociruntime.Payload{Nonce: p.nonce, AnonBytes: p.Payload.AnonBytes}.Args(),
 	}
 	if p.Place == cgroupjoin.OnContainer {
 		spec.MemoryLimit = p.Limit
@@ -187,28 +187,26 @@ func (c *collector) awaitPayload(ctx context.Context, p *prepared, m *measured, 
 // readStamp takes the payload's own clock reading. The pipe's end means that none will come.
 func (c *collector) readStamp(ctx context.Context, p *prepared, m *measured) {
 	select {
-	case text := <-p.stdout.marked:
-		m.stamp(text)
+	case ns := <-p.stdout.stamp:
+		m.stamp(ns)
 		return
 	case <-ctx.Done():
 	case <-p.stdout.done:
 	}
 	select { // it may have come with the end
-	case text := <-p.stdout.marked:
-		m.stamp(text)
+	case ns := <-p.stdout.stamp:
+		m.stamp(ns)
 	default:
 	}
 }
 
-func (m *measured) stamp(text string) {
-	ns, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-	if err != nil || ns < m.startNS {
-		m.warnings = append(m.warnings, fmt.Sprintf("the payload's stamp %q is no time after the start", text))
+func (m *measured) stamp(ns int64) {
+	since := ns - m.startNS
+	if since < 0 {
+		m.warnings = append(m.warnings, fmt.Sprintf("the payload's stamp lies %d ns before the start", -since))
 		return
 	}
-	m.stamped = true
-	since := ns - m.startNS
-	m.latency.Started = &since
+	m.stamped, m.latency.Started = true, &since
 }
 
 // remove calls delete as a container manager does after every create, failed or
@@ -223,11 +221,11 @@ func (c *collector) remove(p *prepared, m *measured) {
 	if m.payload != nil && m.start.ok() {
 		called := now() - m.startNS
 		m.latency.DeleteCalled = &called
-		m.remove, m.latency.Deleted = c.verb(ctx, p, m, "delete", p.stderr.w, p.cli.Delete(p.id, false))
+		m.remove, m.latency.Deleted = c.verb(ctx, p, m, "delete", p.stderr.w, p.cli.Delete(p.id))
 		return
 	}
 	after := measured{startNS: m.startNS}
-	c.verb(ctx, p, &after, "delete --force", p.stderr.w, p.cli.Delete(p.id, true))
+	c.verb(ctx, p, &after, "delete --force", p.stderr.w, p.cli.ForceDelete(p.id))
 	if after.timedOut {
 		after.warnings = append(after.warnings, "delete --force did not end")
 	}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/internal/runner"
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// measurement is one run from its plan to its last record.
+type measurement struct {
+	flags  *measureFlags
+	notes  io.Writer
+	header results.Header
+	done   []int
+	store  *results.Store
+	trials int64 // in the plan
+	// binaries has, for each arm, where its binary lies on this machine; a bare name is left to the place that measures.
+	binaries map[string]ociruntime.Located
+}
+
+// measure makes what is left of a plan and returns the stored run. After an
+// interruption it says how to go on; the records made so far are safe.
+func measure(cmd *cobra.Command, f *measureFlags, plan func() (results.Header, error)) (*results.Run, error) {
+	m := &measurement{flags: f, notes: f.notes(cmd.ErrOrStderr())}
+	// Whatever can be refused is, before the run's directory is made.
+	if err := m.load(plan); err != nil {
+		return nil, err
+	}
+	lane, err := m.chooseLane(cmd.Context())
+	if err != nil {
+		return nil, err
+	}
+	if err := m.resolve(cmd.Context(), lane); err != nil {
+		return nil, err
+	}
+	if err := m.openStore(); err != nil {
+		return nil, err
+	}
+	err = m.collect(cmd.Context(), lane, cmd.ErrOrStderr())
+	if err := errors.Join(err, m.store.Close()); err != nil {
+		return nil, m.explain(cmd.Context(), err)
+	}
+	return results.Load(m.store.Dir())
+}
+
+func (m *measurement) load(plan func() (results.Header, error)) error {
+	var err error
+	if m.flags.resume == "" {
+		m.header, err = plan()
+	} else {
+		err = m.loadStored()
+	}
+	if err != nil {
+		return err
+	}
+	m.trials, err = m.header.Spec.Size()
+	return err
+}
+
+func (m *measurement) loadStored() error {
+	run, err := results.Load(m.flags.resume)
+	if err != nil {
+		return err
+	}
+	if err := run.Header.Spec.Validate(); err != nil {
+		return &results.InputError{Path: m.flags.resume, Why: "its stored plan: " + err.Error()}
+	}
+	if run.Torn != nil {
+		_, _ = fmt.Fprintf(m.notes, "note: %s: %v\n", run.Dir, run.Torn) // notes are only advice
+	}
+	m.header = run.Header
+	for i := range run.Done {
+		m.done = append(m.done, i)
+	}
+	slices.Sort(m.done)
+	return nil
+}
+
+func (m *measurement) openStore() error {
+	var err error
+	if m.flags.resume == "" {
+		m.store, err = results.Create(m.outDir(), m.header)
+		return err
+	}
+	run, err := results.Load(m.flags.resume)
+	if err != nil {
+		return err
+	}
+	m.store, err = results.Resume(run)
+	return err
+}
+
+func (m *measurement) outDir() string {
+	if m.flags.out != "" {
+		return m.flags.out
+	}
+	return "results-" + m.header.ID
+}
+
+// resolve finds or installs every runtime, before anything is measured.
+func (m *measurement) resolve(ctx context.Context, lane lane) error {
+	m.binaries = map[string]ociruntime.Located{}
+	for _, r := range m.header.Spec.Runtimes {
+		located, err := m.resolveOne(ctx, r, lane)
+		if err != nil {
+			if r.Pos != (scenarios.Position{}) {
+				return fmt.Errorf("%v: runtime %s: %w", r.Pos, r.Name, err)
+			}
+			return fmt.Errorf("runtime %s: %w", r.Name, err)
+		}
+		m.binaries[r.Name] = located
+	}
+	return nil
+}
+
+func (m *measurement) resolveOne(ctx context.Context, r scenarios.Runtime, lane lane) (ociruntime.Located, error) {
+	ref, err := ociruntime.ParseRef(r.Ref)
+	if err != nil {
+		return ociruntime.Located{}, err
+	}
+	if ref.IsName() && lane.where == "vm" {
+		return ociruntime.Located{Path: r.Ref}, nil // on the guest's PATH
+	}
+	return ociruntime.Resolve(ctx, ref, ociruntime.Options{Log: m.notes})
+}
+
+func (m *measurement) collect(ctx context.Context, lane lane, stderr io.Writer) error {
+	left := m.trials - int64(len(m.done))
+	if left == 0 {
+		_, _ = fmt.Fprintln(m.notes, "every trial of the plan is recorded already") // notes are only advice
+		return nil
+	}
+	job := runner.Job{Run: m.header.ID, Spec: m.header.Spec, Done: m.done, Binaries: map[string]string{}}
+	for name, b := range m.binaries {
+		job.Binaries[name] = b.Path
+	}
+	p := newProgress(m.flags, stderr, m.trials, int64(len(m.done)))
+	defer p.stop()
+	sink := &tee{store: m.store, progress: p}
+	if lane.where == "vm" {
+		return collectInGuest(ctx, m, job, sink, p)
+	}
+	job.Lane = runner.Lane{Where: "host", Accelerator: "none", Clock: "wall", Initbench: buildVersion()}
+	return runner.Collect(ctx, job, sink, p.notes())
+}
+
+// explain adds to an interruption or a failure how the run can be finished.
+func (m *measurement) explain(ctx context.Context, err error) error {
+	hint := fmt.Sprintf("%s keeps what was recorded; finish with --resume %s", m.store.Dir(), m.store.Dir())
+	if ctx.Err() != nil {
+		return &codeError{code: exitInterrupted, message: "interrupted: " + hint}
+	}
+	return fmt.Errorf("%w (%s)", err, hint)
+}
+
+// tee stores each line and then shows that it came.
+type tee struct {
+	store    *results.Store
+	progress *progress
+}
+
+func (t *tee) Environment(e results.Environment) error { return t.store.Append(e) }
+
+func (t *tee) Record(r results.Record) error {
+	if err := t.store.Append(r); err != nil {
+		return err
+	}
+	t.progress.recorded(r)
+	return nil
+}
+
+// newHeader describes a new run. Its ID sorts by time and is fit for cgroup and unit names.
+func newHeader(spec scenarios.Spec, gate bool) (results.Header, error) {
+	var b [2]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return results.Header{}, fmt.Errorf("run ID: %w", err)
+	}
+	at := time.Now()
+	return results.Header{
+		Schema: results.Schema, ID: fmt.Sprintf("%s%x", at.UTC().Format("20060102t150405"), b),
+		Created: at.Format(time.RFC3339), Initbench: buildVersion(), Spec: spec, Gate: gate,
+	}, nil
+}
+
+// loadScenarios reads scenarios by name or file and applies the command line to them.
+func loadScenarios(f *measureFlags, args []string) ([]scenarios.Scenario, error) {
+	var all []scenarios.Scenario
+	for _, arg := range args {
+		s, err := scenarios.Load(arg)
+		if err != nil {
+			return nil, err
+		}
+		if s, err = f.override(s); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func completeScenarios(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	all, err := scenarios.Catalogue()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Name+"\t"+strings.TrimSpace(s.Description))
+	}
+	return names, cobra.ShellCompDirectiveDefault
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/initbench/initbench/results"
+)
+
+// progress shows on stderr how far a run is: a bar on a terminal, else a line
+// every so often, nothing when told so.
+type progress struct {
+	mu       sync.Mutex
+	out      io.Writer
+	bars     *mpb.Progress
+	bar      *mpb.Bar
+	total    int64
+	done     int64
+	resumed  int64
+	began    time.Time
+	last     time.Time
+	outcomes map[results.Outcome]int
+}
+
+// plainEvery is the least time between two plain lines: a CI log wants a sign of
+// life, not a line for each trial.
+const plainEvery = 10 * time.Second
+
+func newProgress(f *measureFlags, stderr io.Writer, total, done int64) *progress {
+	p := &progress{out: stderr, total: total, done: done, resumed: done, outcomes: map[results.Outcome]int{}}
+	if f.quiet || f.progress == "off" {
+		p.out = io.Discard
+	} else if f.progress == "auto" && isTerminal(stderr) {
+		p.makeBar(stderr)
+	}
+	return p
+}
+
+func (p *progress) makeBar(stderr io.Writer) {
+	p.bars = mpb.New(mpb.WithOutput(stderr), mpb.WithWidth(40))
+	p.bar = p.bars.AddBar(p.total,
+		mpb.PrependDecorators(decor.CountersNoUnit("trial %d of %d "), decor.Any(func(decor.Statistics) string { return p.tally() })),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return p.remaining() })))
+	p.bar.SetCurrent(p.done)
+}
+
+// notes is where lines go that must not tear the bar.
+func (p *progress) notes() io.Writer {
+	if p.bars != nil {
+		return p.bars
+	}
+	return p.out
+}
+
+// recorded counts one finished trial.
+func (p *progress) recorded(r results.Record) {
+	p.mu.Lock()
+	at := time.Now()
+	if p.began.IsZero() {
+		p.began, p.last = at, at // the first trial's end: what came before was setting up
+		p.resumed = p.done + 1
+	}
+	p.done++
+	p.outcomes[r.Outcome]++
+	line := p.bar == nil && (at.Sub(p.last) >= plainEvery || p.done == p.total)
+	if line {
+		p.last = at
+	}
+	p.mu.Unlock()
+	if p.bar != nil {
+		p.bar.Increment()
+	}
+	if line {
+		_, _ = fmt.Fprintf(p.out, "trial %d of %d, %s, %s\n", p.done, p.total, p.tally(), p.remaining())
+	}
+}
+
+// tally says how the trials ended.
+func (p *progress) tally() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	text := ""
+	for _, o := range results.Outcomes() {
+		if n := p.outcomes[o]; n > 0 {
+			text += fmt.Sprintf(", %d %s", n, o)
+		}
+	}
+	if text == "" {
+		return "setting up"
+	}
+	return text[2:]
+}
+
+// remaining estimates from the trials of this process alone.
+func (p *progress) remaining() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	made := p.done - p.resumed
+	if p.began.IsZero() || made < 3 || p.done >= p.total {
+		return ""
+	}
+	left := time.Since(p.began) / time.Duration(made) * time.Duration(p.total-p.done)
+	return fmt.Sprintf("about %v left", left.Round(time.Second))
+}
+
+// stop ends the bar, finished or not.
+func (p *progress) stop() {
+	if p.bars == nil {
+		return
+	}
+	if !p.bar.Completed() {
+		p.bar.Abort(false)
+	}
+	p.bars.Wait()
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/initbench/initbench/internal/report"
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
+)
+
+func newRunCommand() *cobra.Command {
+	var f measureFlags
+	var runtimes []string
+	cmd := &cobra.Command{
+		Use:   "run SCENARIO|FILE... [--runtime REF]...",
+		Short: "run scenarios and summarise what was measured",
+		Long: `run makes every trial of the given scenarios (see: initbench scenarios) or scenario files and
+prints a summary. It judges nothing: see gate and compare.
+
+A runtime REF is a path, a name on PATH (in the guest: the guest's PATH, which has crun), or
+runc@v1.1.15, installed on first use. NAME=REF gives it another name in tables and records.`,
+		Example: `  initbench run startup --runtime runc@v1.2.6 --runtime crun
+  initbench run oom-limits --runtime runc@v1.1.15 --driver cgroupfs --trials 5
+  initbench run --resume results-20260102t030405ab12`,
+		ValidArgsFunction: completeScenarios,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runScenarios(cmd, &f, args, runtimes)
+		},
+	}
+	f.register(cmd, report.SummaryFormats())
+	cmd.Flags().StringArrayVar(&runtimes, "runtime", nil, "runtime under test: REF or NAME=REF (may be repeated)")
+	return cmd
+}
+
+func runScenarios(cmd *cobra.Command, f *measureFlags, args, runtimes []string) error {
+	if err := f.check(cmd, report.SummaryFormats()); err != nil {
+		return err
+	}
+	if err := checkResumeArgs(cmd, f, args, "runtime"); err != nil {
+		return err
+	}
+	run, err := measure(cmd, f, func() (results.Header, error) {
+		spec, err := runSpec(cmd, f, args, runtimes)
+		if err != nil {
+			return results.Header{}, err
+		}
+		return newHeader(spec, false)
+	})
+	if err != nil {
+		return err
+	}
+	return summarise(cmd, f, run)
+}
+
+// checkResumeArgs: a run is named by scenarios or by what it left, never both.
+func checkResumeArgs(cmd *cobra.Command, f *measureFlags, args []string, flags ...string) error {
+	switch {
+	case f.resume == "" && len(args) == 0:
+		return usagef("%s: name at least one scenario or file (see: initbench scenarios), or --resume DIR", cmd.CommandPath())
+	case f.resume != "" && len(args) > 0:
+		return usagef("--resume %s and %s: a resumed run keeps the plan it was started with", f.resume, args[0])
+	case f.resume != "":
+		return f.refusePlanFlags(cmd, flags...)
+	}
+	return nil
+}
+
+func runSpec(cmd *cobra.Command, f *measureFlags, args, runtimes []string) (scenarios.Spec, error) {
+	all, err := loadScenarios(f, args)
+	if err != nil {
+		return scenarios.Spec{}, err
+	}
+	var more []scenarios.Runtime
+	for _, arg := range runtimes {
+		r, err := scenarios.ParseRuntime(arg)
+		if err != nil {
+			return scenarios.Spec{}, err
+		}
+		more = append(more, r)
+	}
+	seed, err := f.seedOrRandom(cmd)
+	if err != nil {
+		return scenarios.Spec{}, err
+	}
+	return scenarios.NewSpec(all, more, seed)
+}

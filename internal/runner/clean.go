@@ -1,0 +1,149 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/journal"
+)
+
+const (
+	cgroupRoot = "/sys/fs/cgroup"
+	procRoot   = "/proc"
+)
+
+// Remains lists what earlier runs left on this machine: what their journals name
+// and is still there, and whatever the kernel and systemd list under initbench's
+// names. Call it with the lock held, or a live run's own things are listed.
+func Remains(ctx context.Context) ([]string, error) {
+	all, _, err := findRemains(ctx)
+	names := make([]string, 0, len(all))
+	for _, e := range all {
+		names = append(names, string(e.Kind)+" "+e.Name)
+	}
+	return names, err
+}
+
+// findRemains puts units and cgroups before directories: a process that is
+// killed lets go of its mounts.
+func findRemains(ctx context.Context) (all []journal.Entry, journals []string, err error) {
+	found, err := journal.Find(journal.Base())
+	if err != nil {
+		return nil, nil, err
+	}
+	items, err := cgroupjoin.FindRemains(ctx, cgroupRoot, procRoot)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, i := range items {
+		all = append(all, journal.Entry{Kind: journal.Kind(i.Kind), Name: i.Name})
+	}
+	for _, r := range found {
+		journals = append(journals, r.Path)
+		all = append(all, stillThere(r.Entries)...)
+	}
+	dirs, err := filepath.Glob(filepath.Join(journal.Base(), "run-*"))
+	for _, d := range dirs {
+		all = append(all, journal.Entry{Kind: journal.Dir, Name: d})
+	}
+	return unique(all), journals, err
+}
+
+// stillThere keeps the entries that exist. Units are left out: systemd's own
+// list has those it still knows.
+func stillThere(entries []journal.Entry) []journal.Entry {
+	return slices.DeleteFunc(slices.Clone(entries), func(e journal.Entry) bool {
+		_, err := os.Lstat(e.Name)
+		return e.Kind == journal.Unit || err != nil
+	})
+}
+
+// unique drops repetitions, and cgroups that go with one above them.
+func unique(all []journal.Entry) []journal.Entry {
+	var out []journal.Entry
+	for _, e := range all {
+		e.Scope = ""
+		covered := slices.ContainsFunc(out, func(o journal.Entry) bool {
+			return o == e || o.Kind == e.Kind && strings.HasPrefix(e.Name, o.Name+"/")
+		})
+		if !covered {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// Clean removes what earlier runs left and says on notes what that was. It
+// refuses while a run is under way.
+func Clean(ctx context.Context, notes io.Writer) (err error) {
+	lock, err := journal.Lock(journal.Base())
+	if err != nil {
+		return &EnvError{Err: err}
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	all, journals, err := findRemains(ctx)
+	if err != nil {
+		return &EnvError{Err: err}
+	}
+	for _, e := range all {
+		if rerr := removeEntry(ctx, e); rerr != nil {
+			err = errors.Join(err, fmt.Errorf("%s %s: %w", e.Kind, e.Name, rerr))
+			continue
+		}
+		_, _ = fmt.Fprintf(notes, "removed %s %s\n", e.Kind, e.Name) // notes are only advice
+	}
+	if err != nil {
+		return &EnvError{Err: err}
+	}
+	for _, j := range journals {
+		err = errors.Join(err, os.Remove(j))
+	}
+	if len(all) == 0 {
+		_, _ = fmt.Fprintln(notes, "nothing to remove")
+	}
+	return err
+}
+
+func removeEntry(ctx context.Context, e journal.Entry) error {
+	switch e.Kind {
+	case journal.Cgroup:
+		return cgroupjoin.RemoveCgroup(ctx, cgroupRoot, procRoot, e.Name)
+	case journal.Unit:
+		return cgroupjoin.RemoveUnit(ctx, cgroupRoot, procRoot, e.Name)
+	case journal.Dir:
+		return removeDir(e.Name)
+	}
+	return fmt.Errorf("unknown kind %q", e.Kind)
+}
+
+// removeDir removes a directory of initbench's own. Whatever is mounted below it
+// is unmounted first, and nothing is deleted while anything still is: a bind
+// mount left by a runtime shows files that are not ours.
+func removeDir(dir string) error {
+	if !filepath.IsAbs(dir) || !strings.HasPrefix(filepath.Clean(dir), filepath.Clean(journal.Base())+"/run-") {
+		return fmt.Errorf("%s is not a run directory of initbench", dir)
+	}
+	for {
+		mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(dir))
+		if err != nil {
+			return err
+		}
+		if len(mounts) == 0 {
+			return os.RemoveAll(dir)
+		}
+		last := mounts[len(mounts)-1].Mountpoint
+		if err := unix.Unmount(last, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+			return fmt.Errorf("unmount %s: %w", last, err)
+		}
+	}
+}

@@ -1,0 +1,293 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/journal"
+	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// collector makes the trials of one job.
+type collector struct {
+	job      Job
+	sink     Sink
+	notes    io.Writer
+	dir      string // everything on disk lies below it
+	journal  *journal.Journal
+	host     *cgroupjoin.Host
+	rootfs   ociruntime.Rootfs
+	runtimes map[string]runtimeUnderTest
+	env      results.Environment
+	swap     bool
+	klog     *kernelLog // nil where /dev/kmsg may not be read
+	killed   []victim   // since forgetKills
+	// unclean is set when something of a trial could not be removed: the journal then stays.
+	unclean bool
+	scope   string // of the journal's entries: runScope or a trial's
+}
+
+const runScope = "run"
+
+type runtimeUnderTest struct {
+	path string
+	id   results.RuntimeID
+}
+
+// Collect makes the job's trials and gives every line to sink. It returns ctx's
+// error when it was interrupted: the trial under way is then removed and not
+// recorded.
+func Collect(ctx context.Context, job Job, sink Sink, notes io.Writer) (err error) {
+	if os.Geteuid() != 0 {
+		return envErrorf("trials need root: cgroups, namespaces and /dev/kmsg are the kernel's to give")
+	}
+	lock, err := journal.Lock(journal.Base())
+	if err != nil {
+		return &EnvError{Err: err}
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	if err := refuseRemains(ctx); err != nil {
+		return err
+	}
+	c := &collector{job: job, sink: sink, notes: notes, scope: runScope, dir: filepath.Join(journal.Base(), "run-"+job.Run)}
+	if err := c.open(ctx); err != nil {
+		return errors.Join(err, c.close())
+	}
+	return errors.Join(c.runPlan(ctx), c.close())
+}
+
+// refuseRemains keeps a run from being measured on top of what a killed one left.
+func refuseRemains(ctx context.Context) error {
+	remains, err := Remains(ctx)
+	if err != nil {
+		return &EnvError{Err: err}
+	}
+	if len(remains) > 0 {
+		return envErrorf("an earlier run left %d thing(s) behind, such as %s: remove them with `initbench clean`", len(remains), remains[0])
+	}
+	return nil
+}
+
+// open makes what the whole run shares. After an error close undoes what was made.
+func (c *collector) open(ctx context.Context) error {
+	var err error
+	if c.journal, err = journal.Open(journal.Base(), c.job.Run); err != nil {
+		return &EnvError{Err: err}
+	}
+	if err := c.journal.Intend(journal.Entry{Scope: runScope, Kind: journal.Dir, Name: c.dir}); err != nil {
+		return &EnvError{Err: err}
+	}
+	if c.host, err = cgroupjoin.Open(ctx, cgroupjoin.Options{
+		Root: cgroupRoot, Proc: procRoot, RunID: c.job.Run, Drivers: drivers(c.job.Spec), Journal: c.intend}); err != nil {
+		return &EnvError{Err: err}
+	}
+	if err := becomeSubreaper(); err != nil {
+		return &EnvError{Err: err}
+	}
+	if err := c.openDisk(); err != nil {
+		return &EnvError{Err: err}
+	}
+	if err := c.identify(ctx); err != nil {
+		return err
+	}
+	return c.describe(ctx)
+}
+
+// intend journals what cgroupjoin is about to make, for the trial under
+// preparation or, outside one, for the run.
+func (c *collector) intend(kind, name string) error {
+	return c.journal.Intend(journal.Entry{Scope: c.scope, Kind: journal.Kind(kind), Name: name})
+}
+
+func (c *collector) openDisk() error {
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return err
+	}
+	var err error
+	if c.rootfs, err = ociruntime.MakeRootfs(filepath.Join(c.dir, "rootfs")); err != nil {
+		return err
+	}
+	if c.klog, err = openKernelLog(); err != nil {
+		c.note("the kernel log cannot be read (%v): OOM victims will not be described", err)
+	}
+	return nil
+}
+
+// identify looks at each binary where it will be run.
+func (c *collector) identify(ctx context.Context) error {
+	c.runtimes = map[string]runtimeUnderTest{}
+	for _, r := range c.job.Spec.Runtimes {
+		found, err := identify(ctx, c.job.Binaries[r.Name])
+		if err != nil {
+			return fmt.Errorf("runtime %s: %w", r.Name, err)
+		}
+		found.id.Name, found.id.Ref = r.Name, r.Ref
+		c.runtimes[r.Name] = found
+	}
+	return nil
+}
+
+func identify(ctx context.Context, pathOrName string) (runtimeUnderTest, error) {
+	ref, err := ociruntime.ParseRef(pathOrName)
+	if err != nil {
+		return runtimeUnderTest{}, err
+	}
+	bin, err := ociruntime.Resolve(ctx, ref, ociruntime.Options{})
+	if err != nil {
+		return runtimeUnderTest{}, err
+	}
+	id, err := ociruntime.Identify(ctx, bin.Path)
+	return runtimeUnderTest{path: bin.Path, id: id}, err
+}
+
+// describe checks the scales and writes down what the run is made in.
+func (c *collector) describe(ctx context.Context) error {
+	env, err := environment(ctx, c.job.Lane, c.host.Controllers())
+	if err != nil {
+		return &EnvError{Err: err}
+	}
+	c.swap = c.host.SwapBytes() > 0
+	if env.Scales, err = c.checkScales(ctx); err != nil {
+		return err
+	}
+	c.env = env
+	return c.sink.Environment(env)
+}
+
+func (c *collector) note(format string, args ...any) {
+	_, _ = fmt.Fprintf(c.notes, "note: "+format+"\n", args...) // notes are only advice
+}
+
+// close removes what the run shares. The journal stays when anything of the run does.
+func (c *collector) close() error {
+	var errs []error
+	if c.host != nil {
+		errs = append(errs, c.host.Close())
+	}
+	if c.klog != nil {
+		errs = append(errs, c.klog.Close())
+	}
+	errs = append(errs, removeDir(c.dir))
+	if c.journal == nil {
+		return errors.Join(errs...)
+	}
+	if err := errors.Join(errs...); err != nil || c.unclean {
+		return errors.Join(err, c.journal.Keep())
+	}
+	return c.journal.Close()
+}
+
+func (c *collector) runPlan(ctx context.Context) error {
+	for batch := range c.job.batches {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		run := c.runInTurn
+		if batch[0].Concurrent {
+			run = c.runAtOnce
+		}
+		if err := run(ctx, batch); err != nil {
+			return err
+		}
+		reapOrphans()
+	}
+	return nil
+}
+
+func (c *collector) runInTurn(ctx context.Context, batch []scenarios.Trial) error {
+	for _, t := range batch {
+		c.forgetKills()
+		p, err := c.prepare(ctx, t)
+		var m measured
+		if err == nil {
+			m = c.call(ctx, p)
+		}
+		rec, cleanErr := c.conclude(p, m)
+		if err := errors.Join(err, cleanErr); err != nil {
+			return wrapTrial(t, err)
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := c.sink.Record(rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runAtOnce starts all trials of a batch together. They are recorded when the
+// last has ended, so that an interrupted batch is made again as a whole.
+func (c *collector) runAtOnce(ctx context.Context, batch []scenarios.Trial) error {
+	c.forgetKills()
+	all := make([]*prepared, 0, len(batch))
+	var err error
+	for _, t := range batch {
+		var p *prepared
+		p, err = c.prepare(ctx, t)
+		all = append(all, p)
+		if err != nil {
+			err = wrapTrial(t, err)
+			break
+		}
+	}
+	of := make([]measured, len(all))
+	if err == nil {
+		var wg sync.WaitGroup
+		for i := range all {
+			wg.Go(func() { of[i] = c.call(ctx, all[i]) })
+		}
+		wg.Wait()
+	}
+	return c.concludeAll(ctx, all, of, len(batch) < batch[0].BatchSize, err)
+}
+
+func (c *collector) concludeAll(ctx context.Context, all []*prepared, of []measured, short bool, err error) error {
+	errs := []error{err}
+	var records []results.Record
+	for i, p := range all {
+		rec, err := c.conclude(p, of[i])
+		if err != nil {
+			errs = append(errs, wrapTrial(p.Trial, err))
+		}
+		if short {
+			rec.Warnings = append(rec.Warnings, "the batch was interrupted: fewer containers ran at once than asked")
+		}
+		records = append(records, rec)
+	}
+	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
+		return err
+	}
+	for _, rec := range records {
+		if err := c.sink.Record(rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func wrapTrial(t scenarios.Trial, err error) error {
+	return fmt.Errorf("trial %d (%s, %s, %s): %w", t.Index, t.Scenario, t.Arm, t.Driver, err)
+}
+
+// drivers are those that any of the plan's trials uses.
+func drivers(s scenarios.Spec) []cgroupjoin.Driver {
+	var all []cgroupjoin.Driver
+	for _, sc := range s.Scenarios {
+		for _, d := range sc.Drivers {
+			if !slices.Contains(all, d) {
+				all = append(all, d)
+			}
+		}
+	}
+	return all
+}

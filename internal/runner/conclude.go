@@ -1,0 +1,169 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/results"
+)
+
+// conclude reads what the trial's cgroups say, names the outcome and removes
+// everything, also after a cancelled or half-prepared trial.
+func (c *collector) conclude(p *prepared, m measured) (results.Record, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
+	defer cancel()
+	if p.tree == nil {
+		return results.Record{}, c.discard(p, nil)
+	}
+	reading, readErr := p.tree.Read()
+	rec := c.record(p, m, reading)
+	leaks, removeErr := p.tree.Remove(ctx)
+	rec.Leaks = append(leaks, c.diskLeaks(p)...)
+	return rec, errors.Join(readErr, c.discard(p, removeErr))
+}
+
+// discard removes the trial's directory and closes its scope in the journal.
+func (c *collector) discard(p *prepared, err error) error {
+	for _, out := range []*capture{p.stdout, p.stderr} {
+		if out != nil {
+			out.finish()
+		}
+	}
+	if err = errors.Join(err, removeDir(p.dir)); err != nil {
+		c.unclean = true
+		return err
+	}
+	return c.journal.Gone(p.scope)
+}
+
+func (c *collector) record(p *prepared, m measured, r cgroupjoin.Reading) results.Record {
+	m.oomKills = r.Pod.OOMKill
+	rec := results.Record{
+		Kind: "trial", Schema: results.Schema, Trial: p.Trial,
+		Runtime: c.runtimes[p.Arm].id, Environment: c.env.ID,
+		StartNS: m.startNS, Latency: m.latency,
+		ContainerPeak: &r.PodPeakBytes, RuntimePeak: &r.RuntimePeakBytes,
+		ContainerCPU: &r.PodCPUUsec, RuntimeCPU: &r.RuntimeCPUUsec,
+		Leaf: m.leaf, Ancestor: events(r.Pod), LimitInForce: limitInForce(p, m, r),
+		Warnings: m.warnings,
+	}
+	rec.Outcome, rec.Reason = m.decide()
+	if m.payload != nil {
+		rec.ExitCode, rec.ExitSignal = m.payload.exitCode(), m.payload.signal
+	}
+	if rec.Outcome != results.Started {
+		rec.Output = m.output
+	}
+	c.describeVictim(p, &rec)
+	warnLimit(p, &rec)
+	return rec
+}
+
+func (e *exit) exitCode() *int {
+	if e.code < 0 {
+		return nil
+	}
+	return &e.code
+}
+
+func events(e cgroupjoin.Events) *results.Events {
+	return &results.Events{OOM: e.OOM, OOMKill: e.OOMKill, OOMGroupKill: e.OOMGroupKill, Max: e.Max}
+}
+
+// limitInForce is memory.max where the limit was asked; nil when it was not seen.
+func limitInForce(p *prepared, m measured, r cgroupjoin.Reading) *int64 {
+	switch {
+	case p.Limit == 0:
+		return nil
+	case p.Place == cgroupjoin.OnAncestor:
+		return &r.PodMaxBytes
+	}
+	return m.limitInForce
+}
+
+func warnLimit(p *prepared, rec *results.Record) {
+	switch {
+	case rec.LimitInForce == nil || *rec.LimitInForce == p.Limit:
+	case *rec.LimitInForce == cgroupjoin.NoLimit:
+		rec.LimitInForce = nil
+		rec.Warnings = append(rec.Warnings, fmt.Sprintf("the limit of %d bytes was not in force when the container was created", p.Limit))
+	default:
+		rec.Warnings = append(rec.Warnings, fmt.Sprintf("the limit in force was %d bytes, not %d", *rec.LimitInForce, p.Limit))
+	}
+}
+
+// killPatience bounds the wait for the kernel's line about a kill it has counted.
+const killPatience = 2 * time.Second
+
+// forgetKills empties the kernel log before trials begin, so that what it says
+// afterwards is about them.
+func (c *collector) forgetKills() {
+	c.killed = nil
+	if c.klog == nil {
+		return
+	}
+	if _, err := c.klog.lines(false, 0); err != nil {
+		c.note("kernel log: %v", err)
+	}
+}
+
+// describeVictim finds the kernel's line about the first process killed in the
+// trial's tree. Trials that run at once share the log, so all victims are kept;
+// where the kernel did not print whose cgroup it was (a rate-limited line), only
+// a trial that ran alone can claim it.
+func (c *collector) describeVictim(p *prepared, rec *results.Record) {
+	if c.klog == nil || rec.Ancestor.OOMKill == 0 {
+		return
+	}
+	lines, err := c.klog.lines(len(c.killed) == 0, killPatience)
+	if err != nil {
+		rec.Warnings = append(rec.Warnings, "kernel log: "+err.Error())
+	}
+	c.killed = append(c.killed, victims(lines)...)
+	for i, v := range c.killed {
+		inside, known := v.within(strings.TrimPrefix(p.tree.PodPath(), cgroupRoot))
+		if inside || !known && !p.Concurrent {
+			rec.Victim = &c.killed[i].Victim
+			return
+		}
+	}
+}
+
+// readLeaf takes the limit in force while the container waits to be started.
+func (c *collector) readLeaf(p *prepared, m *measured) {
+	leaf, err := p.tree.ReadLeaf()
+	switch {
+	case err != nil:
+		m.warnings = append(m.warnings, "container's cgroup: "+err.Error())
+	case leaf == nil:
+		m.warnings = append(m.warnings, "the container's cgroup was not where the driver puts it when create had returned")
+	default:
+		m.limitInForce, m.leaf = &leaf.MaxBytes, events(leaf.Events)
+	}
+}
+
+// readLeafEvents reads the leaf's counters again at the end, where it still is.
+func (c *collector) readLeafEvents(p *prepared, m *measured) {
+	leaf, err := p.tree.ReadLeaf()
+	if err == nil && leaf != nil {
+		m.leaf = events(leaf.Events)
+	}
+}
+
+// diskLeaks lists what the runtime left in its state root after delete.
+func (c *collector) diskLeaks(p *prepared) []string {
+	entries, err := os.ReadDir(p.cli.StateRoot)
+	if err != nil {
+		return nil // never made, or removed with its last container
+	}
+	var leaks []string
+	for _, e := range entries {
+		leaks = append(leaks, "state directory "+e.Name())
+	}
+	return leaks
+}

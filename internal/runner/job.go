@@ -2,7 +2,9 @@ package runner
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 )
@@ -18,6 +20,15 @@ type Job struct {
 	// Binaries has, for each arm, a path or a name on the PATH of the place where trials are made.
 	Binaries map[string]string `json:"binaries"`
 	Lane     Lane              `json:"lane"`
+}
+
+// Lane is what only the caller can know of where trials run.
+type Lane struct {
+	Where       string `json:"in"`          // host or vm
+	Accelerator string `json:"accelerator"` // none, kvm or tcg
+	Clock       string `json:"clock"`       // wall or instructions
+	QEMU        string `json:"qemu,omitempty"`
+	Initbench   string `json:"initbench"`
 }
 
 // Sink takes the lines of a run as they are made.
@@ -60,4 +71,17 @@ func (j Job) batches(yield func([]scenarios.Trial) bool) {
 	if len(batch) > 0 {
 		yield(batch)
 	}
+}
+
+// Drivers are those that any of the plan's trials uses.
+func Drivers(s scenarios.Spec) []cgroupjoin.Driver {
+	var all []cgroupjoin.Driver
+	for _, sc := range s.Scenarios {
+		for _, d := range sc.Drivers {
+			if !slices.Contains(all, d) {
+				all = append(all, d)
+			}
+		}
+	}
+	return all
 }

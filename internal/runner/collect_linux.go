@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	"github.com/initbench/initbench/cgroupjoin"
@@ -47,8 +46,8 @@ type runtimeUnderTest struct {
 // error when it was interrupted: the trial under way is then removed and not
 // recorded.
 func Collect(ctx context.Context, job Job, sink Sink, notes io.Writer) (err error) {
-	if os.Geteuid() != 0 {
-		return envErrorf("trials need root: cgroups, namespaces and /dev/kmsg are the kernel's to give")
+	if err := CanMeasure(ctx, Drivers(job.Spec)); err != nil {
+		return err
 	}
 	lock, err := journal.Lock(journal.Base())
 	if err != nil {
@@ -87,7 +86,7 @@ func (c *collector) open(ctx context.Context) error {
 		return &EnvError{Err: err}
 	}
 	if c.host, err = cgroupjoin.Open(ctx, cgroupjoin.Options{
-		Root: cgroupRoot, Proc: procRoot, RunID: c.job.Run, Drivers: drivers(c.job.Spec), Journal: c.intend}); err != nil {
+		Root: cgroupRoot, Proc: procRoot, RunID: c.job.Run, Drivers: Drivers(c.job.Spec), Journal: c.intend}); err != nil {
 		return &EnvError{Err: err}
 	}
 	if err := becomeSubreaper(); err != nil {
@@ -277,17 +276,4 @@ func (c *collector) concludeAll(ctx context.Context, all []*prepared, of []measu
 
 func wrapTrial(t scenarios.Trial, err error) error {
 	return fmt.Errorf("trial %d (%s, %s, %s): %w", t.Index, t.Scenario, t.Arm, t.Driver, err)
-}
-
-// drivers are those that any of the plan's trials uses.
-func drivers(s scenarios.Spec) []cgroupjoin.Driver {
-	var all []cgroupjoin.Driver
-	for _, sc := range s.Scenarios {
-		for _, d := range sc.Drivers {
-			if !slices.Contains(all, d) {
-				all = append(all, d)
-			}
-		}
-	}
-	return all
 }

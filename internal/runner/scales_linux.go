@@ -40,7 +40,7 @@ func scales(file string) []scale {
 // the plan and refuses the run when what is read back is off.
 func (c *collector) checkScales(ctx context.Context) ([]results.Scale, error) {
 	var all []results.Scale
-	for _, d := range drivers(c.job.Spec) {
+	for _, d := range Drivers(c.job.Spec) {
 		for i, s := range scales(filepath.Join(c.dir, "scale")) {
 			read, err := c.weigh(ctx, d, fmt.Sprintf("scale%d", i), s)
 			if err != nil {

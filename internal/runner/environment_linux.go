@@ -16,15 +16,6 @@ import (
 	"github.com/initbench/initbench/results"
 )
 
-// Lane is what only the caller can know of where trials run.
-type Lane struct {
-	Where       string `json:"in"`          // host or vm
-	Accelerator string `json:"accelerator"` // none, kvm or tcg
-	Clock       string `json:"clock"`       // wall or instructions
-	QEMU        string `json:"qemu,omitempty"`
-	Initbench   string `json:"initbench"`
-}
-
 // environment reads the machine. A fact that cannot be read is an error: a
 // record that says less than it should compares as equal to anything.
 func environment(ctx context.Context, lane Lane, controllers []string) (results.Environment, error) {

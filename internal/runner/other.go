@@ -1,0 +1,26 @@
+//go:build !linux
+
+package runner
+
+import (
+	"context"
+	"io"
+	"runtime"
+
+	"github.com/initbench/initbench/cgroupjoin"
+)
+
+// errSystem is what every way to start a trial says where there are no cgroups.
+var errSystem = envErrorf("trials need Linux, and this is %s: stored results can be judged here with initbench compare", runtime.GOOS)
+
+// Collect makes trials on Linux only.
+func Collect(context.Context, Job, Sink, io.Writer) error { return errSystem }
+
+// CanMeasure says no.
+func CanMeasure(context.Context, []cgroupjoin.Driver) error { return errSystem }
+
+// Remains has nothing to list: no run was ever made here.
+func Remains(context.Context) ([]string, error) { return nil, nil }
+
+// Clean has nothing to remove.
+func Clean(context.Context, io.Writer) error { return errSystem }

@@ -10,6 +10,9 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"github.com/initbench/initbench/cgroupjoin"
 )
 
 // Torn is a last line without its newline: the harness or the machine died
@@ -174,10 +177,33 @@ func DecodeLine(text []byte) (*Environment, *Record, error) {
 	switch kind.Kind {
 	case "environment":
 		env := new(Environment)
-		return env, nil, json.Unmarshal(text, env)
+		if err := json.Unmarshal(text, env); err != nil {
+			return nil, nil, fmt.Errorf("environment: %w", err)
+		}
+		return env, nil, nil
 	case "trial":
 		rec := new(Record)
-		return nil, rec, json.Unmarshal(text, rec)
+		if err := json.Unmarshal(text, rec); err != nil {
+			return nil, nil, fmt.Errorf("trial: %w", err)
+		}
+		if err := rec.check(); err != nil {
+			return nil, nil, err
+		}
+		return nil, rec, nil
 	}
 	return nil, nil, fmt.Errorf("kind %q is neither environment nor trial", kind.Kind)
+}
+
+// check refuses what no initbench of this schema writes: a reader may rely on the closed sets.
+func (r *Record) check() error {
+	if r.Index < 0 {
+		return fmt.Errorf("trial %d: trials are numbered from 0", r.Index)
+	}
+	if !slices.Contains(Outcomes(), r.Outcome) {
+		return fmt.Errorf("trial %d: outcome %q is not one of %q", r.Index, r.Outcome, Outcomes())
+	}
+	if _, err := cgroupjoin.ParseDriver(string(r.Driver)); err != nil {
+		return fmt.Errorf("trial %d: %w", r.Index, err)
+	}
+	return nil
 }

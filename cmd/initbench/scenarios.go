@@ -98,7 +98,8 @@ func newShowCommand() *cobra.Command {
 		Long: `Show prints what a run of a scenario would do, without doing it: the cells, the trials in the order
 in which they would be made, their number, and an estimate of the time they take.
 Without --runtime, and where the file names none, it is the plan of a gate.`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := f.plan(cmd, args[0])
 			if err != nil {

@@ -6,7 +6,8 @@
 // and moves initbench into a leaf of it. Each trial then gets a Tree:
 //
 //	runtime   a cgroup in which the runtime's processes are born (clone3 with
-//	          CLONE_INTO_CGROUP), so that what the runtime itself pays is a number
+//	          CLONE_INTO_CGROUP, one directory below), so that what the runtime
+//	          itself pays is a number
 //	pod       the container's parent: a cgroup (cgroupfs) or a transient slice
 //	          (systemd). It holds the limit of a trial that puts it on the
 //	          ancestor. Its memory.peak and memory.events are hierarchical and

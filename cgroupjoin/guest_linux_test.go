@@ -384,6 +384,38 @@ func TestRemoveStubborn(t *testing.T) {
 	})
 }
 
+// Catches a runtime's delete that dies at birth because what ran before it in the trial was killed.
+func TestKillLetsDeleteRun(t *testing.T) {
+	eachDriver(t, func(t *testing.T, d Driver) {
+		h, _ := open(t, runID("kd"))
+		tree := makeTree(t, h, d, Spec{ID: "t"})
+		const eaten = 8 << 20
+		for range 3 {
+			c := eater(t, tree.RuntimeCgroupFD(), eaten)
+			if got := c.say(); got != "ready" {
+				t.Fatalf("said %q", got)
+			}
+			if err := tree.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			_ = c.Wait() // killed
+		}
+		c := eater(t, tree.RuntimeCgroupFD(), 0)
+		if got := c.say(); got != "ready" {
+			t.Errorf("after Kill a process in the runtime's cgroup said %q", got)
+		}
+		if err := errors.Join(c.end(), c.Wait()); err != nil {
+			t.Error(err)
+		}
+		if r, err := tree.Read(); err != nil || r.RuntimePeakBytes < eaten {
+			t.Errorf("%+v, %v: the killed ones are not counted", r, err)
+		}
+		if leaks, err := tree.Remove(t.Context()); err != nil || len(leaks) > 0 {
+			t.Errorf("leaks %q, %v", leaks, err)
+		}
+	})
+}
+
 // comm is the name systemd-run gives the test binary: its own, cut by the kernel.
 var comm = filepath.Base(os.Args[0])[:min(15, len(filepath.Base(os.Args[0])))]
 
@@ -485,17 +517,100 @@ func TestNothingIsMadeUnreported(t *testing.T) {
 	}
 }
 
+// Catches swap left to a trial where there is any: its limit would not be one.
+func TestNoSwap(t *testing.T) {
+	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd)
+	fake := t.TempDir() // a proc that tells of swap
+	if err := errors.Join(os.Symlink("/proc/self", fake+"/self"),
+		os.WriteFile(fake+"/meminfo", []byte("SwapTotal: 1024 kB\n"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	h, err := Open(t.Context(), Options{Root: root, Proc: fake, RunID: runID("sw"), Drivers: Drivers(), Journal: new(journal).add})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if got := h.SwapBytes(); got != 1<<20 {
+		t.Errorf("swap of %d bytes", got)
+	}
+	eachDriver(t, func(t *testing.T, d Driver) {
+		tree := makeTree(t, h, d, Spec{ID: "t", AncestorLimit: 16 << 20})
+		for _, path := range []string{tree.PodPath(), tree.RuntimePath()} {
+			b, err := os.ReadFile(path + "/memory.swap.max")
+			if err != nil || string(b) != "0\n" {
+				t.Errorf("%s: memory.swap.max %q, %v", path, b, err)
+			}
+		}
+	})
+}
+
+// Catches a machine without systemd refused though cgroupfs needs none, and
+// what such a run leaves.
+func TestWithoutSystemd(t *testing.T) {
+	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd)
+	home, id := ownCgroup(t), runID("ns")
+	c := start(t, exec.Command("unshare", "--mount", "sh", "-c", "mount -t tmpfs none /run/systemd && exec "+os.Args[0]),
+		"CGROUPJOIN_CHILD=host", "CGROUPJOIN_RUN="+id, "CGROUPJOIN_DRIVER=cgroupfs")
+	if base, want := c.say(), root+"/initbench-"+id; base != want {
+		t.Errorf("base %q, want %s", base, want)
+	}
+	if err := errors.Join(c.end(), c.Wait()); err != nil {
+		t.Error(err)
+	}
+	if left := leftOf(t, id); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+	if got := ownCgroup(t); got != home {
+		t.Errorf("this process went from %s to %s", home, got)
+	}
+}
+
+// Catches an error that does not say what to do about it.
+func TestOpenRefuses(t *testing.T) {
+	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd)
+	const hide = "mount -t tmpfs none /run/systemd && "
+	tests := map[string]struct{ before, driver, want string }{
+		"systemd wanted": {hide, "systemd", "systemd is not PID 1 here: use the cgroupfs driver"},
+		"read-only":      {hide + "mount -o remount,ro,bind /sys/fs/cgroup &&", "cgroupfs", "mounted read-only"},
+		"no bus":         {"mount -t tmpfs none /run/dbus &&", "cgroupfs", "install and start dbus"},
+		"not cgroup2":    {"mount -t tmpfs none /sys/fs/cgroup &&", "cgroupfs", "systemd.unified_cgroup_hierarchy=1"},
+		"not root":       {hide + "setpriv --reuid=65534 --clear-groups", "cgroupfs", "run with sudo"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			id := runID("rf")
+			cmd := exec.Command("unshare", "--mount", "sh", "-c", tt.before+" "+os.Args[0])
+			cmd.Env = append(os.Environ(), "CGROUPJOIN_CHILD=host", "CGROUPJOIN_RUN="+id, "CGROUPJOIN_DRIVER="+tt.driver)
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), tt.want) || strings.Contains(string(out), "panic") {
+				t.Errorf("%v, said:\n%s\nwant %q", err, out, tt.want)
+			}
+			if left := leftOf(t, id); len(left) > 0 {
+				t.Errorf("left: %q", left)
+			}
+		})
+	}
+}
+
 // beHost is a run in a process of its own: it makes a tree for each driver, a
 // process in each, says what it reported and waits.
 func beHost() error {
 	j := new(journal)
 	id := os.Getenv("CGROUPJOIN_RUN")
 	ctx := context.Background()
-	h, err := Open(ctx, Options{Root: root, Proc: proc, RunID: id, Drivers: Drivers(), Journal: j.add})
+	drivers := Drivers()
+	if d := os.Getenv("CGROUPJOIN_DRIVER"); d != "" {
+		drivers = []Driver{Driver(d)}
+	}
+	h, err := Open(ctx, Options{Root: root, Proc: proc, RunID: id, Drivers: drivers, Journal: j.add})
 	if err != nil {
 		return err
 	}
-	for _, d := range Drivers() {
+	for _, d := range drivers {
 		tree, err := h.Make(ctx, d, Spec{ID: string(d)})
 		if err != nil {
 			return err

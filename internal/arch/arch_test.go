@@ -1,0 +1,206 @@
+package arch
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/initbench/initbench/"
+
+// root is the module's, from here.
+const root = "../.."
+
+// rule forbids packages. A name ending in /... stands for a folder and all below it; * for every package of ours.
+type rule struct {
+	from   []string
+	never  []string
+	reason string
+}
+
+// reach forbids paths of imports, however long.
+var reach = []rule{
+	{[]string{"sequence", "cgroupjoin", "internal/journal", "internal/stats", "internal/vm"}, []string{"*"},
+		"it is a vocabulary or a tool of its own: whoever uses it knows what a trial is, it does not"},
+	{[]string{"scenarios"}, []string{"results", "internal/..."},
+		"a plan is settled before anything is measured and must not depend on how"},
+	{[]string{"results"}, []string{"internal/..."},
+		"what is stored outlives what measured and what judged it"},
+	{[]string{"internal/ociruntime"}, []string{"internal/runner", "internal/verdict", "internal/report", "internal/vm", "internal/stats"},
+		"a runtime under test does not know how trials are run or judged"},
+	{[]string{"internal/runner"}, []string{"internal/stats", "internal/verdict", "internal/report", "internal/vm"},
+		"whoever measures must not be able to look at a verdict, nor know how it got into a guest"},
+	{[]string{"internal/verdict"}, []string{"internal/report", "internal/runner", "internal/ociruntime", "internal/journal", "internal/vm"},
+		"a verdict follows from stored records alone, on any machine, and prints nothing"},
+	{[]string{"internal/report"}, []string{"internal/runner", "internal/ociruntime", "internal/journal", "internal/vm"},
+		"a report shows what there is and measures nothing"},
+	{[]string{"*"}, []string{"cmd/...", "scripts/...", "internal/testenv"},
+		"commands are entry points, and testenv is for tests"},
+}
+
+// direct forbids the import itself; what lies behind another package is that package's own.
+var direct = []rule{
+	{[]string{"internal/report"}, []string{"internal/stats"}, "report computes nothing: a figure comes from the verdict or it is not shown"},
+	{[]string{"sequence", "scenarios", "results", "internal/stats", "internal/verdict", "internal/report"},
+		[]string{"os/exec", "net", "golang.org/x/sys/unix", "math/rand", "crypto/rand"},
+		"planning, storing, judging and showing start nothing, ask the kernel nothing and give the same everywhere, every time"},
+	{[]string{"sequence", "scenarios", "results", "internal/stats", "internal/verdict", "internal/report", "internal/runner", "cgroupjoin",
+		"internal/journal", "internal/ociruntime", "internal/vm"}, []string{"testing", "flag", "github.com/spf13/..."},
+		"flags are the command line's; no test switch is in what is measured"},
+	{[]string{"internal/stats", "internal/verdict", "internal/report", "internal/runner", "scenarios", "sequence", "cgroupjoin"},
+		[]string{"github.com/google/renameio/..."},
+		"results alone knows the disk format"},
+}
+
+// Catches an import that turns the one direction data flows in, or ties what must work anywhere to what measures.
+func TestForbiddenImports(t *testing.T) {
+	imports := readImports(t)
+	for _, check := range []struct {
+		rules []rule
+		of    func(string) []string
+	}{
+		{direct, func(from string) []string { return imports[from] }},
+		{reach, func(from string) []string { return reachable(imports, from) }},
+	} {
+		for _, r := range check.rules {
+			for from := range imports {
+				if !matches(r.from, from) {
+					continue
+				}
+				for _, to := range check.of(from) {
+					if to != from && matches(r.never, to) {
+						t.Errorf("%s must not import %s: %s\n\t%s", from, to, r.reason, chain(imports, from, to))
+					}
+				}
+			}
+		}
+	}
+}
+
+// Catches a rule that forbids nothing, since its package was renamed.
+func TestRulesNamePackages(t *testing.T) {
+	imports := readImports(t)
+	for _, r := range slices.Concat(reach, direct) {
+		for _, name := range r.from {
+			if _, known := imports[name]; !known && name != "*" {
+				t.Errorf("a rule is about %s, which is no package", name)
+			}
+		}
+	}
+	if imports["cmd/initbench"] == nil {
+		t.Error("cmd/initbench imports nothing: the reading of imports is broken")
+	}
+}
+
+// Catches a second way into the guest, or a second place that draws, that the command line does not know of.
+func TestOnlyTheCommandLineBringsStagesTogether(t *testing.T) {
+	for from, all := range readImports(t) {
+		for _, to := range all {
+			if slices.Contains([]string{"internal/vm", "internal/report"}, to) && from != "cmd/initbench" {
+				t.Errorf("%s imports %s: only cmd/initbench does", from, to)
+			}
+		}
+	}
+}
+
+func matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		if folder, ok := strings.CutSuffix(p, "..."); ok {
+			return strings.HasPrefix(name+"/", folder)
+		}
+		return p == name || p == "*" && ours(name)
+	})
+}
+
+// ours are packages of this module, by their folder; the others have a dot in their
+// first element or are the standard library's, none of which begins like ours.
+func ours(name string) bool {
+	top, _, _ := strings.Cut(name, "/")
+	return slices.Contains([]string{"cmd", "cgroupjoin", "memfdclone", "results", "scenarios", "scripts", "sequence"}, top) ||
+		strings.HasPrefix(name, "internal/")
+}
+
+// readImports maps each package's folder to what its files import, tests left out.
+func readImports(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string]map[string]bool{}
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && file != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "bin") {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		return addImports(found, file)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	imports := map[string][]string{}
+	for name, set := range found {
+		imports[name] = slices.Sorted(maps.Keys(set))
+	}
+	return imports
+}
+
+func addImports(found map[string]map[string]bool, file string) error {
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		return err
+	}
+	folder, err := filepath.Rel(root, filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	name := filepath.ToSlash(folder)
+	if found[name] == nil {
+		found[name] = map[string]bool{}
+	}
+	for _, spec := range f.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return err
+		}
+		found[name][strings.TrimPrefix(imported, module)] = true
+	}
+	return nil
+}
+
+// reachable lists all that a package imports, itself or through packages of ours.
+func reachable(imports map[string][]string, from string) []string {
+	return slices.Sorted(maps.Keys(paths(imports, from)))
+}
+
+// chain is a shortest way from one package to another.
+func chain(imports map[string][]string, from, to string) string {
+	before := paths(imports, from)
+	way := []string{to}
+	for at := to; at != from; {
+		at = before[at]
+		way = append([]string{at}, way...)
+	}
+	return strings.Join(way, " -> ")
+}
+
+// paths maps everything reachable to whoever imports it on a shortest way.
+func paths(imports map[string][]string, from string) map[string]string {
+	before := map[string]string{}
+	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
+		for _, to := range imports[queue[0]] {
+			if _, seen := before[to]; !seen {
+				before[to] = queue[0]
+				queue = append(queue, to)
+			}
+		}
+	}
+	return before
+}

@@ -1,0 +1,156 @@
+package verdict
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/initbench/initbench/internal/stats"
+)
+
+// stand is where an interval lies against the margins.
+type stand int
+
+const (
+	straddles stand = iota
+	within          // a change for the worse beyond the margin is excluded
+	worse
+	better
+)
+
+// place holds the sign of every decision. All metrics are costs: more is worse, a
+// positive change goes towards regressed.
+func place(change stats.Interval, margin float64) stand {
+	switch {
+	case !change.Bounded():
+		return straddles
+	case change.Lo > margin:
+		return worse
+	case change.Hi < -margin:
+		return better
+	case change.Hi <= margin:
+		return within
+	}
+	return straddles
+}
+
+// settle rules over all rows. A claim of change needs the interval beyond the
+// margin and Holm's p below alpha; a pass needs no adjustment, for the whole
+// passes only if every row does (intersection-union, Berger 1982).
+func settle(rows []row, opts Options) []Metric {
+	p := make([]float64, len(rows))
+	for i := range rows {
+		p[i] = rows[i].P
+	}
+	metrics := make([]Metric, len(rows))
+	for i, adjusted := range stats.Holm(p) {
+		rows[i].PHolm = adjusted
+		rows[i].decide(opts, len(rows))
+		metrics[i] = rows[i].Metric
+	}
+	return metrics
+}
+
+func (r *row) decide(opts Options, family int) {
+	ruling, why := r.rule(opts, family)
+	if r.missing != "" && ruling != Regressed {
+		// A regression found in half a run is one; an absence is not.
+		ruling, why = Inconclusive, r.missing+"; so far "+why
+	}
+	r.Ruling, r.Reason = ruling, r.sentence(why)
+}
+
+func (r *row) rule(opts Options, family int) (Ruling, string) {
+	switch {
+	case r.unfit != "":
+		return Inconclusive, r.unfit
+	case r.kind == leaks:
+		return r.ruleLeaks(opts)
+	case r.kind == rate:
+		return r.ruleRate(opts, family)
+	}
+	return r.ruleChange(opts, family)
+}
+
+func (r *row) ruleChange(opts Options, family int) (Ruling, string) {
+	where := place(r.change, r.margin)
+	if (where == worse || where == better) && !(r.PHolm < opts.alpha()) {
+		if where == worse {
+			return Inconclusive, "beyond " + r.marginText() + ", but " + r.chance(family)
+		}
+		where = within
+	}
+	switch where {
+	case worse:
+		return Regressed, "the whole interval is beyond " + r.marginText()
+	case better:
+		return Improved, "the whole interval is better by more than " + r.marginText()
+	case within:
+		return Pass, "within " + r.marginText()
+	}
+	return Inconclusive, "the interval straddles " + r.marginText() + r.forecast()
+}
+
+// ruleRate adds to the pooled change what single rungs say: pooled over a long
+// ladder, a limit at which the candidate never starts is a few points only.
+func (r *row) ruleRate(opts Options, family int) (Ruling, string) {
+	pooled, why := r.ruleChange(opts, family)
+	significant := r.PHolm < opts.alpha()
+	if g, found := r.findRung(worse, opts); found && significant && pooled != Regressed {
+		return Regressed, g.text()
+	}
+	if pooled == Regressed || pooled == Inconclusive {
+		return pooled, why
+	}
+	if g, found := r.suspect(opts); found {
+		return Inconclusive, why + ", but " + g.text() + ": more trials are needed there"
+	}
+	if g, found := r.findRung(better, opts); found && significant && pooled != Improved {
+		return Improved, g.text()
+	}
+	return pooled, why
+}
+
+// findRung looks for a limit that by itself, and after Holm over the ladder, is worse or better.
+func (r *row) findRung(want stand, opts Options) (rung, bool) {
+	for _, g := range r.rungs {
+		if g.holm < opts.alpha() && place(g.diff, r.margin) == want {
+			return g, true
+		}
+	}
+	return rung{}, false
+}
+
+// suspect looks for a limit at which the candidate is worse than chance explains,
+// were it the only one looked at: not enough to accuse, too much to pass.
+func (r *row) suspect(opts Options) (rung, bool) {
+	for _, g := range r.rungs {
+		if g.diff.Center > 0 && g.p < opts.alpha() {
+			return g, true
+		}
+	}
+	return rung{}, false
+}
+
+func (g rung) text() string {
+	return fmt.Sprintf("%.0f of %.0f candidates against %.0f of %.0f baselines%s (p=%s)",
+		g.counts.Cand.X, g.counts.Cand.N, g.counts.Base.X, g.counts.Base.N, atLimit(g.limit), FormatP(g.p))
+}
+
+// ruleLeaks has no margin. One thing left behind by a candidate whose baseline
+// leaves nothing is a fact, not an estimate.
+func (r *row) ruleLeaks(opts Options) (Ruling, string) {
+	b, c := r.Baseline.Center, r.Candidate.Center
+	switch {
+	case math.IsNaN(b) || math.IsNaN(c) || min(r.Baseline.N, r.Candidate.N) < stats.MinBlocks && c <= b:
+		return Inconclusive, fmt.Sprintf("too few trials: %d and %d", r.Baseline.N, r.Candidate.N)
+	case b == 0:
+		return Regressed, "the baseline left nothing behind"
+	case c > b && r.PHolm < opts.alpha():
+		return Regressed, "more than the baseline"
+	case c > b:
+		return Inconclusive, "both leave things behind, the candidate no more than by chance"
+	case c < b && r.PHolm < opts.alpha():
+		return Improved, "fewer than the baseline"
+	}
+	return Pass, "no more than the baseline"
+}

@@ -1,0 +1,220 @@
+package verdict
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// Options settle how strict a verdict is. The zero value is the default.
+type Options struct {
+	// Alpha is the chance of a false claim that is accepted; 0 means 0.05. Intervals have the confidence 1-Alpha.
+	Alpha float64
+	// Margins by metric take the place of the default ones.
+	Margins map[string]Margin
+}
+
+func (o Options) alpha() float64 {
+	if o.Alpha == 0 {
+		return 0.05
+	}
+	return o.Alpha
+}
+
+func (o Options) confidence() float64 { return 1 - o.alpha() }
+
+func (o Options) margin(name string) Margin {
+	if m, ok := o.Margins[name]; ok {
+		return m
+	}
+	return DefaultMargins()[name]
+}
+
+// Run is what is needed of one run. Records may be ranged over once.
+type Run struct {
+	Name         string // for messages: the directory
+	Header       results.Header
+	Environments []results.Environment
+	Records      iter.Seq2[results.Record, error]
+	Torn         *results.Torn
+}
+
+// Stored is a run as results.Load gives it.
+func Stored(r *results.Run) Run {
+	return Run{Name: r.Dir, Header: r.Header, Environments: r.Environments, Records: r.Records(), Torn: r.Torn}
+}
+
+// Judge compares the two arms of one gate, which were interleaved in blocks. An
+// error means that the run could not be read, or is no gate; all else is in the verdict.
+func Judge(run Run, opts Options) (Verdict, error) {
+	spec := run.Header.Spec
+	if !run.Header.Gate || !sameNames(spec.Runtimes, armNames[:]) {
+		return Verdict{}, fmt.Errorf("%s: not a gate: its runtimes are %s, not baseline and candidate", run.Name, names(spec.Runtimes))
+	}
+	t := newTally()
+	if err := t.read(run.Records, armOf); err != nil {
+		return Verdict{}, err
+	}
+	t.invalid = append(t.invalid, empty(run, t.trials.Recorded)...)
+	j := &judge{tally: t, opts: opts, planned: [arms]scenarios.Spec{spec, spec}, paired: true}
+	return j.verdict(run.Environments, append(tornWarning(run), boots(run.Environments)...))
+}
+
+// boots says when a run was continued after a restart of the machine or guest.
+func boots(envs []results.Environment) []string {
+	seen := map[string]bool{}
+	for _, e := range envs {
+		seen[e.BootID] = true
+	}
+	if len(seen) < 2 {
+		return nil
+	}
+	return []string{fmt.Sprintf("the run was measured in %d boots", len(seen))}
+}
+
+func armOf(name string) (int, bool) {
+	i := slices.Index(armNames[:], name)
+	return i, i >= 0
+}
+
+// JudgeRuns compares run a, as the baseline, with run b. Each must have one runtime;
+// of a gate it is the candidate.
+func JudgeRuns(a, b Run, opts Options) (Verdict, error) {
+	t := newTally()
+	warnings := []string{"two runs are compared: whatever changed on the machine between them is in the figures (a gate interleaves both arms in one run)"}
+	for i, run := range []Run{a, b} {
+		name, err := subject(run)
+		if err != nil {
+			return Verdict{}, err
+		}
+		before := t.trials.Recorded
+		if err := t.read(run.Records, only(i, name, run.Header.Spec.Runtimes)); err != nil {
+			return Verdict{}, err
+		}
+		t.invalid = append(t.invalid, empty(run, t.trials.Recorded-before)...)
+		warnings = append(warnings, tornWarning(run)...)
+		if run.Header.Gate {
+			warnings = append(warnings, fmt.Sprintf("%s is a gate: its candidate is taken", run.Name))
+		}
+	}
+	if a.Header.ID != "" && a.Header.ID == b.Header.ID {
+		warnings = append(warnings, "both directories hold the same run")
+	}
+	t.invalid = append(t.invalid, compareScenarios(a.Header.Spec.Scenarios, b.Header.Spec.Scenarios)...)
+	j := &judge{tally: t, opts: opts, planned: [arms]scenarios.Spec{a.Header.Spec, b.Header.Spec}}
+	return j.verdict(append(slices.Clone(a.Environments), b.Environments...), warnings)
+}
+
+// subject is the runtime of a run that is compared with another run's.
+func subject(run Run) (string, error) {
+	runtimes := run.Header.Spec.Runtimes
+	switch {
+	case run.Header.Gate:
+		return armNames[candidate], nil
+	case len(runtimes) == 1:
+		return runtimes[0].Name, nil
+	}
+	return "", fmt.Errorf("%s: has the runtimes %s: compare takes runs of one runtime", run.Name, names(runtimes))
+}
+
+// only takes the records of one runtime for arm i and passes over the run's others.
+func only(i int, name string, all []scenarios.Runtime) func(string) (int, bool) {
+	return func(arm string) (int, bool) {
+		if arm == name {
+			return i, true
+		}
+		known := slices.ContainsFunc(all, func(r scenarios.Runtime) bool { return r.Name == arm })
+		return -1, known
+	}
+}
+
+func names(runtimes []scenarios.Runtime) string {
+	list := make([]string, len(runtimes))
+	for i, r := range runtimes {
+		list[i] = r.Name
+	}
+	return fmt.Sprint(list)
+}
+
+func sameNames(runtimes []scenarios.Runtime, want []string) bool {
+	return len(runtimes) == len(want) && !slices.ContainsFunc(runtimes, func(r scenarios.Runtime) bool {
+		return !slices.Contains(want, r.Name)
+	})
+}
+
+func empty(run Run, recorded int) []string {
+	switch {
+	case recorded == 0:
+		return []string{fmt.Sprintf("%s holds no trial besides warm-ups", run.Name)}
+	case len(run.Environments) == 0:
+		return []string{fmt.Sprintf("%s does not say in which environment it ran", run.Name)}
+	}
+	return nil
+}
+
+func tornWarning(run Run) []string {
+	if run.Torn == nil {
+		return nil
+	}
+	return []string{run.Torn.String()}
+}
+
+// verdict draws everything together.
+func (j *judge) verdict(envs []results.Environment, warnings []string) (Verdict, error) {
+	for _, spec := range j.planned {
+		for _, sc := range spec.Scenarios {
+			j.trials.Planned += plannedOf(sc)
+		}
+	}
+	v := Verdict{
+		Interleaved: j.paired, Confidence: j.opts.confidence(), Trials: j.trials,
+		Baseline: j.runtimes[baseline], Candidate: j.runtimes[candidate],
+	}
+	if len(envs) > 0 {
+		v.Environment, j.page = envs[0], envs[0].PageSize
+		invalid, differ := compareEnvironments(envs)
+		j.invalid = append(j.invalid, invalid...)
+		warnings = append(append(warnings, doubts(envs[0])...), differ...)
+	}
+	if len(j.invalid) == 0 {
+		rows, err := j.rows()
+		if err != nil {
+			return Verdict{}, err
+		}
+		v.Metrics = settle(rows, j.opts)
+	}
+	warnings = append(warnings, interrupted(v.Trials)...)
+	v.Ruling, v.Reasons = overall(j.invalid, v)
+	v.Warnings = slices.Concat(warnings, binaries(j.runtimes), j.skipped, j.notes.list())
+	return v, nil
+}
+
+// overall is the gravest of all: nothing can be said, something is worse, something
+// is open, nothing is worse.
+func overall(invalid []string, v Verdict) (Ruling, []string) {
+	switch {
+	case len(invalid) > 0:
+		return Invalid, invalid
+	case len(v.Metrics) == 0:
+		return Inconclusive, []string{"no scenario of the run names a metric to judge"}
+	}
+	for _, ruling := range []Ruling{Regressed, Inconclusive} {
+		if reasons := reasonsOf(v.Metrics, ruling); len(reasons) > 0 {
+			return ruling, reasons
+		}
+	}
+	return Pass, nil
+}
+
+func reasonsOf(metrics []Metric, ruling Ruling) []string {
+	var out []string
+	for _, m := range metrics {
+		if m.Ruling == ruling {
+			out = append(out, m.Reason)
+		}
+	}
+	return out
+}

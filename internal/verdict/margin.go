@@ -1,0 +1,98 @@
+package verdict
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/initbench/initbench/scenarios"
+)
+
+// Margin is how much worse the candidate may be before anybody would care.
+type Margin struct {
+	// Fraction of the smaller arm's centre, or points of a rate: 0.1 is 10 % or 10 points.
+	Fraction float64
+	// Pages the instrument cannot resolve, whatever the fraction; for memory only.
+	Pages int
+}
+
+// chargeBatch is what the kernel charges a cgroup ahead for each CPU: 64 pages
+// (MEMCG_CHARGE_BATCH, mm/memcontrol.c). Peaks closer than that can be the same.
+const chargeBatch = 64
+
+// DefaultMargins is one table, for every choice to be seen beside the others.
+// docs/adr/0003-judge-by-non-inferiority.md shows how many trials each needs.
+func DefaultMargins() map[string]Margin {
+	return map[string]Margin{
+		// The repair of runc#4427 proposed in #4439 made 100 starts 36 % slower, which upstream
+		// thought too much. 20 trials an arm exclude a fifth where values vary by 10 %.
+		scenarios.StartLatency:  {Fraction: 0.20},
+		scenarios.CreateLatency: {Fraction: 0.20},
+		scenarios.BatchTotal:    {Fraction: 0.20},
+		scenarios.StartCPU:      {Fraction: 0.20},
+		// A container's limit is rarely chosen closer than a tenth.
+		scenarios.ContainerMemoryPeak: {Fraction: 0.10, Pages: chargeBatch},
+		scenarios.RuntimeMemoryPeak:   {Fraction: 0.10, Pages: chargeBatch},
+		// One rung of a ladder of five. 0 of 18 against 0 of 18 excludes 18 points; a
+		// rung that flips as a whole is found on its own (see rungs).
+		scenarios.OOMRate: {Fraction: 0.20},
+		StartFailures:     {Fraction: 0.20},
+		// LeakCount has none: whatever is left behind stays until the machine is booted again.
+	}
+}
+
+// maxMargin is beyond any use: a start ten times as slow.
+const maxMargin = 10
+
+// ParseMargin reads METRIC=PERCENT% as the command line gives it. For a fraction
+// such as oom.rate the percentage counts points.
+func ParseMargin(s string) (name string, m Margin, err error) {
+	name, text, found := strings.Cut(s, "=")
+	if !found {
+		return "", m, fmt.Errorf("margin %q: write METRIC=PERCENT%%, such as start.latency=5%%", s)
+	}
+	m, known := DefaultMargins()[name]
+	switch {
+	case name == LeakCount:
+		return "", m, fmt.Errorf("margin %q: %s has none: anything left behind counts", s, name)
+	case !known:
+		return "", m, fmt.Errorf("margin %q: unknown metric %q: write one of %s", s, name, strings.Join(withMargin(), ", "))
+	}
+	number, percent := strings.CutSuffix(text, "%")
+	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	switch {
+	case err != nil || !percent || math.IsNaN(x):
+		return "", m, fmt.Errorf("margin %q: %q is no percentage: write one such as 5%%", s, text)
+	case x < 0:
+		return "", m, fmt.Errorf("margin %q: a margin is not negative", s)
+	case x > maxMargin*100:
+		return "", m, fmt.Errorf("margin %q: the most is %d%%", s, maxMargin*100)
+	}
+	// The kernel's resolution stays: no flag makes memory.peak finer.
+	m.Fraction = x / 100
+	return name, m, nil
+}
+
+func withMargin() []string {
+	return slices.DeleteFunc(MetricNames(), func(name string) bool { return name == LeakCount })
+}
+
+// resolution is the smallest difference that means anything, in the metric's unit.
+func (m Margin) resolution(pageSize int) float64 {
+	if pageSize == 0 {
+		pageSize = 4096
+	}
+	return float64(m.Pages * pageSize)
+}
+
+// relative is the margin as a fraction of the smaller of two centres: measured so,
+// swapping the arms gives the mirror image of the same margin.
+func (m Margin) relative(a, b float64, pageSize int) float64 {
+	smaller := math.Min(a, b)
+	if !(smaller > 0) { // NaN too: an arm without a sample
+		return m.Fraction
+	}
+	return math.Max(m.Fraction, m.resolution(pageSize)/smaller)
+}

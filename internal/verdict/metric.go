@@ -1,0 +1,116 @@
+package verdict
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// Besides the metrics that a scenario names, three are judged wherever something
+// of their kind was seen, in any scenario: an OOM kill (oom.rate), a trial that failed or timed
+// out, and something left behind. None of them may go unsaid because nobody asked.
+const (
+	// StartFailures is the share of trials that failed or timed out, so that neither a
+	// start nor an OOM kill can be counted.
+	StartFailures = "start.failures"
+	// LeakCount is the number of things a trial left behind.
+	LeakCount = "leak.count"
+)
+
+// kind is how a metric's values are turned into a row.
+type kind int
+
+const (
+	distribution kind = iota // one number a trial or batch, compared by its ratio
+	rate                     // yes or no a trial, pooled over the ladder of limits
+	leaks                    // a count that must not rise at all
+)
+
+type metric struct {
+	name string
+	unit Unit
+	kind kind
+	// read takes the value from a trial that started; nil for what is not one value a trial.
+	read func(*results.Record) (int64, bool)
+	// events says of a rate how many of the trials count, and how many of those are events.
+	events func(Count) (events, trials int)
+}
+
+// table is built once: it is asked for every record.
+var table = metrics()
+
+// metrics lists all there are in the order reports show them: those that scenarios
+// can name, then the two that nobody has to name.
+func metrics() []metric {
+	var all []metric
+	for _, m := range scenarios.Metrics() {
+		all = append(all, withReader(metric{name: m.Name, unit: Unit(m.Unit)}))
+	}
+	return append(all,
+		metric{name: StartFailures, unit: Fraction, kind: rate, events: failures},
+		metric{name: LeakCount, unit: Counted, kind: leaks})
+}
+
+func withReader(m metric) metric {
+	switch m.name {
+	case scenarios.StartLatency:
+		m.read = func(r *results.Record) (int64, bool) { return value(r.Latency.Started) }
+	case scenarios.CreateLatency:
+		m.read = func(r *results.Record) (int64, bool) { return value(r.Latency.Created) }
+	case scenarios.ContainerMemoryPeak:
+		m.read = func(r *results.Record) (int64, bool) { return value(r.ContainerPeak) }
+	case scenarios.RuntimeMemoryPeak:
+		m.read = func(r *results.Record) (int64, bool) { return value(r.RuntimePeak) }
+	case scenarios.StartCPU:
+		m.read = startCPU
+	case scenarios.OOMRate:
+		m.kind, m.events = rate, oomKills
+	}
+	return m
+}
+
+func value(p *int64) (int64, bool) {
+	if p == nil {
+		return 0, false
+	}
+	return *p, true
+}
+
+// startCPU adds up both cgroups: work that a runtime moves from its own side into
+// the container's is not saved.
+func startCPU(r *results.Record) (int64, bool) {
+	if r.ContainerCPU == nil || r.RuntimeCPU == nil {
+		return 0, false
+	}
+	const nsPerUsec = 1000
+	return (*r.ContainerCPU + *r.RuntimeCPU) * nsPerUsec, true
+}
+
+// oomKills leaves failed trials out of the share altogether: they show neither
+// that the container starts under the limit nor that it is killed.
+func oomKills(c Count) (events, trials int) { return c.OOMKilled, c.OOMKilled + c.Started }
+
+func failures(c Count) (events, trials int) { return c.Failed, c.Trials() }
+
+// MetricNames lists every metric that a verdict can hold.
+func MetricNames() []string {
+	var names []string
+	for _, m := range table {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// judged returns the scenario's metrics in the order of the table.
+func judged(sc scenarios.Scenario) ([]metric, error) {
+	for _, name := range sc.Judge {
+		if !slices.Contains(MetricNames(), name) {
+			return nil, fmt.Errorf("scenario %s: judge: %q is not one of the metrics this initbench measures", sc.Name, name)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(table), func(m metric) bool {
+		return m.kind == distribution && !slices.Contains(sc.Judge, m.name)
+	}), nil
+}

@@ -1,0 +1,316 @@
+package verdict
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/initbench/initbench/internal/stats"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// minPerRung is the fewest trials an arm needs at each limit of a ladder. The
+// stratified interval was simulated down to three (internal/stats); with two, a rung that is
+// a fair coin looks certain half of the time.
+const minPerRung = 3
+
+// row is a Metric on its way: its numbers are known, its ruling is not.
+type row struct {
+	Metric
+	kind kind
+	// change and margin on the scale the decision is made on: logarithms of
+	// ratios for a distribution, differences for a rate.
+	change stats.Interval
+	margin float64
+	// unfit says why nothing can be ruled; missing why at least no pass can be.
+	unfit, missing string
+	// resolution says where the margin comes from when it is not the one asked for.
+	resolution string
+	// rungs is the evidence of each limit by itself, of a rate.
+	rungs []rung
+	// grown is the change of a sample k times as large, for the forecast.
+	grown func(k float64) stats.Interval
+}
+
+// rung is what one limit of the ladder says alone.
+type rung struct {
+	limit  int64
+	diff   stats.Interval
+	p      float64
+	holm   float64 // among the row's rungs
+	counts stats.Stratum
+}
+
+// judge makes rows of a tally.
+type judge struct {
+	*tally
+	opts    Options
+	planned [arms]scenarios.Spec
+	paired  bool
+	page    int
+	skipped []string
+}
+
+func (j *judge) rows() ([]row, error) {
+	var rows []row
+	for _, sc := range j.planned[baseline].Scenarios {
+		metrics, err := judged(sc)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range j.groups(sc) {
+			for _, m := range metrics {
+				rows = append(rows, j.metricRows(sc, k, m)...)
+			}
+		}
+	}
+	return rows, nil
+}
+
+// groups are the scenario's drivers and orders, as keys without a limit. They come
+// from the plan, so that a cell without a single record still gets its row.
+func (j *judge) groups(sc scenarios.Scenario) []key {
+	orders := j.orders[sc.Name]
+	if len(orders) == 0 {
+		orders = append(orders, natural)
+	}
+	var groups []key
+	for _, driver := range sc.Drivers {
+		for _, order := range orders {
+			groups = append(groups, key{scenario: sc.Name, driver: driver, order: order})
+		}
+	}
+	return groups
+}
+
+func (j *judge) metricRows(sc scenarios.Scenario, group key, m metric) []row {
+	switch m.kind {
+	case rate:
+		if r, shown := j.rate(sc, group, m); shown {
+			return []row{r}
+		}
+		return nil
+	case leaks:
+		if r, shown := j.leaks(sc, group, m); shown {
+			return []row{r}
+		}
+		return nil
+	}
+	var rows []row
+	for _, limit := range limitsOf(sc) {
+		group.limit = limit
+		if r, shown := j.distribution(sc, group, m); shown {
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+// limitsOf is the scenario's ladder; a scenario without limits has the one rung 0.
+func limitsOf(sc scenarios.Scenario) []int64 {
+	if len(sc.Limits) == 0 {
+		return []int64{0}
+	}
+	return sc.Limits
+}
+
+func newRow(k key, m metric) row {
+	return row{kind: m.kind, Metric: Metric{
+		Scenario: k.scenario, Name: m.name, Unit: m.unit, Driver: k.driver, Order: k.order, Limit: k.limit,
+		P: math.NaN(), PHolm: math.NaN(),
+	}}
+}
+
+// distribution compares one cell's values of both arms.
+func (j *judge) distribution(sc scenarios.Scenario, k key, m metric) (r row, shown bool) {
+	c := j.at(k)
+	if j.allKilled(k, m, c) {
+		return row{}, false
+	}
+	r = newRow(k, m)
+	margin := j.opts.margin(m.name)
+	var samples [arms]stats.Sample
+	for i := range c {
+		points, missing := c[i].points(m)
+		if missing > 0 {
+			j.notes[fmt.Sprintf("%s, %s: %s of the %s was not measured", k.scenario, k.driver, m.name, armNames[i])] += missing
+		}
+		samples[i] = stats.Units(points, math.Max(1, margin.resolution(j.page)))
+	}
+	r.Baseline, r.Candidate = j.arm(samples[baseline]), j.arm(samples[candidate])
+	r.P = stats.MannWhitney(r.Baseline.Values, r.Candidate.Values)
+	effective := margin.relative(r.Baseline.Center, r.Candidate.Center, j.page)
+	if effective > margin.Fraction {
+		r.resolution = fmt.Sprintf(" (%s, what the kernel charges ahead)", m.unit.Format(margin.resolution(j.page)))
+	}
+	r.setRatio(j.compare(samples), effective)
+	r.missing = j.shortfall(sc, k, c)
+	r.unfit = r.tooFew(c)
+	return r, true
+}
+
+// at is the cell of a key, empty when no trial of it was recorded.
+func (j *judge) at(k key) *cell {
+	if c, ok := j.cells[k]; ok {
+		return c
+	}
+	return &cell{newSide(), newSide()}
+}
+
+// allKilled finds cells that have nothing to compare because one arm never started
+// there for want of memory. That is oom.rate's to judge, which has a row wherever a kill
+// was seen; a second row could only ever be inconclusive.
+func (j *judge) allKilled(k key, m metric, c *cell) bool {
+	for i := range c {
+		n := c[i].count
+		if n.OOMKilled > 0 && n.Started == 0 && n.Failed == 0 {
+			j.skipped = append(j.skipped, fmt.Sprintf("%s has no row: every trial of the %s was OOM-killed, see %s",
+				label(m.name, k), armNames[i], scenarios.OOMRate))
+			return true
+		}
+	}
+	return false
+}
+
+func (j *judge) arm(s stats.Sample) Arm {
+	values := s.Values()
+	m := stats.Median(values, j.opts.confidence())
+	return Arm{N: len(values), Center: m.Center, Lo: m.Lo, Hi: m.Hi, Values: values}
+}
+
+// compare is settled by how the trials were made, never by what they gave: blocks
+// where both arms ran in one run, two samples otherwise.
+func (j *judge) compare(s [arms]stats.Sample) stats.Change {
+	if j.paired {
+		return stats.WithinBlocks(s[baseline], s[candidate], j.opts.confidence())
+	}
+	return stats.BetweenRuns(s[baseline], s[candidate], j.opts.confidence())
+}
+
+func (r *row) setRatio(c stats.Change, margin float64) {
+	r.change, r.Margin, r.margin = c.Log, margin, math.Log1p(margin)
+	r.Change, r.ChangeLo, r.ChangeHi = math.Expm1(c.Log.Center), math.Expm1(c.Log.Lo), math.Expm1(c.Log.Hi)
+	r.grown = c.Log.Narrow
+	if !c.Log.Bounded() {
+		r.unfit = fewUnits(c, max(r.Baseline.N, r.Candidate.N))
+		// exp(-inf)-1 would be a finite -100 %.
+		r.ChangeLo, r.ChangeHi = c.Log.Lo, c.Log.Hi
+	}
+}
+
+// shortfall says that a cell, or a ladder of them, has fewer trials than planned.
+func (j *judge) shortfall(sc scenarios.Scenario, k key, c *cell) string {
+	for i := range c {
+		want := j.plannedTrials(i, sc.Name)
+		if got := c[i].count.Trials(); got < want {
+			return fmt.Sprintf("only %d of %s of the %s recorded%s", got, plural(want, "planned trial"), armNames[i], atLimit(k.limit))
+		}
+	}
+	return ""
+}
+
+// plannedTrials is the number of trials of one arm in each cell of a scenario.
+func (j *judge) plannedTrials(arm int, scenario string) int {
+	for _, sc := range j.planned[arm].Scenarios {
+		if sc.Name == scenario {
+			return sc.Trials * sc.Containers
+		}
+	}
+	return 0
+}
+
+// rate compares one share of both arms over the whole ladder of limits.
+func (j *judge) rate(sc scenarios.Scenario, group key, m metric) (r row, shown bool) {
+	r = newRow(group, m)
+	var strata []stats.Stratum
+	seen, named := false, contains(sc.Judge, m.name)
+	for _, limit := range limitsOf(sc) {
+		group.limit = limit
+		c := j.at(group)
+		s := stats.Stratum{Base: c[baseline].events(m), Cand: c[candidate].events(m)}
+		strata = append(strata, s)
+		seen = seen || s.Base.X+s.Cand.X > 0
+		r.Ladder = append(r.Ladder, Rung{Limit: limit, Baseline: c[baseline].count, Candidate: c[candidate].count})
+		r.rungs = append(r.rungs, j.rung(limit, s))
+		if r.missing == "" {
+			r.missing = j.shortfall(sc, group, c)
+		}
+	}
+	r.adjustRungs()
+	r.setRates(strata, j.opts)
+	r.unfit = r.thinRung()
+	return r, seen || named
+}
+
+func (j *judge) rung(limit int64, s stats.Stratum) rung {
+	alone := []stats.Stratum{s}
+	return rung{
+		limit: limit, counts: s,
+		diff: stats.Difference(alone, j.opts.confidence()).Diff, p: stats.ExactP(alone),
+	}
+}
+
+func (r *row) adjustRungs() {
+	p := make([]float64, len(r.rungs))
+	for i := range r.rungs {
+		p[i] = r.rungs[i].p
+	}
+	for i, adjusted := range stats.Holm(p) {
+		r.rungs[i].holm = adjusted
+	}
+}
+
+func (r *row) setRates(strata []stats.Stratum, opts Options) {
+	rates := stats.Difference(strata, opts.confidence())
+	var n [arms]float64
+	for _, s := range strata {
+		n[baseline] += s.Base.N
+		n[candidate] += s.Cand.N
+	}
+	r.Baseline = Arm{N: int(n[baseline]), Center: rates.Base.Center, Lo: rates.Base.Lo, Hi: rates.Base.Hi}
+	r.Candidate = Arm{N: int(n[candidate]), Center: rates.Cand.Center, Lo: rates.Cand.Lo, Hi: rates.Cand.Hi}
+	r.change, r.P = rates.Diff, stats.ExactP(strata)
+	r.Change, r.ChangeLo, r.ChangeHi = rates.Diff.Center, rates.Diff.Lo, rates.Diff.Hi
+	r.margin = opts.margin(r.Name).Fraction
+	r.Margin = r.margin
+	r.grown = func(k float64) stats.Interval {
+		return stats.Difference(stats.Scale(strata, k), opts.confidence()).Diff
+	}
+}
+
+// thinRung names a limit at which an arm has too few trials to be judged.
+func (r *row) thinRung() string {
+	for _, g := range r.rungs {
+		for i, n := range [arms]float64{g.counts.Base.N, g.counts.Cand.N} {
+			if n < minPerRung {
+				return fmt.Sprintf("%s of the %s%s, at least %d are needed",
+					plural(int(n), "usable trial"), armNames[i], atLimit(g.limit), minPerRung)
+			}
+		}
+	}
+	return ""
+}
+
+// leaks compares what was left behind, over the whole ladder.
+func (j *judge) leaks(sc scenarios.Scenario, group key, m metric) (r row, shown bool) {
+	r = newRow(group, m)
+	var counts [arms][]float64
+	for _, limit := range limitsOf(sc) {
+		group.limit = limit
+		for i, s := range j.at(group) {
+			counts[i] = append(counts[i], s.leaks...)
+		}
+		if r.missing == "" {
+			r.missing = j.shortfall(sc, group, j.at(group))
+		}
+	}
+	r.Baseline, r.Candidate = meanArm(counts[baseline], j.opts), meanArm(counts[candidate], j.opts)
+	r.P = stats.MannWhitney(counts[baseline], counts[candidate])
+	r.Change = r.Candidate.Center - r.Baseline.Center
+	r.ChangeLo, r.ChangeHi = math.Inf(-1), math.Inf(1)
+	return r, r.Baseline.Center > 0 || r.Candidate.Center > 0
+}
+
+func meanArm(values []float64, opts Options) Arm {
+	m := stats.Mean(values, opts.confidence())
+	return Arm{N: len(values), Center: m.Center, Lo: m.Lo, Hi: m.Hi}
+}

@@ -1,0 +1,158 @@
+package verdict
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/initbench/initbench/internal/stats"
+)
+
+// Catches an exit code that promises what the verdict does not, and a ruling that has none.
+func TestExitCodes(t *testing.T) {
+	want := map[Ruling]int{Pass: 0, Improved: 0, Regressed: 1, Inconclusive: 3, Invalid: 4}
+	for _, r := range Rulings() {
+		if got := r.ExitCode(); got != want[r] {
+			t.Errorf("%s exits %d, want %d", r, got, want[r])
+		}
+	}
+	if Ruling("").ExitCode() != 4 {
+		t.Error("no ruling at all must not exit 0")
+	}
+}
+
+// Catches the wrong side of a margin, and an end exactly on it.
+func TestPlace(t *testing.T) {
+	inf := math.Inf(1)
+	for _, c := range []struct {
+		lo, hi float64
+		want   stand
+	}{
+		{0.11, 0.3, worse}, {0.10, 0.3, straddles}, {-0.3, 0.3, straddles}, {-0.3, 0.1, within}, {-0.05, 0.05, within},
+		{-0.3, -0.11, better}, {-0.3, -0.10, within}, {-inf, inf, straddles}, {0.2, inf, straddles}, {-inf, -0.2, straddles},
+	} {
+		if got := place(stats.Interval{Lo: c.lo, Hi: c.hi}, 0.1); got != c.want {
+			t.Errorf("[%v, %v] against 0.1: %d, want %d", c.lo, c.hi, got, c.want)
+		}
+	}
+}
+
+// Catches a margin finer than the kernel's charging, or one that depends on which arm is the baseline.
+func TestMemoryMarginsKnowTheKernelsResolution(t *testing.T) {
+	m := DefaultMargins()["container.memory.peak"]
+	for _, c := range []struct {
+		a, b float64
+		page int
+		want float64
+	}{
+		{1 << 20, 1 << 20, 4096, 0.25}, // 256 KiB of 1 MiB
+		{100 << 20, 90 << 20, 4096, 0.10},
+		{1 << 20, 10 << 20, 4096, 0.25},
+		{10 << 20, 1 << 20, 4096, 0.25},
+		{8 << 20, 8 << 20, 65536, 0.5}, // 64 pages of 64 KiB are 4 MiB
+		{math.NaN(), 1 << 20, 4096, 0.10},
+		{1 << 20, 1 << 20, 0, 0.25},
+	} {
+		if got := m.relative(c.a, c.b, c.page); got != c.want {
+			t.Errorf("%v against %v with pages of %d: %v, want %v", c.a, c.b, c.page, got, c.want)
+		}
+	}
+}
+
+// Catches a metric without a margin, whose every change would count, and a name that is in no table.
+func TestEveryMetricHasAMargin(t *testing.T) {
+	margins := DefaultMargins()
+	for _, m := range table {
+		margin, ok := margins[m.name]
+		if ok == (m.kind == leaks) || ok && !(margin.Fraction > 0) {
+			t.Errorf("%s: margin %v", m.name, margin)
+		}
+		if m.kind == distribution && m.read == nil && m.name != "batch.total" {
+			t.Errorf("%s: nothing reads it from a record", m.name)
+		}
+		delete(margins, m.name)
+	}
+	if len(margins) > 0 {
+		t.Errorf("margins without a metric: %v", margins)
+	}
+}
+
+// Catches nonsense that is taken for a number.
+func TestParseMargin(t *testing.T) {
+	name, m, err := ParseMargin("runtime.memory.peak=2.5%")
+	if err != nil || name != "runtime.memory.peak" || m != (Margin{Fraction: 0.025, Pages: 64}) {
+		t.Errorf("%s %+v, %v", name, m, err)
+	}
+	for in, want := range map[string]string{
+		"start.latency":       "write METRIC=PERCENT%",
+		"latency=5%":          `unknown metric "latency": write one of start.latency, `,
+		"start.latency=-5%":   "a margin is not negative",
+		"start.latency=5":     `"5" is no percentage`,
+		"start.latency=x%":    `"x%" is no percentage`,
+		"start.latency=NaN%":  `"NaN%" is no percentage`,
+		"start.latency=+Inf%": "the most is 1000%",
+		"start.latency=%":     `"%" is no percentage`,
+		"leak.count=5%":       "leak.count has none: anything left behind counts",
+		"":                    "write METRIC=PERCENT%",
+	} {
+		_, _, err := ParseMargin(in)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ParseMargin(%q): %v, want %q", in, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("ParseMargin(%q): more than one line", in)
+		}
+	}
+}
+
+// Catches an accepted margin that no verdict could use.
+func FuzzParseMargin(f *testing.F) {
+	for _, s := range []string{"start.latency=5%", "oom.rate=1e1%", "start.cpu=0x1p-3%", "container.memory.peak= 3 %", "a=\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		name, m, err := ParseMargin(s)
+		if err != nil {
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("%q: the error has more than one line", s)
+			}
+			return
+		}
+		if _, ok := DefaultMargins()[name]; !ok || !(m.Fraction >= 0 && m.Fraction <= maxMargin) {
+			t.Errorf("%q gave %s %+v", s, name, m)
+		}
+	})
+}
+
+// Catches units a reader has to count digits in, a lost sign, and a minus zero.
+func TestFormat(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{Nanoseconds.Format(512_345_678), "512 ms"},
+		{Nanoseconds.Format(3_025_000_000), "3.02 s"},
+		{Nanoseconds.Format(12_300), "12.3 µs"},
+		{Nanoseconds.Format(900), "900 ns"},
+		{Nanoseconds.Format(math.Inf(1)), "inf"},
+		{Bytes.Format(1 << 20), "1 MiB"},
+		{Bytes.Format(9.7 * (1 << 20)), "9.70 MiB"},
+		{Bytes.Format(4096), "4 KiB"},
+		{Bytes.Format(math.NaN()), "-"},
+		{Fraction.Format(0.6), "60.0 %"},
+		{Counted.Format(2), "2"},
+		{Nanoseconds.FormatChange(0.0312), "+3.1 %"},
+		{Nanoseconds.FormatChange(-0.0312), "-3.1 %"},
+		{Nanoseconds.FormatChange(-0.0001), "0.0 %"},
+		{Bytes.FormatChange(8.08), "+808 %"},
+		{Bytes.FormatChange(math.Inf(-1)), "-inf %"},
+		{Fraction.FormatChange(0.6), "+60.0 points"},
+		{Fraction.FormatMargin(0.2), "20 points"},
+		{Bytes.FormatMargin(0.129), "12.9 %"},
+		{FormatP(0.0416), "0.042"},
+		{FormatP(0.00003), "3e-05"},
+		{FormatP(1e-300), "<1e-9"},
+		{FormatP(math.NaN()), "-"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
+		}
+	}
+}

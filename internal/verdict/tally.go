@@ -1,0 +1,267 @@
+package verdict
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/stats"
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/sequence"
+)
+
+// The two sides of every row.
+const (
+	baseline = iota
+	candidate
+	arms
+)
+
+var armNames = [arms]string{"baseline", "candidate"}
+
+// key is one cell.
+type key struct {
+	scenario string
+	driver   cgroupjoin.Driver
+	order    sequence.Order
+	limit    int64
+}
+
+// batch is what is kept of the trials of one batch: integers, never records.
+type batch struct {
+	id, block int
+	count     Count
+	values    map[string][]int64
+	// The batch's clock: the sum of its trials' times until delete, and the first
+	// start and last end; done counts the trials that have them.
+	sum, first, last int64
+	done, size       int
+	concurrent       bool
+}
+
+// total is the batch's own time: from the first create to the last delete of a
+// concurrent batch, the sum of all starts of a sequential one, where the harness's
+// own work between two containers is nobody's.
+func (b batch) total() (ns int64, complete bool) {
+	if b.done < b.size {
+		return 0, false
+	}
+	if b.concurrent {
+		return b.last - b.first, true
+	}
+	return b.sum, true
+}
+
+// side is one arm in one cell.
+type side struct {
+	batches map[int]*batch
+	count   Count
+	leaks   []float64 // a trial each
+	failure string    // the first reason of a trial that failed
+}
+
+func (s *side) sorted() []batch {
+	all := make([]batch, 0, len(s.batches))
+	for _, b := range s.batches {
+		all = append(all, *b)
+	}
+	slices.SortFunc(all, func(a, b batch) int { return cmp.Compare(a.id, b.id) })
+	return all
+}
+
+func newSide() *side { return &side{batches: map[int]*batch{}} }
+
+type cell [arms]*side
+
+// tally is all that is kept of one or two runs' records.
+type tally struct {
+	cells    map[key]*cell
+	orders   map[string][]sequence.Order
+	runtimes [arms]results.RuntimeID
+	mixed    [arms]bool
+	invalid  []string
+	notes    counter
+	trials   Trials
+}
+
+func newTally() *tally {
+	return &tally{cells: map[key]*cell{}, orders: map[string][]sequence.Order{}, notes: counter{}}
+}
+
+// counter collects texts that may come once a trial.
+type counter map[string]int
+
+// take counts a record's own warnings.
+func (c counter) take(r *results.Record) {
+	for _, w := range r.Warnings {
+		c[fmt.Sprintf("%s, %s: %s", r.Scenario, r.Driver, w)]++
+	}
+}
+
+// list gives each text once, with how many trials it came from, in a stable order.
+func (c counter) list() []string {
+	var out []string
+	for _, text := range slices.Sorted(maps.Keys(c)) {
+		out = append(out, fmt.Sprintf("%s (%s)", text, plural(c[text], "trial")))
+	}
+	return out
+}
+
+// read takes in a stream of records; sideOf says which arm a runtime's name is.
+func (t *tally) read(records iter.Seq2[results.Record, error], sideOf func(string) (int, bool)) error {
+	for r, err := range records {
+		if err != nil {
+			return err
+		}
+		i, known := sideOf(r.Arm)
+		switch {
+		case !known:
+			return fmt.Errorf("trial %d: runtime %q is not one the run's header names", r.Index, r.Arm)
+		case i < 0:
+			continue
+		}
+		t.identify(i, r)
+		if !r.Warmup {
+			t.add(i, &r)
+		}
+	}
+	return nil
+}
+
+// identify holds an arm to one binary: a sample of two is a sample of neither.
+func (t *tally) identify(i int, r results.Record) {
+	id := &t.runtimes[i]
+	if *id == (results.RuntimeID{}) {
+		*id = r.Runtime
+	}
+	if t.mixed[i] || id.SHA256 == r.Runtime.SHA256 && id.Filesystem == r.Runtime.Filesystem {
+		return
+	}
+	t.mixed[i] = true
+	t.invalid = append(t.invalid, fmt.Sprintf("the %s is not one binary: %s on %s, but %s on %s in trial %d", armNames[i],
+		short(id.SHA256), id.Filesystem, short(r.Runtime.SHA256), r.Runtime.Filesystem, r.Index))
+}
+
+func short(sha string) string {
+	if len(sha) > 12 {
+		return sha[:12]
+	}
+	return sha
+}
+
+func (t *tally) add(i int, r *results.Record) {
+	t.trials.plus(r)
+	t.notes.take(r)
+	t.cell(key{r.Scenario, r.Driver, r.Order, r.Limit})[i].add(r)
+}
+
+func (t *tally) cell(k key) *cell {
+	c, ok := t.cells[k]
+	if !ok {
+		c = &cell{newSide(), newSide()}
+		t.cells[k] = c
+		t.orders[k.scenario] = appendOrder(t.orders[k.scenario], k.order)
+	}
+	return c
+}
+
+// appendOrder keeps a sorted set.
+func appendOrder(orders []sequence.Order, o sequence.Order) []sequence.Order {
+	if i, found := slices.BinarySearch(orders, o); !found {
+		return slices.Insert(orders, i, o)
+	}
+	return orders
+}
+
+func countOf(o results.Outcome) Count {
+	switch o {
+	case results.Started:
+		return Count{Started: 1}
+	case results.InitOOMKilled, results.PayloadOOMKilled:
+		return Count{OOMKilled: 1}
+	}
+	return Count{Failed: 1}
+}
+
+func (c *Count) plus(d Count) {
+	c.Started += d.Started
+	c.OOMKilled += d.OOMKilled
+	c.Failed += d.Failed
+}
+
+func (s *side) add(r *results.Record) {
+	b, ok := s.batches[r.Batch]
+	if !ok {
+		b = &batch{
+			id: r.Batch, block: r.Block, size: max(1, r.BatchSize), concurrent: r.Concurrent,
+			values: map[string][]int64{}, first: math.MaxInt64,
+		}
+		s.batches[r.Batch] = b
+	}
+	n := countOf(r.Outcome)
+	s.count.plus(n)
+	b.count.plus(n)
+	if n.Failed > 0 && s.failure == "" {
+		s.failure = fmt.Sprintf("%s: %s", r.Outcome, r.Reason)
+	}
+	s.leaks = append(s.leaks, float64(len(r.Leaks)))
+	if r.Outcome == results.Started {
+		b.measure(r)
+	}
+}
+
+// measure keeps the values of a trial that started. Those of one that was killed
+// are not of the same kind: its latency has no end, its peak is the limit.
+func (b *batch) measure(r *results.Record) {
+	for _, m := range table {
+		if m.read == nil {
+			continue
+		}
+		if v, ok := m.read(r); ok {
+			b.values[m.name] = append(b.values[m.name], v)
+		}
+	}
+	if d, ok := value(r.Latency.Deleted); ok {
+		b.done++
+		b.sum += d
+		b.first = min(b.first, r.StartNS)
+		b.last = max(b.last, r.StartNS+d)
+	}
+}
+
+// points are the values of one metric; missing counts the started trials without one.
+func (s *side) points(m metric) (points []stats.Point, missing int) {
+	for _, b := range s.sorted() {
+		if m.read == nil {
+			if v, complete := b.total(); complete {
+				points = append(points, stats.Point{Block: b.block, Batch: b.id, Value: v})
+			}
+			continue
+		}
+		for _, v := range b.values[m.name] {
+			points = append(points, stats.Point{Block: b.block, Batch: b.id, Value: v})
+		}
+		missing += b.count.Started - len(b.values[m.name])
+	}
+	return points, missing
+}
+
+// events counts a rate's units. The trials of a concurrent batch are killed by each
+// other's memory and fail by each other's load: together they are one unit, an
+// event if any of them is.
+func (s *side) events(m metric) stats.Count {
+	var sum stats.Count
+	for _, b := range s.batches {
+		x, n := m.events(b.count)
+		if b.concurrent {
+			x, n = min(x, 1), min(n, 1)
+		}
+		sum.X += float64(x)
+		sum.N += float64(n)
+	}
+	return sum
+}

@@ -1,0 +1,117 @@
+package verdict
+
+import (
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/sequence"
+)
+
+// Ruling is what is said of one metric, or of all of them. It is a closed set.
+type Ruling string
+
+const (
+	// Pass: a change for the worse by more than the margin is excluded.
+	Pass Ruling = "pass"
+	// Improved: better by more than the margin. Of a metric only; all of them together pass.
+	Improved Ruling = "improved"
+	// Regressed: worse by more than the margin.
+	Regressed Ruling = "regressed"
+	// Inconclusive: the trials exclude neither.
+	Inconclusive Ruling = "inconclusive"
+	// Invalid: what was recorded cannot be compared. Of everything together only.
+	Invalid Ruling = "invalid"
+)
+
+// Rulings lists the closed set, the gravest first.
+func Rulings() []Ruling { return []Ruling{Invalid, Regressed, Inconclusive, Improved, Pass} }
+
+// ExitCode is the exit status of a gate or comparison that ends with r.
+func (r Ruling) ExitCode() int {
+	switch r {
+	case Pass, Improved:
+		return 0
+	case Regressed:
+		return 1
+	case Inconclusive:
+		return 3
+	}
+	return 4 // Invalid, and whatever is no ruling: it measured nothing
+}
+
+// Verdict is the judgement of one gate or comparison.
+type Verdict struct {
+	Ruling Ruling
+	// Reasons says, in sentences, why the whole is regressed, inconclusive or invalid.
+	Reasons []string
+	Metrics []Metric
+	// Warnings lower the trust in the numbers without voiding them.
+	Warnings []string
+	// Environment is the first one of the run, or of the baseline's.
+	Environment results.Environment
+	Baseline    results.RuntimeID
+	Candidate   results.RuntimeID
+	// Interleaved is true when both arms ran in the blocks of one run, false when two runs are compared.
+	Interleaved bool
+	// Confidence of every interval, such as 0.95.
+	Confidence float64
+	Trials     Trials
+}
+
+// ExitCode is the exit status that says the same as the verdict.
+func (v Verdict) ExitCode() int { return v.Ruling.ExitCode() }
+
+// Trials counts what the verdict rests on, over both arms and without warm-ups.
+type Trials struct {
+	Planned, Recorded int
+	// Failed trials neither started nor were OOM-killed; Leaking ones left something behind.
+	Failed, Leaking int
+}
+
+// Metric is one row: one metric of one scenario under one set of conditions.
+type Metric struct {
+	Scenario string
+	Name     string
+	Unit     Unit // of the arms' centres and intervals
+	Driver   cgroupjoin.Driver
+	Order    sequence.Order
+	// Limit is memory.max in bytes; 0 when there is none, or when the row pools all of Ladder.
+	Limit     int64
+	Baseline  Arm
+	Candidate Arm
+	// Change of the candidate against the baseline with its interval: relative
+	// (0.1 is 10 % more) for distributions, a difference (0.1 is 10 points, or one
+	// tenth of a leak a trial more) for fractions and counts. NaN when it cannot be told, its
+	// ends infinite when the sample is too small.
+	Change, ChangeLo, ChangeHi float64
+	// Margin is what Change may be before it counts, in the same terms.
+	Margin float64
+	// P is the two-sided p value of "nothing changed", PHolm the same adjusted for
+	// the number of rows; NaN where no test was made.
+	P, PHolm float64
+	Ruling   Ruling
+	Reason   string
+	// Ladder has the counts behind a fraction, one rung a limit.
+	Ladder []Rung
+}
+
+// Arm is one side of a row. Lo and Hi are infinite when N is too small for the confidence asked for.
+type Arm struct {
+	N              int // units of inference: batches of a distribution, trials of a fraction
+	Center, Lo, Hi float64
+	// Values are the units behind the centre in the order they were measured; nil for fractions.
+	Values []float64
+}
+
+// Rung is one limit of a ladder; Limit 0 means none.
+type Rung struct {
+	Limit               int64
+	Baseline, Candidate Count
+}
+
+// Count says how one arm's trials ended under one limit.
+type Count struct {
+	Started, OOMKilled, Failed int
+}
+
+// Trials is all of them.
+func (c Count) Trials() int { return c.Started + c.OOMKilled + c.Failed }

@@ -171,26 +171,36 @@ func (c *collector) start(ctx context.Context, p *prepared, m *measured) {
 	c.awaitPayload(ctx, p, m, init)
 }
 
+// awaitPayload waits for the payload's end and takes its stamp. Without a pid to
+// wait for there is the pipe: its end means that no stamp will come.
 func (c *collector) awaitPayload(ctx context.Context, p *prepared, m *measured, init *initProcess) {
-	if init != nil {
-		status, err := init.wait(ctx)
-		if err != nil {
-			m.noteDeadline(ctx, errors.Join(err, p.tree.Kill()))
-			return
-		}
-		at := now() - m.startNS
-		m.payload, m.latency.Exited = status, &at
+	if init == nil {
+		c.awaitStamp(ctx, p, m)
+		return
 	}
-	c.readStamp(ctx, p, m)
+	status, err := init.wait(ctx)
+	if err != nil {
+		m.noteDeadline(ctx, errors.Join(err, p.tree.Kill()))
+		return
+	}
+	at := now() - m.startNS
+	m.payload, m.latency.Exited = status, &at
+	p.stdout.finish() // what the payload wrote is in the pipe
+	select {
+	case ns := <-p.stdout.stamp:
+		m.stamp(ns)
+	default:
+	}
 }
 
-// readStamp takes the payload's own clock reading. The pipe's end means that none will come.
-func (c *collector) readStamp(ctx context.Context, p *prepared, m *measured) {
+func (c *collector) awaitStamp(ctx context.Context, p *prepared, m *measured) {
 	select {
 	case ns := <-p.stdout.stamp:
 		m.stamp(ns)
 		return
 	case <-ctx.Done():
+		m.noteDeadline(ctx, p.tree.Kill())
+		return
 	case <-p.stdout.done:
 	}
 	select { // it may have come with the end

@@ -46,10 +46,18 @@ func (h *Host) takeBase(ctx context.Context) (base, error) {
 	case SystemdRunning():
 		return h.takeScope(ctx, home)
 	}
-	path := filepath.Join(h.opts.Root, prefix+h.opts.RunID)
-	if _, err := enable(h.opts.Root, h.opts.Root); err != nil {
-		return base{}, err
+	return h.takeDirectory(home)
+}
+
+// takeDirectory makes a cgroup right below the mount. What it enables there for
+// all cgroups of the machine stays enabled: others may have come to rely on it.
+func (h *Host) takeDirectory(home string) (base, error) {
+	for _, c := range required {
+		if err := toggle(h.opts.Root, "+", []string{c}); err != nil {
+			return base{}, explainToggle(h.opts.Root, c, err)
+		}
 	}
+	path := filepath.Join(h.opts.Root, prefix+h.opts.RunID)
 	if err := h.make(path); err != nil {
 		return base{}, err
 	}
@@ -131,7 +139,7 @@ func (h *Host) leave(ctx context.Context) error {
 func (h *Host) removeTrees(ctx context.Context) error {
 	var errs []error
 	for _, child := range children(h.base.path) {
-		if strings.HasPrefix(filepath.Base(child), treeName(h.opts.RunID, "")) {
+		if ofRun(filepath.Base(child), h.opts.RunID) {
 			errs = append(errs, removeTree(ctx, child))
 		}
 	}

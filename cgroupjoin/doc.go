@@ -19,8 +19,10 @@
 // containers use: the drivers then differ in what is made for the container
 // and in nothing else.
 //
-// Limits, moves and controllers go through containerd/cgroups, units through
-// go-systemd. Two things do not. Directories are made with an exclusive mkdir,
+// Limits, moves and the list of controllers go through containerd/cgroups, units
+// through go-systemd. Three things do not. Controllers are enabled here, since
+// the library enables them in every ancestor, up to those that are systemd's.
+// Directories are made with an exclusive mkdir,
 // since a cgroup that is there already belongs to somebody else. And figures are
 // read from the kernel's files here: containerd/cgroups returns 0 for
 // memory.peak, memory.max or an event when the file cannot be read, and a

@@ -615,9 +615,7 @@ func beHost() error {
 		if err != nil {
 			return err
 		}
-		cmd := exec.Command("sleep", "infinity")
-		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: tree.RuntimeCgroupFD()}
-		if err := cmd.Start(); err != nil {
+		if err := occupy(d, tree); err != nil {
 			return err
 		}
 	}
@@ -628,6 +626,41 @@ func beHost() error {
 	fmt.Printf("%s\n%s\n", h.Base(), b)
 	_, _ = os.Stdin.Read(make([]byte, 1)) // any end of it will do
 	return h.Close()
+}
+
+// occupy puts a process deaf to SIGTERM into the runtime's cgroup and another
+// into the leaf.
+func occupy(d Driver, tree *Tree) error {
+	const deaf = "trap '' TERM; echo ready; exec sleep infinity"
+	inRuntime := exec.Command("sh", "-c", deaf)
+	inRuntime.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: tree.RuntimeCgroupFD()}
+	inLeaf := exec.Command("systemd-run", "--scope", "--quiet", "--unit="+filepath.Base(tree.LeafPath()),
+		"--slice="+filepath.Base(tree.PodPath()), "sh", "-c", deaf)
+	if d == Cgroupfs {
+		if err := os.Mkdir(tree.LeafPath(), 0o755); err != nil {
+			return err
+		}
+		dir, err := os.Open(tree.LeafPath())
+		if err != nil {
+			return err
+		}
+		defer dir.Close()
+		inLeaf = exec.Command("sh", "-c", deaf)
+		inLeaf.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
+	}
+	for _, cmd := range []*exec.Cmd{inRuntime, inLeaf} {
+		out, err := cmd.StdoutPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			return err
+		}
+		if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+			return fmt.Errorf("%s said %q: %w", cmd, line, err)
+		}
+	}
+	return nil
 }
 
 // Catches remains that the journal does not name, that cannot be found or not be removed.

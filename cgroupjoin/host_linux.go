@@ -163,25 +163,47 @@ func (h *Host) Close() error {
 	h.closed = true
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTime)
 	defer cancel()
-	var errs []error
-	if h.base.path != "" {
-		errs = append(errs, h.leave(ctx))
-	}
-	if h.bus != nil {
-		errs = append(errs, h.removeSlices(ctx))
-		h.bus.close()
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := h.close(ctx); err != nil {
 		return fmt.Errorf("close cgroups: %w", err)
 	}
 	return nil
 }
 
-// removeSlices removes what systemd made around our units. It keeps a slice
-// once made, empty or not, until it is stopped.
-func (h *Host) removeSlices(ctx context.Context) error {
-	if err := h.bus.remove(ctx, runSlice(h.opts.RunID)); err != nil {
+func (h *Host) close(ctx context.Context) error {
+	if h.bus != nil {
+		defer h.bus.close()
+	}
+	if h.base.path != "" {
+		// Units must not go while this process may be in one.
+		if err := h.leave(ctx); err != nil {
+			return err
+		}
+	}
+	if h.bus != nil {
+		return h.removeUnits(ctx)
+	}
+	return nil
+}
+
+// removeUnits removes what trials that were broken off left with systemd, and
+// the slices that it made around our units: it keeps those, empty or not,
+// until they are stopped.
+func (h *Host) removeUnits(ctx context.Context) error {
+	// Killed first: stopping a unit waits 90 s for processes deaf to SIGTERM.
+	if err := kill(filepath.Join(h.opts.Root, topSlice, runSlice(h.opts.RunID))); err != nil {
 		return err
+	}
+	units, err := h.bus.ownUnits(ctx)
+	if err != nil {
+		return err
+	}
+	for _, u := range units {
+		if !ofRun(u, h.opts.RunID) {
+			continue
+		}
+		if err := h.bus.remove(ctx, u); err != nil {
+			return err
+		}
 	}
 	return h.bus.removeTop(ctx, h.opts.Root)
 }

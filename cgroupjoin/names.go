@@ -106,6 +106,12 @@ func ownUnit(name string) bool {
 	return strings.HasPrefix(name, prefix) && (ext == ".scope" || ext == ".slice") && !strings.Contains(name, "/")
 }
 
+// ofRun reports whether a unit or a cgroup is the run's.
+func ofRun(name, run string) bool {
+	rest, ours := strings.CutPrefix(name, prefix+run)
+	return ours && (strings.HasPrefix(rest, "-") || strings.HasPrefix(rest, "."))
+}
+
 // ownCgroupName reports the same of a cgroup directory's name: one of our
 // units' or one without a unit.
 func ownCgroupName(name string) bool {

@@ -101,6 +101,18 @@ func TestOwnNames(t *testing.T) {
 	}
 }
 
+// Catches another run's units taken for this one's because the names begin alike.
+func TestOfRun(t *testing.T) {
+	for name, want := range map[string]bool{
+		"initbench-ab.slice": true, "initbench-ab-t.scope": true, "initbench-ab-t": true,
+		"initbench-abc.slice": false, "initbench-a.slice": false, "initbench.slice": false, "initbench-supervisor": false,
+	} {
+		if got := ofRun(name, "ab"); got != want {
+			t.Errorf("ofRun(%q) = %v", name, got)
+		}
+	}
+}
+
 // Catches an order that stops a slice under its scopes.
 func TestByRemoval(t *testing.T) {
 	got := []string{"initbench.slice", "initbench-r-t.slice", "initbench-r.scope", "initbench-r.slice", "initbench-r-t.scope"}

@@ -56,7 +56,7 @@ func (r *row) decide(opts Options, family int) {
 		// A regression found in half a run is one; an absence is not.
 		ruling, why = Inconclusive, r.missing+"; so far "+why
 	}
-	r.Ruling, r.Reason = ruling, r.sentence(why)
+	r.Ruling, r.Why, r.Reason = ruling, why, r.sentence(why)
 }
 
 func (r *row) rule(opts Options, family int) (Ruling, string) {

@@ -43,19 +43,10 @@ func (r *row) finding() string {
 	case r.kind == leaks:
 		return fmt.Sprintf("went from %s to %s a trial", r.Unit.Format(b.Center), r.Unit.Format(c.Center))
 	case r.kind == rate:
-		events := r.events()
-		return fmt.Sprintf("went from %.0f of %d to %.0f of %d, %s%s%s", events[baseline], b.N, events[candidate], c.N,
+		return fmt.Sprintf("went from %d of %d to %d of %d, %s%s%s", b.Events, b.N, c.Events, c.N,
 			r.Unit.FormatChange(r.Change), r.bracket(), r.threshold())
 	}
 	return fmt.Sprintf("%s, %s%s", move(r.Unit.Format(b.Center), r.Unit.Format(c.Center)), r.Unit.FormatChange(r.Change), r.bracket())
-}
-
-func (r *row) events() (x [arms]float64) {
-	for _, g := range r.rungs {
-		x[baseline] += g.counts.Base.X
-		x[candidate] += g.counts.Cand.X
-	}
-	return x
 }
 
 func move(from, to string) string {

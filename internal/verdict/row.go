@@ -261,13 +261,12 @@ func (r *row) adjustRungs() {
 
 func (r *row) setRates(strata []stats.Stratum, opts Options) {
 	rates := stats.Difference(strata, opts.confidence())
-	var n [arms]float64
+	r.Baseline = Arm{Center: rates.Base.Center, Lo: rates.Base.Lo, Hi: rates.Base.Hi}
+	r.Candidate = Arm{Center: rates.Cand.Center, Lo: rates.Cand.Lo, Hi: rates.Cand.Hi}
 	for _, s := range strata {
-		n[baseline] += s.Base.N
-		n[candidate] += s.Cand.N
+		r.Baseline.plus(s.Base)
+		r.Candidate.plus(s.Cand)
 	}
-	r.Baseline = Arm{N: int(n[baseline]), Center: rates.Base.Center, Lo: rates.Base.Lo, Hi: rates.Base.Hi}
-	r.Candidate = Arm{N: int(n[candidate]), Center: rates.Cand.Center, Lo: rates.Cand.Lo, Hi: rates.Cand.Hi}
 	r.change, r.P = rates.Diff, stats.ExactP(strata)
 	r.Change, r.ChangeLo, r.ChangeHi = rates.Diff.Center, rates.Diff.Lo, rates.Diff.Hi
 	r.margin = opts.margin(r.Name).Fraction
@@ -275,6 +274,11 @@ func (r *row) setRates(strata []stats.Stratum, opts Options) {
 	r.grown = func(k float64) stats.Interval {
 		return stats.Difference(stats.Scale(strata, k), opts.confidence()).Diff
 	}
+}
+
+func (a *Arm) plus(c stats.Count) {
+	a.N += int(c.N)
+	a.Events += int(c.X)
 }
 
 // thinRung names a limit at which an arm has too few trials to be judged.
@@ -312,5 +316,9 @@ func (j *judge) leaks(sc scenarios.Scenario, group key, m metric) (r row, shown 
 
 func meanArm(values []float64, opts Options) Arm {
 	m := stats.Mean(values, opts.confidence())
-	return Arm{N: len(values), Center: m.Center, Lo: m.Lo, Hi: m.Hi}
+	a := Arm{N: len(values), Center: m.Center, Lo: m.Lo, Hi: m.Hi}
+	for _, v := range values {
+		a.Events += int(v)
+	}
+	return a
 }

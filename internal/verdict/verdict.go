@@ -89,7 +89,9 @@ type Metric struct {
 	// the number of rows; NaN where no test was made.
 	P, PHolm float64
 	Ruling   Ruling
-	Reason   string
+	// Reason is one sentence with subject, numbers and why; Why is its last part alone,
+	// for where the numbers stand beside it.
+	Reason, Why string
 	// Ladder has the counts behind a fraction, one rung a limit.
 	Ladder []Rung
 }
@@ -98,6 +100,8 @@ type Metric struct {
 type Arm struct {
 	N              int // units of inference: batches of a distribution, trials of a fraction
 	Center, Lo, Hi float64
+	// Events of a fraction or a count: how many of the N, or how many things left behind.
+	Events int
 	// Values are the units behind the centre in the order they were measured; nil for fractions.
 	Values []float64
 }

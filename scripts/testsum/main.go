@@ -20,9 +20,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case len(args) > 2 && args[0] == "run":
 		err = runTests(args[1], args[2:], stdout, stderr)
 	case len(args) == 2 && args[0] == "report":
-		err = report(args[1], stdout)
+		err = report(args[1], stdout, true)
+	case len(args) == 3 && args[0] == "report" && args[1] == "--partial":
+		err = report(args[2], stdout, false)
 	default:
-		err = errors.New("usage: testsum run RESULTS CMD..., or testsum report RESULTS")
+		err = errors.New("usage: testsum run RESULTS CMD..., or testsum report [--partial] RESULTS")
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, "testsum:", err) // nobody is left to tell when stderr is gone

@@ -67,7 +67,7 @@ func TestFilterHandsOnEnds(t *testing.T) {
 }
 
 // lanes runs the given events as lanes, one a run, and returns the report and its exit code.
-func lanes(t *testing.T, texts ...string) (string, int) {
+func lanes(t *testing.T, how string, texts ...string) (string, int) {
 	t.Helper()
 	dir := t.TempDir()
 	results := filepath.Join(dir, "results")
@@ -82,7 +82,7 @@ func lanes(t *testing.T, texts ...string) (string, int) {
 		}
 	}
 	var out bytes.Buffer
-	code := run([]string{"report", results}, &out, &out)
+	code := run(append([]string{"report"}, append(strings.Fields(how), results)...), &out, &out)
 	return out.String(), code
 }
 
@@ -90,25 +90,29 @@ const (
 	skip = `{"Action":"skip","Package":"p","Test":"TestRoot"}` + "\n"
 	pass = `{"Action":"pass","Package":"p","Test":"TestRoot"}` + "\n"
 	fail = `{"Action":"fail","Package":"p","Test":"TestRoot"}` + "\n"
+
+	other = `{"Action":"pass","Package":"p","Test":"TestOther"}` + "\n"
 )
 
 // Catches a skip that hides a test from all lanes, a skip that counts although
 // another lane passed, and a failure that another lane's success covers up.
 func TestReportJudgesOverLanes(t *testing.T) {
 	tests := map[string]struct {
+		how   string
 		lanes []string
 		code  int
 		want  string
 	}{
-		"skipped, then passed": {[]string{skip, pass}, 0, "tests: 1 passed, 0 failed, 0 skipped"},
-		"passed, then skipped": {[]string{pass, skip}, 0, "tests: 1 passed, 0 failed, 0 skipped"},
-		"skipped everywhere":   {[]string{skip, skip}, 1, "skipped in every lane: p TestRoot"},
-		"failed, then passed":  {[]string{fail, pass}, 1, "tests: 0 passed, 1 failed, 0 skipped"},
-		"nothing":              {[]string{""}, 1, "no test ran"},
+		"skipped, then passed":   {"", []string{skip, pass}, 0, "1 passed, 0 failed, 0 skipped\n"},
+		"passed, then skipped":   {"", []string{pass, skip}, 0, "1 passed, 0 failed, 0 skipped\n"},
+		"skipped everywhere":     {"", []string{skip, skip}, 1, "skipped: p TestRoot\n0 passed, 0 failed, 1 skipped\n"},
+		"skipped in a lone lane": {"--partial", []string{skip, other}, 0, "skipped: p TestRoot\n1 passed, 0 failed, 1 skipped\n"},
+		"failed, then passed":    {"", []string{fail, pass}, 1, "0 passed, 1 failed, 0 skipped\n"},
+		"nothing":                {"", []string{""}, 1, "no test ran"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			out, code := lanes(t, tt.lanes...)
+			out, code := lanes(t, tt.how, tt.lanes...)
 			if code != tt.code || !strings.Contains(out, tt.want) {
 				t.Errorf("exit code %d and:\n%swant %d and %q", code, out, tt.code, tt.want)
 			}

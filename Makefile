@@ -1,0 +1,83 @@
+# Every target first installs what it lacks (scripts/setup.sh); make help lists them.
+
+GO         ?= go
+BASELINE   ?= runc@v1.1.14
+CANDIDATE  ?= runc@v1.1.15
+GATE_FLAGS ?=
+PREFIX     ?= /usr/local
+
+initbench := bin/initbench
+version   := $(shell git -c safe.directory='$(CURDIR)' describe --tags --always --dirty 2>/dev/null || echo unversioned)
+
+# A distribution's Go may be told not to fetch the newer one that go.mod asks for.
+export GOTOOLCHAIN ?= auto
+# The command is static: the same file runs here and in the guest.
+export CGO_ENABLED := 0
+export PATH := $(PATH):/usr/local/go/bin
+
+# What make was told is not for the programs it starts.
+unexport MAKEFLAGS MFLAGS
+
+# `make gate` ends with the gate's own 0 (pass) and 1 (regressed). GNU make ends
+# with 2 whatever way a recipe fails, but with 1 when it is asked (-q) whether
+# something is left to do. So for this goal make is asked that: recipes marked
+# with + run all the same, and gate has one more line, unmarked and therefore
+# never run, when the verdict is "regressed". Not with -n or -t, where + would
+# run what is only to be shown.
+letters := $(firstword -$(MAKEFLAGS))
+ifeq ($(MAKECMDGOALS):$(findstring n,$(letters))$(findstring t,$(letters)),gate:)
+MAKEFLAGS += -q
+always := +
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help build install gate measure test test-fast test-guest lint bench generate clean setup-build setup-measure setup-lint
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup-build setup-measure setup-lint:
+	@$(always)scripts/setup.sh build $(filter-out build,$(subst measure,runtimes guest,$(@:setup-%=%)))
+
+build: setup-build ## build bin/initbench
+	@$(always)echo "build: $(initbench) $(version)"
+	@$(always)$(GO) build -buildvcs=false -trimpath -ldflags '-X main.version=$(version)' -o $(initbench) ./cmd/initbench
+
+install: build ## install it as $(PREFIX)/bin/initbench
+	@echo "install: $(DESTDIR)$(PREFIX)/bin/initbench"
+	@install -D -m 755 $(initbench) $(DESTDIR)$(PREFIX)/bin/initbench
+
+# The gate's exit status waits in a file until gate's recipe, which depends on it, is expanded.
+status := bin/.gate-status
+
+measure: setup-measure build
+	@$(always)rm -f $(status)
+	@$(always)$(initbench) gate --baseline $(BASELINE) --candidate $(CANDIDATE) $(GATE_FLAGS); echo $$? >$(status)
+
+gate: measure ## judge the upgrade of BASELINE to CANDIDATE: ends with 0 pass, 1 regressed, 2 anything else
+	@$(if $(filter 1,$(shell cat $(status) 2>/dev/null)),exit 1)
+	@$(if $(filter 0 1,$(shell cat $(status) 2>/dev/null)),,$(always)exit $(shell cat $(status)))
+
+test: setup-lint setup-measure build ## lint, lane 0 as an ordinary user, lane 1 in the guest
+	@scripts/test.sh lint host guest
+
+test-fast: setup-build ## lane 0 alone: no root, no guest
+	@scripts/test.sh host
+
+test-guest: setup-measure build ## lane 1 alone: real cgroups, systemd and runtimes in the guest
+	@scripts/test.sh guest
+
+lint: setup-lint ## gofmt, vet, staticcheck, shellcheck, other systems, generated files
+	@scripts/test.sh lint
+
+bench: setup-build ## the Go benchmarks of initbench's own code
+	@echo "bench: go test -bench . ./..."
+	@$(GO) test -run '^$$' -bench . -benchmem ./...
+
+generate: setup-build ## make the generated files again
+	@echo "generate: go generate ./..."
+	@$(GO) generate ./...
+
+clean: ## remove what was built here (what a killed run left: initbench clean)
+	@echo "clean: bin"
+	@rm -rf bin

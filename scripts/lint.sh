@@ -1,0 +1,82 @@
+#!/bin/sh
+# Checks of the source that need no test run. Each prints what it objects to; all
+# are made, then the exit status says whether any objected.
+#
+#	lint.sh [CHECK...]    all checks, or these
+#	lint.sh --list        their names
+set -eu
+cd "$(dirname "$0")/.."
+
+failed=
+elapsed() { echo $(($(date +%s) - $1)); }
+
+check() {
+	began=$(date +%s)
+	if "check_$1"; then
+		echo "lint: $1: ok ($(elapsed "$began") s)"
+	else
+		echo "lint: $1: FAILED ($(elapsed "$began") s)"
+		failed="$failed $1"
+	fi
+}
+
+check_format() {
+	unformatted=$(find . -name '*.go' -not -path './.*' -not -path './bin/*' -exec gofmt -l {} +) || return 1
+	test -z "$unformatted" || {
+		echo "not as gofmt writes it: $unformatted"
+		return 1
+	}
+}
+
+check_vet() { go vet ./...; }
+
+check_static() { go tool staticcheck ./...; }
+
+# What is not Linux's own compiles elsewhere: stored results are judged on any machine.
+check_elsewhere() {
+	export GOOS=darwin GOARCH=arm64
+	go vet ./... && go build -buildvcs=false -o /dev/null ./cmd/initbench
+	status=$?
+	unset GOOS GOARCH
+	return $status
+}
+
+# SC1007: "CDPATH= cd" is meant as it is written.
+check_shell() { shellcheck --exclude=SC1007 scripts/*.sh .ci/run internal/ociruntime/payload/build.sh; }
+
+# sums of every file that git knows or would, in a form that diff shows well.
+sums() { git -c safe.directory="$PWD" ls-files -z --cached --others --exclude-standard | xargs -0 sha256sum 2>/dev/null; }
+
+# Another compiler makes another payload from the same source, which is no fault of
+# the tree; that the source is the one it was made from is tested on any machine.
+check_generated() {
+	made_with=$(sed -n 's/^cc //p' internal/ociruntime/payload/payload_linux_amd64.from)
+	here=$(LC_ALL=C gcc --version | head -n 1)
+	if [ "$made_with" != "$here" ]; then
+		echo "generated files are not made again: they are from $made_with, and here is $here"
+		return 0
+	fi
+	before=$(mktemp)
+	sums >"$before"
+	go generate ./... && sums | diff "$before" - | sed -n 's/^> [0-9a-f]*  /go generate changes /p' >"$before.diff"
+	status=$?
+	cat "$before.diff"
+	test -s "$before.diff" && status=1
+	rm -f "$before" "$before.diff"
+	return $status
+}
+
+all="format vet static elsewhere shell generated"
+case $* in
+"") # shellcheck disable=SC2086 # a list of names
+	set -- $all ;;
+--list)
+	echo "$all"
+	exit
+	;;
+esac
+for name in "$@"; do check "$name"; done
+test -z "$failed" || {
+	echo "lint:$failed FAILED"
+	exit 1
+}

@@ -1,0 +1,119 @@
+#!/bin/bash
+# Runs the lanes it is given, shows each with the time it took, and ends with one
+# line that counts the tests over all of them. Exit 1 when anything failed.
+#
+#	test.sh LANE...
+#
+#	lint   checks of the source
+#	host   lane 0: go test ./... as an ordinary user
+#	guest  lane 1: the packages that need root, cgroup v2 or systemd, in one running guest
+#
+# With both host and guest, a test that no lane passed because all skipped it is a failure.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+began=$SECONDS
+work=$(mktemp -d)
+chmod 755 "$work"
+results=$work/results
+failed=()
+guest=
+
+# stop_guest ends the guest by its own process's end, and waits for that.
+stop_guest() {
+	[ -n "$guest" ] || return 0
+	kill -TERM "$guest" 2>/dev/null || : # it died before
+	wait "$guest" || :                   # of the signal
+	guest=
+}
+clean_up() {
+	stop_guest
+	rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# note pass|fail GROUP NAME: counts what is no Go test.
+note() { printf '{"Action":"%s","Package":"%s","Test":"%s"}\n' "$1" "$2" "$3" >>"$results"; }
+
+# lane NAME: runs lane_NAME and goes on when it fails.
+lane() {
+	local at=$SECONDS end=ok
+	echo "== $1"
+	"lane_$1" || {
+		end=FAILED
+		failed+=("$1")
+	}
+	echo "== $1: $end ($((SECONDS - at)) s)"
+}
+
+lane_lint() {
+	local check status=0
+	for check in $(scripts/lint.sh --list); do
+		if scripts/lint.sh "$check"; then
+			note pass lint "$check"
+		else
+			note fail lint "$check"
+			status=1
+		fi
+	done
+	return $status
+}
+
+# tests ARG...: go test, counted.
+tests() { "$work/testsum" run "$results" go test -json "$@"; }
+
+lane_host() {
+	if [ "$(id -u)" = 0 ]; then
+		mkdir "$work/host"
+		export TEST_DIR=$work/host
+		set -- -exec "$PWD/scripts/as-nobody.sh"
+	fi
+	tests "$@" ./...
+}
+
+# with_needs lists the packages whose tests state needs (internal/testenv): what an
+# ordinary user's machine skips is in those.
+with_needs() {
+	go list -f '{{range .TestImports}}{{.}} {{end}}{{range .XTestImports}}{{.}} {{end}}:{{.ImportPath}}' ./... |
+		sed -n 's,^.*/internal/testenv .*:,,p'
+}
+
+lane_guest() {
+	local packages status=0
+	mapfile -t packages < <(with_needs)
+	if ! start_guest; then
+		note fail guest boot
+		return 1
+	fi
+	# -p 1: each has the machine to itself. -count 1: the guest's state is in no cache's key.
+	INITBENCH_REQUIRE=1 tests -p 1 -count 1 \
+		-exec "$PWD/bin/initbench vm --attach $work/guest --carry --" "${packages[@]}" || status=1
+	stop_guest
+	return $status
+}
+
+# start_guest returns when the guest answers, or has ended without.
+start_guest() {
+	local ready
+	coproc HOLD { exec bin/initbench vm --hold "$work/guest" </dev/null; }
+	guest=$HOLD_PID
+	if ! read -r ready <&"${HOLD[0]}"; then
+		echo "the guest did not come up"
+		return 1
+	fi
+	echo "guest: $ready"
+}
+
+go build -buildvcs=false -o "$work/testsum" ./scripts/testsum
+for name in "$@"; do lane "$name"; done
+
+# A lane alone cannot know whether another passes what it skipped.
+case $* in
+*host*guest*) set -- report ;;
+*) set -- report --partial ;;
+esac
+"$work/testsum" "$@" "$results" || failed+=(tests)
+echo "took $((SECONDS - began)) s"
+[ ${#failed[@]} = 0 ]

@@ -41,16 +41,18 @@ func (c CLI) Create(id, bundle, pidFile string) []string {
 // Start lets the container's init exec the payload.
 func (c CLI) Start(id string) []string { return c.argv("start", id) }
 
-// Kill sends a signal by the name that all of them know, such as KILL or TERM.
-// On a container that has exited, runc fails ("container not running") and so does crun,
-// each in its own words: neither the text nor the code says more than that.
+// Kill sends a signal by a name that all of them know, such as KILL or TERM; of one
+// that it does not know, crun 1.8.1 sends none and exits 0. On a container that
+// has stopped, runc ("container not running") and crun ("open pidfd: No such
+// process") exit 1, as for one that does not exist.
 func (c CLI) Kill(id, signal string) []string { return c.argv("kill", id, signal) }
 
-// Delete removes a container that has stopped.
+// Delete removes a container that has stopped or was never started. Both exit 1
+// where it runs, or is not there.
 func (c CLI) Delete(id string) []string { return c.argv("delete", id) }
 
-// ForceDelete kills what still runs and removes the container. Where there is no such
-// container, runc and crun both exit 0.
+// ForceDelete kills what still runs and removes the container. Both exit 0 where
+// there is none.
 func (c CLI) ForceDelete(id string) []string { return c.argv("delete", "--force", id) }
 
 // State prints the container's state as JSON.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"go/version"
 	"io"
 	"io/fs"
 	"os"
@@ -33,11 +34,13 @@ func recipe(ref Ref) string {
 	return "go install " + strings.Join(buildFlags(ref), " ") + " " + runc.path + "@" + ref.Version
 }
 
-// goTools is what `go env` says about the tools of a build.
+// goTools is what builds a runtime, as `go env` names it.
 type goTools struct {
-	GOVERSION  string
-	CC         string
-	PKG_CONFIG string
+	Version   string `json:"GOVERSION"`
+	CC        string `json:"CC"`
+	PkgConfig string `json:"PKG_CONFIG"`
+	// toolchain is GOTOOLCHAIN for the build: local, or the version to fetch.
+	toolchain string
 }
 
 // installer installs one version into the cache.
@@ -56,7 +59,7 @@ func resolveModule(ctx context.Context, ref Ref, opts Options) (Binary, error) {
 	}
 	in := installer{cache: cache, log: opts.Log}
 	tools, toolsErr := findGo(ctx, ref)
-	if bin, err := cache.lookup(tools.GOVERSION); err == nil {
+	if bin, err := cache.lookup(tools.Version); err == nil {
 		return bin, nil
 	}
 	if toolsErr != nil {
@@ -78,7 +81,7 @@ func (in installer) install(ctx context.Context, tools goTools) (bin Binary, err
 		return Binary{}, in.envError("wait for the lock", err)
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	bin, err = in.cache.lookup(tools.GOVERSION)
+	bin, err = in.cache.lookup(tools.Version)
 	if err == nil {
 		return bin, nil // by whoever held the lock
 	}
@@ -88,7 +91,7 @@ func (in installer) install(ctx context.Context, tools goTools) (bin Binary, err
 	if err := in.build(ctx, tools); err != nil {
 		return Binary{}, err
 	}
-	bin, err = in.cache.lookup(tools.GOVERSION)
+	bin, err = in.cache.lookup(tools.Version)
 	if err != nil {
 		return Binary{}, in.envError("read back what was installed", err)
 	}
@@ -116,24 +119,24 @@ func (in installer) build(ctx context.Context, tools goTools) (err error) {
 			return in.envError("make a directory to build in", err)
 		}
 	}
-	in.note("installing with " + tools.GOVERSION + ", which takes a minute or two the first time")
-	if err := in.goInstall(ctx, fresh, filepath.Join(tmp, "go")); err != nil {
+	in.note("installing with " + tools.Version + ", which takes a minute or two the first time")
+	if err := in.goInstall(ctx, tools, fresh, filepath.Join(tmp, "go")); err != nil {
 		return err
 	}
 	if !isStatic(filepath.Join(fresh, in.cache.ref.Name)) {
 		return in.envError("check the binary", errors.New("the linker did not make it static"))
 	}
-	if err := in.cache.publish(fresh, filepath.Join(tmp, "old"), tools.GOVERSION); err != nil {
+	if err := in.cache.publish(fresh, filepath.Join(tmp, "old"), tools.Version); err != nil {
 		return in.envError("move the binary into the cache", err)
 	}
 	return nil
 }
 
-func (in installer) goInstall(ctx context.Context, bin, goTmp string) error {
+func (in installer) goInstall(ctx context.Context, tools goTools, bin, goTmp string) error {
 	args := append([]string{"install"}, buildFlags(in.cache.ref)...)
 	cmd := groupCommand(ctx, interruptGroup, "go", append(args, runc.path+"@"+in.cache.ref.Version)...)
 	cmd.Dir = goTmp // not the user's directory: its go.work would have a say
-	cmd.Env = append(os.Environ(), installEnv(bin, goTmp)...)
+	cmd.Env = append(os.Environ(), installEnv(bin, goTmp, tools.toolchain)...)
 	out := &installOutput{note: in.note}
 	cmd.Stdout, cmd.Stderr = out, out
 	err := cmd.Run()
@@ -148,13 +151,14 @@ func (in installer) goInstall(ctx context.Context, bin, goTmp string) error {
 
 // installEnv settles what the user's settings for other builds would change.
 // CC, CGO_CFLAGS, PKG_CONFIG_PATH and GOPROXY remain theirs.
-func installEnv(bin, goTmp string) []string {
+func installEnv(bin, goTmp, toolchain string) []string {
 	return []string{
 		"GOBIN=" + bin, "GOTMPDIR=" + goTmp, "CGO_ENABLED=1",
 		// An empty GOFLAGS would fall back to `go env -w`; -mod=vendor in there fails every install.
 		"GOFLAGS=-trimpath", "GOWORK=off", "GO111MODULE=on",
-		// A module that asks for a newer Go would be built by another compiler than the other arm.
-		"GOTOOLCHAIN=local",
+		// Said outright: left to itself, go builds a module that asks for a newer Go
+		// with another compiler than the other arm's.
+		"GOTOOLCHAIN=" + toolchain,
 		// go refuses GOBIN when it cross-compiles; v1 runs under every emulator and CPU.
 		"GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH, "GOAMD64=v1",
 	}
@@ -216,10 +220,23 @@ func findGo(ctx context.Context, ref Ref) (goTools, error) {
 	if err := json.Unmarshal(out, &tools); err != nil {
 		return fail("go env", err)
 	}
-	if tools.GOVERSION == "" {
+	if tools.Version == "" {
 		return fail("go env names no version", nil)
 	}
+	tools.toolchain = "local"
+	if own := runtime.Version(); fetches(tools.Version, own, os.Getenv("GOTOOLCHAIN")) {
+		tools.Version, tools.toolchain = own, own
+	}
 	return tools, nil
+}
+
+// fetches says whether the runtimes are built with the Go that built initbench
+// because the local one is older. go has mostly fetched it by then, to build initbench;
+// runc 1.5 needs a newer Go than Debian has; and the same compiler everywhere makes for the
+// same binaries. Not so where the user has said GOTOOLCHAIN=local, or go is too
+// old (before 1.21) to fetch another.
+func fetches(local, own, asked string) bool {
+	return asked != "local" && version.IsValid(own) && version.Compare(local, "go1.21") >= 0 && version.Compare(local, own) < 0
 }
 
 // checkLibraries says what is missing before a build of two minutes ends in a
@@ -239,7 +256,7 @@ func checkLibraries(ctx context.Context, ref Ref, tools goTools) error {
 			}
 		}
 	}
-	pkgConfig := tools.PKG_CONFIG
+	pkgConfig := tools.PkgConfig
 	if pkgConfig == "" {
 		pkgConfig = "pkg-config"
 	}
@@ -280,7 +297,8 @@ var installFailures = []struct {
 
 // installError turns a failed `go install` into the error a caller can map.
 func installError(ref Ref, output string, cause error) error {
-	said := lastWords(output)
+	said := strings.ReplaceAll(lastWords(output), runc.path+"@"+ref.Version+": ", "") // go says it twice
+	said = strings.TrimPrefix(said, "go: ")
 	if noSuchVersion(ref, output) {
 		return &RefError{Ref: ref.String(), Reason: "go finds no such version: " + said}
 	}
@@ -299,10 +317,10 @@ func installError(ref Ref, output string, cause error) error {
 // is asked next and has no such tag, no way out, or is not installed. The same
 // answers about another module say nothing about the version.
 func noSuchVersion(ref Ref, output string) bool {
-	version := regexp.QuoteMeta(ref.Version)
+	wanted := regexp.QuoteMeta(ref.Version)
 	path := regexp.QuoteMeta(runc.path)
-	return regexp.MustCompile(`(?m)^go: (?:` + path + `@` + version + `: )+(?:` +
-		`reading \S*/` + path + `/@v/` + version + `\.(?:info|mod|zip): (?:403|404|410)\b` +
+	return regexp.MustCompile(`(?m)^go: (?:` + path + `@` + wanted + `: )+(?:` +
+		`reading \S*/` + path + `/@v/` + wanted + `\.(?:info|mod|zip): (?:403|404|410)\b` +
 		`|invalid version: |unknown revision |no matching versions|unable to resolve git version: )`).MatchString(output)
 }
 

@@ -1,13 +1,26 @@
 #!/bin/sh
-# Builds payload_linux_amd64 beside payload.c, or OUT when given, and OUT.from, which says what it was made from.
-# Every flag that would let the machine's defaults or the build's place into the bytes is spelt out, so that the
-# same gcc and binutils give the same file anywhere.
+# Builds the payload as OUT, and OUT.from, which says what it was made from.
+# Without OUT it is payload_linux_amd64 beside payload.c, made again only where
+# that is not what these sources gave: another gcc would give other bytes for
+# nothing. Remove the file to have it made in any case.
+#
+# Every flag that would let the machine's defaults or the build's place into the bytes
+# is spelt out, so that the same gcc and binutils give the same file anywhere.
 set -eu
-here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
-out=${1:-$here/payload_linux_amd64}
 export LC_ALL=C
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+out=${1:-$here/payload_linux_amd64}
+cc=${CC:-gcc}
 
-${CC:-gcc} -std=gnu11 -Os -march=x86-64 -mno-sse -Wall -Wextra \
+sum() { sha256sum | cut -d' ' -f1; }
+made_from() { echo "source $(cat "$here/payload.c" "$here/build.sh" | sum)"; }
+made() { echo "binary $(sum <"$out")"; }
+
+if [ $# = 0 ] && [ -e "$out" ] && [ "$(head -n 2 "$out.from")" = "$(made_from && made)" ]; then
+	exit 0
+fi
+
+"$cc" -std=gnu11 -Os -march=x86-64 -mno-sse -Wall -Wextra \
 	-ffreestanding -fno-builtin -fno-pie -fno-stack-protector -fcf-protection=none \
 	-fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-ident \
 	-nostdlib -nostartfiles -static -no-pie \
@@ -15,8 +28,8 @@ ${CC:-gcc} -std=gnu11 -Os -march=x86-64 -mno-sse -Wall -Wextra \
 	-s -o "$out" "$here/payload.c"
 
 {
-	echo "source $(cat "$here/payload.c" "$here/build.sh" | sha256sum | cut -d' ' -f1)"
-	echo "binary $(sha256sum <"$out" | cut -d' ' -f1)"
-	echo "cc $(${CC:-gcc} --version | head -n1)"
-	echo "ld $(ld --version | head -n1)"
+	made_from
+	made
+	echo "cc $("$cc" --version | head -n 1)"
+	echo "ld $(ld --version | head -n 1)"
 } >"$out.from"

@@ -67,7 +67,7 @@ no_go="Go 1.$go_minor or newer is needed and this suite has none: install it fro
 install_go() {
 	candidate=$(apt-cache policy golang-go | sed -n 's/^ *Candidate: *//p') # 2:1.24~2
 	if minor_is_enough "${candidate#*:1.}"; then
-		apt_install golang-go
+		apt_install golang-go golang-go
 	else
 		install_backported_go
 	fi
@@ -91,12 +91,18 @@ install_backported_go() {
 	echo "deb $archive $suite-backports main" >>"$sources/list"
 	set -- -o "Dir::Etc::SourceList=$sources/list" -o "Dir::Etc::SourceParts=$sources/parts"
 	apt-get -qq "$@" update || die "$no_go"
-	apt_install "$@" -t "$suite-backports" golang-go
+	apt_install "golang-go of $suite-backports" "$@" -t "$suite-backports" golang-go
 }
 
+# apt_install WHAT [OPTION...] PACKAGE... shows apt's own words only when it fails.
 apt_install() {
-	say "apt-get install $*"
-	DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >&2
+	what=$1
+	shift
+	say "apt-get install $what"
+	log=$(DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" 2>&1) || {
+		echo "$log" >&2
+		die "apt-get install $what failed"
+	}
 }
 
 for group in "$@"; do need_group "$group"; done
@@ -112,5 +118,5 @@ fi
 say "apt-get update"
 apt-get -qq update
 # shellcheck disable=SC2086 # a list of packages
-test -z "$missing" || apt_install $missing
+test -z "$missing" || apt_install "${missing# }" $missing
 test -z "$go_missing" || install_go

@@ -53,6 +53,10 @@ func newConn(c net.Conn) *conn {
 // defaultGrace is enough for a run to remove its cgroups and say so.
 const defaultGrace = 10 * time.Second
 
+// killGrace is how long a killed command may take to be gone. A guest that needs
+// longer does not answer at all.
+const killGrace = 15 * time.Second
+
 // run sends the command and relays its streams until the exit frame. The error
 // is about the channel or the guest; a command that fails has only a code.
 func (c *conn) run(ctx context.Context, cmd Cmd) (int, error) {
@@ -120,8 +124,14 @@ func (c *conn) interrupt(grace time.Duration, done <-chan struct{}) {
 	_ = c.write(kindSignal, []byte{byte(syscall.SIGINT)})
 	select {
 	case <-done:
+		return
 	case <-time.After(grace):
 		_ = c.write(kindKill, nil) // as above
+	}
+	select {
+	case <-done:
+	case <-time.After(killGrace):
+		_ = c.Conn.Close() // ends collect, and with it the wait for a guest that hangs
 	}
 }
 

@@ -79,8 +79,9 @@ func (c channel) explained(err error) error {
 	return c.explain(err)
 }
 
-// Start boots a guest and waits until it answers. It ends with the context, with
-// Close, and with this process, however that ends.
+// Start boots a guest and waits until it answers. The context is for that alone:
+// an interrupted command must find its guest still there to clean up in. The guest
+// ends with Close and with this process, however that ends.
 func Start(ctx context.Context, o Options) (*Guest, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -123,8 +124,6 @@ func boot(ctx context.Context, o Options, qemu QEMU, image Image) (*Guest, error
 		g.Close()
 		return nil, fmt.Errorf("boot %s with %s: %w", o.Suite, o.Accel, err)
 	}
-	// The guest must not outlive what it was started for.
-	context.AfterFunc(ctx, g.Close)
 	note(o.Log, "up after %.1f s (%s)", time.Since(began).Seconds(), g.facts)
 	return g, nil
 }

@@ -98,14 +98,16 @@ func (o Options) validate() error {
 
 // Facts are what a record says about the guest it was measured in.
 type Facts struct {
-	Accelerator Accel  `json:"accelerator"`
-	Clock       Clock  `json:"clock"`
-	QEMU        string `json:"qemu"`
-	Suite       Suite  `json:"suite"`
-	Kernel      string `json:"kernel"`
-	MemoryMiB   int    `json:"memory_mib"`
-	CPUs        int    `json:"cpus"`
-	Image       string `json:"image"` // hash of the recipe
+	Accelerator Accel `json:"accelerator"`
+	// WhyNotKVM is set when kvm was wanted if possible and was not.
+	WhyNotKVM string `json:"why_not_kvm,omitempty"`
+	Clock     Clock  `json:"clock"`
+	QEMU      string `json:"qemu"`
+	Suite     Suite  `json:"suite"`
+	Kernel    string `json:"kernel"`
+	MemoryMiB int    `json:"memory_mib"`
+	CPUs      int    `json:"cpus"`
+	Image     string `json:"image"` // hash of the recipe
 }
 
 func (f Facts) String() string {

@@ -105,7 +105,7 @@ func maskFiles() []file {
 		"apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "fstrim.timer",
 		"e2scrub_all.timer", "e2scrub_reap.service", "man-db.timer", "systemd-tmpfiles-clean.timer",
 		"getty@tty1.service", "serial-getty@ttyS0.service", "getty.target", "console-getty.service",
-		"systemd-timesyncd.service", "systemd-networkd.service", "networking.service",
+		"systemd-logind.service", "systemd-timesyncd.service", "systemd-networkd.service", "networking.service",
 		"systemd-update-utmp.service", "systemd-update-utmp-runlevel.service", "systemd-pstore.service",
 		"systemd-firstboot.service", "systemd-hwdb-update.service", "systemd-machine-id-commit.service",
 	} {
@@ -117,10 +117,15 @@ func maskFiles() []file {
 // agentFiles: the binary itself comes on a second disk, so that the image does
 // not depend on the build of initbench.
 func agentFiles() []file {
+	// udev makes the port's name some time after the module is loaded. An agent that
+	// ends takes the guest with it: the host sees that at once.
 	const unit = `[Unit]
 Description=initbench agent
 Requires=dbus.socket
-After=dbus.socket systemd-tmpfiles-setup.service
+BindsTo=dev-virtio\x2dports-` + agentPort + `.device
+After=dev-virtio\x2dports-` + agentPort + `.device dbus.socket systemd-tmpfiles-setup.service
+FailureAction=poweroff-force
+SuccessAction=poweroff-force
 
 [Service]
 Type=exec

@@ -85,7 +85,7 @@ func (r *row) ruleChange(opts Options, family int) (Ruling, string) {
 	case better:
 		return Improved, "the whole interval is better by more than " + r.marginText()
 	case within:
-		return Pass, "within " + r.marginText()
+		return Pass, "not worse by more than " + r.marginText()
 	}
 	return Inconclusive, "the interval straddles " + r.marginText() + r.forecast()
 }

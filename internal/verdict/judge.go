@@ -48,19 +48,20 @@ func Stored(r *results.Run) Run {
 }
 
 // Judge compares the two arms of one gate, which were interleaved in blocks. An
-// error means that the run could not be read, or is no gate; all else is in the verdict.
+// error means that the run could not be read, or (a *results.InputError) that it is
+// none that can be judged; all else is in the verdict.
 func Judge(run Run, opts Options) (Verdict, error) {
 	spec := run.Header.Spec
 	if !run.Header.Gate || !sameNames(spec.Runtimes, armNames[:]) {
-		return Verdict{}, fmt.Errorf("%s: not a gate: its runtimes are %s, not baseline and candidate", run.Name, names(spec.Runtimes))
+		return Verdict{}, &results.InputError{Path: run.Name, Why: fmt.Sprintf("not a gate: its runtimes are %s, not baseline and candidate", names(spec.Runtimes))}
 	}
 	t := newTally()
-	if err := t.read(run.Records, armOf); err != nil {
+	if err := t.read(run, armOf); err != nil {
 		return Verdict{}, err
 	}
 	t.invalid = append(t.invalid, empty(run, t.trials.Recorded)...)
 	j := &judge{tally: t, opts: opts, planned: [arms]scenarios.Spec{spec, spec}, paired: true}
-	return j.verdict(run.Environments, append(tornWarning(run), boots(run.Environments)...))
+	return j.verdict(run.Name, run.Environments, append(tornWarning(run), boots(run.Environments)...))
 }
 
 // boots says when a run was continued after a restart of the machine or guest.
@@ -91,7 +92,7 @@ func JudgeRuns(a, b Run, opts Options) (Verdict, error) {
 			return Verdict{}, err
 		}
 		before := t.trials.Recorded
-		if err := t.read(run.Records, only(i, name, run.Header.Spec.Runtimes)); err != nil {
+		if err := t.read(run, only(i, name, run.Header.Spec.Runtimes)); err != nil {
 			return Verdict{}, err
 		}
 		t.invalid = append(t.invalid, empty(run, t.trials.Recorded-before)...)
@@ -105,7 +106,7 @@ func JudgeRuns(a, b Run, opts Options) (Verdict, error) {
 	}
 	t.invalid = append(t.invalid, compareScenarios(a.Header.Spec.Scenarios, b.Header.Spec.Scenarios)...)
 	j := &judge{tally: t, opts: opts, planned: [arms]scenarios.Spec{a.Header.Spec, b.Header.Spec}}
-	return j.verdict(append(slices.Clone(a.Environments), b.Environments...), warnings)
+	return j.verdict(a.Name, append(slices.Clone(a.Environments), b.Environments...), warnings)
 }
 
 // subject is the runtime of a run that is compared with another run's.
@@ -117,7 +118,7 @@ func subject(run Run) (string, error) {
 	case len(runtimes) == 1:
 		return runtimes[0].Name, nil
 	}
-	return "", fmt.Errorf("%s: has the runtimes %s: compare takes runs of one runtime", run.Name, names(runtimes))
+	return "", &results.InputError{Path: run.Name, Why: fmt.Sprintf("has the runtimes %s: compare takes runs of one runtime", names(runtimes))}
 }
 
 // only takes the records of one runtime for arm i and passes over the run's others.
@@ -163,7 +164,7 @@ func tornWarning(run Run) []string {
 }
 
 // verdict draws everything together.
-func (j *judge) verdict(envs []results.Environment, warnings []string) (Verdict, error) {
+func (j *judge) verdict(name string, envs []results.Environment, warnings []string) (Verdict, error) {
 	for _, spec := range j.planned {
 		for _, sc := range spec.Scenarios {
 			j.trials.Planned += plannedOf(sc)
@@ -180,7 +181,7 @@ func (j *judge) verdict(envs []results.Environment, warnings []string) (Verdict,
 		warnings = append(append(warnings, doubts(envs[0])...), differ...)
 	}
 	if len(j.invalid) == 0 {
-		rows, err := j.rows()
+		rows, err := j.rows(name)
 		if err != nil {
 			return Verdict{}, err
 		}
@@ -206,7 +207,7 @@ func overall(invalid []string, v Verdict) (Ruling, []string) {
 			return ruling, reasons
 		}
 	}
-	return Pass, nil
+	return Pass, reasonsOf(v.Metrics, Improved)
 }
 
 func reasonsOf(metrics []Metric, ruling Ruling) []string {

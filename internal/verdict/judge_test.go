@@ -51,7 +51,7 @@ func TestAWorseCandidateRegresses(t *testing.T) {
 	if got, want := oom.Ladder[1], (Rung{12 << 20, Count{Started: 6}, Count{OOMKilled: 6}}); got != want {
 		t.Errorf("rung at 12 MiB: %+v, want %+v", got, want)
 	}
-	wantText(t, oom.Reason, "oom.rate (oom-limits, cgroupfs)", "0 of 30", "18 of 30", "+60.0 points [", "8MiB, became 20MiB")
+	wantText(t, oom.Reason, "oom.rate (oom-limits, cgroupfs)", "0 of 30", "18 of 30", "+60.0 points [", "(smallest limit without a kill: at most 8MiB, then 20MiB)")
 	wantText(t, v.find(t, "start.latency", cgroupjoin.Systemd).Reason, "start.latency (startup, systemd)", "margin of 20 %")
 	if v.find(t, "runtime.memory.peak", cgroupjoin.Systemd).Ruling != Pass {
 		t.Error("a metric that did not change did not pass beside those that did")
@@ -68,6 +68,7 @@ func TestSwappedArmsImprove(t *testing.T) {
 	m.killed[baseline], m.killed[candidate] = m.killed[candidate], m.killed[baseline]
 	v := mustJudge(t, m.run(gateOf(startup(16), oomLimits(6))))
 	wantRuling(t, v, Pass, 0)
+	wantText(t, strings.Join(v.Reasons, "\n"), "the whole interval is better by more than the margin")
 	for _, name := range []string{"start.latency", "container.memory.peak", "oom.rate"} {
 		if got := v.find(t, name, cgroupjoin.Cgroupfs); got.Ruling != Improved {
 			t.Errorf("%s: %s, want improved (%s)", name, got.Ruling, got.Reason)
@@ -140,7 +141,7 @@ func TestAnInterruptedRunNeverPasses(t *testing.T) {
 	v := mustJudge(t, of(63, whole)) // 4 warm-ups and 59 of 64 trials
 	wantRuling(t, v, Inconclusive, 3)
 	wantText(t, strings.Join(v.Warnings, "\n"), "59 of 64 planned trials are recorded: the run was interrupted")
-	wantText(t, strings.Join(v.Reasons, "\n"), "planned trials of the", "so far within the margin")
+	wantText(t, strings.Join(v.Reasons, "\n"), "planned trials of the", "so far not worse by more than the margin")
 	v = mustJudge(t, of(63, upgrade().run(h)))
 	wantRuling(t, v, Regressed, 1)
 }
@@ -198,8 +199,12 @@ func TestWhatIsNoGateIsAnError(t *testing.T) {
 		{model{}.run(gateOf(unknown)), `scenario startup: judge: "start.syscalls" is not one of the metrics`},
 		{broken, "disk gone"},
 	} {
-		if _, err := Judge(c.run, Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
+		_, err := Judge(c.run, Options{})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want %q", err, c.want)
+		}
+		if input := new(results.InputError); errors.As(err, &input) == errors.Is(err, torn) {
+			t.Errorf("%v: wrong input must be told from a disk that fails", err)
 		}
 	}
 }
@@ -220,7 +225,7 @@ func TestOneRungThatFlipsIsFound(t *testing.T) {
 	sc.Trials = 6 // 2/924 is below 0.05/20
 	v = mustJudge(t, model{killed: [arms]func(int64) bool{below(10), below(11)}}.run(gateOf(sc)))
 	wantRuling(t, v, Regressed, 1)
-	wantText(t, v.Reasons[0], "(the smallest limit without a kill, 10MiB, became 11MiB)", "6 of 6 candidates")
+	wantText(t, v.Reasons[0], "(smallest limit without a kill: 10MiB, then 11MiB)", "6 of 6 candidates")
 
 	v = mustJudge(t, model{killed: [arms]func(int64) bool{below(11), below(10)}}.run(gateOf(sc)))
 	wantRuling(t, v, Pass, 0)

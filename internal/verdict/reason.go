@@ -76,12 +76,16 @@ func (r *row) threshold() string {
 	if base == cand {
 		return ""
 	}
-	return fmt.Sprintf(" (the smallest limit without a kill, %s, became %s)", base, cand)
+	return fmt.Sprintf(" (smallest limit without a kill: %s, then %s)", base, cand)
 }
 
-// smallest is the lowest rung from which on no trial was OOM-killed.
+// smallest is the lowest rung from which on no trial was OOM-killed. Of the first
+// rung it is only known that nothing above is needed.
 func smallest(ladder []Rung, arm func(Rung) Count) string {
-	best := "none"
+	if kills(ladder, arm) == 0 {
+		return "at most " + scenarios.FormatSize(ladder[0].Limit)
+	}
+	best := "above " + scenarios.FormatSize(ladder[len(ladder)-1].Limit)
 	for _, g := range slices.Backward(ladder) {
 		if n := arm(g); n.OOMKilled > 0 || n.Started == 0 {
 			break
@@ -89,6 +93,14 @@ func smallest(ladder []Rung, arm func(Rung) Count) string {
 		best = scenarios.FormatSize(g.Limit)
 	}
 	return best
+}
+
+func kills(ladder []Rung, arm func(Rung) Count) int {
+	n := 0
+	for _, g := range ladder {
+		n += arm(g).OOMKilled
+	}
+	return n
 }
 
 func (r *row) marginText() string {
@@ -107,20 +119,21 @@ func (r *row) forecast() string {
 		return "; the change is so near the margin that no number of trials would settle it"
 	}
 	n := int(math.Ceil(k * float64(max(r.Baseline.N, r.Candidate.N))))
-	return fmt.Sprintf("; about %d an arm would settle it, were the spread to stay the same", n)
+	return fmt.Sprintf("; about %s an arm would settle it, were the spread to stay the same", plural(n, r.per))
 }
 
 // fewUnits says how many units there are and how many it takes. In blocks of A B B A an
-// arm has two units a block, so units are counted as they came.
-func fewUnits(c stats.Change, perArm int) string {
+// arm has two units a block, so what an arm needs is scaled from what it has.
+func (r *row) fewUnits(c stats.Change) string {
 	what := "unit"
 	if c.Paired {
 		what = "block"
 	}
 	text := fmt.Sprintf("%s with both arms measured, an interval takes %d", plural(c.Units, what), c.Need())
 	if c.Units > 0 && c.Paired {
-		need := int(math.Ceil(float64(perArm) * float64(c.Need()) / float64(c.Units)))
-		text += fmt.Sprintf(" (about %d trials an arm)", need)
+		perArm := float64(max(r.Baseline.N, r.Candidate.N))
+		need := int(math.Ceil(perArm * float64(c.Need()) / float64(c.Units)))
+		text += fmt.Sprintf(" (about %s an arm)", plural(need, r.per))
 	}
 	return text
 }
@@ -146,6 +159,9 @@ func atLimit(limit int64) string {
 func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
+	}
+	if strings.HasSuffix(what, "ch") {
+		what += "e"
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }

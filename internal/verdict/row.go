@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/initbench/initbench/internal/stats"
+	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 )
 
@@ -23,6 +24,8 @@ type row struct {
 	margin float64
 	// unfit says why nothing can be ruled; missing why at least no pass can be.
 	unfit, missing string
+	// per is what N counts: trials, or batches of them.
+	per string
 	// resolution says where the margin comes from when it is not the one asked for.
 	resolution string
 	// rungs is the evidence of each limit by itself, of a rate.
@@ -50,12 +53,13 @@ type judge struct {
 	skipped []string
 }
 
-func (j *judge) rows() ([]row, error) {
+// rows makes all of them; run names where a scenario that asks for the unknown comes from.
+func (j *judge) rows(run string) ([]row, error) {
 	var rows []row
 	for _, sc := range j.planned[baseline].Scenarios {
 		metrics, err := judged(sc)
 		if err != nil {
-			return nil, err
+			return nil, &results.InputError{Path: run, Why: err.Error()}
 		}
 		for _, k := range j.groups(sc) {
 			for _, m := range metrics {
@@ -114,7 +118,7 @@ func limitsOf(sc scenarios.Scenario) []int64 {
 }
 
 func newRow(k key, m metric) row {
-	return row{kind: m.kind, Metric: Metric{
+	return row{kind: m.kind, per: "trial", Metric: Metric{
 		Scenario: k.scenario, Name: m.name, Unit: m.unit, Driver: k.driver, Order: k.order, Limit: k.limit,
 		P: math.NaN(), PHolm: math.NaN(),
 	}}
@@ -127,6 +131,9 @@ func (j *judge) distribution(sc scenarios.Scenario, k key, m metric) (r row, sho
 		return row{}, false
 	}
 	r = newRow(k, m)
+	if sc.Containers > 1 {
+		r.per = "batch"
+	}
 	margin := j.opts.margin(m.name)
 	var samples [arms]stats.Sample
 	for i := range c {
@@ -191,7 +198,7 @@ func (r *row) setRatio(c stats.Change, margin float64) {
 	r.Change, r.ChangeLo, r.ChangeHi = math.Expm1(c.Log.Center), math.Expm1(c.Log.Lo), math.Expm1(c.Log.Hi)
 	r.grown = c.Log.Narrow
 	if !c.Log.Bounded() {
-		r.unfit = fewUnits(c, max(r.Baseline.N, r.Candidate.N))
+		r.unfit = r.fewUnits(c)
 		// exp(-inf)-1 would be a finite -100 %.
 		r.ChangeLo, r.ChangeHi = c.Log.Lo, c.Log.Hi
 	}
@@ -221,6 +228,9 @@ func (j *judge) plannedTrials(arm int, scenario string) int {
 // rate compares one share of both arms over the whole ladder of limits.
 func (j *judge) rate(sc scenarios.Scenario, group key, m metric) (r row, shown bool) {
 	r = newRow(group, m)
+	if sc.Concurrent {
+		r.per = "batch"
+	}
 	var strata []stats.Stratum
 	seen, named := false, contains(sc.Judge, m.name)
 	for _, limit := range limitsOf(sc) {

@@ -66,12 +66,12 @@ type Spread struct {
 // BatchSummary describes whole batches: Total is that of a batch, Each is Total
 // divided by the batch's containers.
 type BatchSummary struct {
-	N, Containers  int
-	Total          float64 // median
-	Fastest, Worst float64
-	Each           float64
-	Concurrent     bool
-	Values         []float64 // totals
+	N, Containers    int
+	Total            float64 // median
+	Fastest, Slowest float64
+	Each             float64
+	Concurrent       bool
+	Values           []float64 // totals
 }
 
 // LadderSummary shows, for each limit and runtime, how many containers started.
@@ -238,17 +238,21 @@ func (s *survey) cell(sc scenarios.Scenario, k cellKey) CellSummary {
 	return c
 }
 
-// spread describes the single starts; of a concurrent batch, whose starts delay
+// spread describes the single starts; of concurrent batches, whose starts delay
 // each other, the interval of the mean is that of the batches' means.
 func (s *survey) spread(d *side, name string) Spread {
-	var all, units []float64
-	for _, b := range d.sorted() {
-		values := floats(b.values[name])
-		all = append(all, values...)
-		if b.concurrent && len(values) > 0 {
-			values = []float64{stats.Mean(values, s.opts.confidence()).Center}
+	all, means := floats(d.values[name]), map[int][]float64{}
+	units := all
+	for _, p := range d.values[name] {
+		if d.batches[p.Batch].concurrent {
+			means[p.Batch] = append(means[p.Batch], float64(p.Value))
 		}
-		units = append(units, values...)
+	}
+	if len(means) > 0 {
+		units = nil
+	}
+	for _, id := range slices.Sorted(maps.Keys(means)) {
+		units = append(units, stats.Mean(means[id], s.opts.confidence()).Center)
 	}
 	m := stats.Mean(units, s.opts.confidence())
 	return Spread{
@@ -258,19 +262,16 @@ func (s *survey) spread(d *side, name string) Spread {
 	}
 }
 
-func floats(ints []int64) []float64 {
-	out := make([]float64, len(ints))
-	for i, v := range ints {
-		out[i] = float64(v)
+func floats(points []stats.Point) []float64 {
+	out := make([]float64, len(points))
+	for i, p := range points {
+		out[i] = float64(p.Value)
 	}
 	return out
 }
 
 func (s *survey) peak(d *side, name string) Arm {
-	var values []float64
-	for _, b := range d.sorted() {
-		values = append(values, floats(b.values[name])...)
-	}
+	values := floats(d.values[name])
 	m := stats.Median(values, s.opts.confidence())
 	return Arm{N: len(values), Center: m.Center, Lo: m.Lo, Hi: m.Hi, Values: values}
 }
@@ -282,7 +283,7 @@ func batches(d *side, sc scenarios.Scenario) BatchSummary {
 		out.Values = append(out.Values, float64(p.Value))
 	}
 	out.Total = stats.Quantile(out.Values, 0.5)
-	out.Fastest, out.Worst = stats.Quantile(out.Values, 0), stats.Quantile(out.Values, 1)
+	out.Fastest, out.Slowest = stats.Quantile(out.Values, 0), stats.Quantile(out.Values, 1)
 	out.Each = out.Total / float64(sc.Containers)
 	return out
 }

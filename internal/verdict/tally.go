@@ -3,7 +3,6 @@ package verdict
 import (
 	"cmp"
 	"fmt"
-	"iter"
 	"maps"
 	"math"
 	"slices"
@@ -35,7 +34,6 @@ type key struct {
 type batch struct {
 	id, block int
 	count     Count
-	values    map[string][]int64
 	// The batch's clock: the sum of its trials' times until delete, and the first
 	// start and last end; done counts the trials that have them.
 	sum, first, last int64
@@ -60,8 +58,9 @@ func (b batch) total() (ns int64, complete bool) {
 type side struct {
 	batches map[int]*batch
 	count   Count
-	leaks   []float64 // a trial each
-	failure string    // the first reason of a trial that failed
+	leaks   []float64                // a trial each
+	values  map[string][]stats.Point // of trials that started, by metric
+	failure string                   // the first reason of a trial that failed
 }
 
 func (s *side) sorted() []batch {
@@ -73,7 +72,7 @@ func (s *side) sorted() []batch {
 	return all
 }
 
-func newSide() *side { return &side{batches: map[int]*batch{}} }
+func newSide() *side { return &side{batches: map[int]*batch{}, values: map[string][]stats.Point{}} }
 
 type cell [arms]*side
 
@@ -111,16 +110,16 @@ func (c counter) list() []string {
 	return out
 }
 
-// read takes in a stream of records; sideOf says which arm a runtime's name is.
-func (t *tally) read(records iter.Seq2[results.Record, error], sideOf func(string) (int, bool)) error {
-	for r, err := range records {
+// read takes in a run's records; sideOf says which arm a runtime's name is.
+func (t *tally) read(run Run, sideOf func(string) (int, bool)) error {
+	for r, err := range run.Records {
 		if err != nil {
 			return err
 		}
 		i, known := sideOf(r.Arm)
 		switch {
 		case !known:
-			return fmt.Errorf("trial %d: runtime %q is not one the run's header names", r.Index, r.Arm)
+			return &results.InputError{Path: run.Name, Why: fmt.Sprintf("trial %d: runtime %q is not one the run's header names", r.Index, r.Arm)}
 		case i < 0:
 			continue
 		}
@@ -198,7 +197,7 @@ func (s *side) add(r *results.Record) {
 	if !ok {
 		b = &batch{
 			id: r.Batch, block: r.Block, size: max(1, r.BatchSize), concurrent: r.Concurrent,
-			values: map[string][]int64{}, first: math.MaxInt64,
+			first: math.MaxInt64,
 		}
 		s.batches[r.Batch] = b
 	}
@@ -210,21 +209,25 @@ func (s *side) add(r *results.Record) {
 	}
 	s.leaks = append(s.leaks, float64(len(r.Leaks)))
 	if r.Outcome == results.Started {
-		b.measure(r)
+		s.measure(r)
+		b.clock(r)
 	}
 }
 
 // measure keeps the values of a trial that started. Those of one that was killed
 // are not of the same kind: its latency has no end, its peak is the limit.
-func (b *batch) measure(r *results.Record) {
+func (s *side) measure(r *results.Record) {
 	for _, m := range table {
 		if m.read == nil {
 			continue
 		}
 		if v, ok := m.read(r); ok {
-			b.values[m.name] = append(b.values[m.name], v)
+			s.values[m.name] = append(s.values[m.name], stats.Point{Block: r.Block, Batch: r.Batch, Value: v})
 		}
 	}
+}
+
+func (b *batch) clock(r *results.Record) {
 	if d, ok := value(r.Latency.Deleted); ok {
 		b.done++
 		b.sum += d
@@ -235,19 +238,15 @@ func (b *batch) measure(r *results.Record) {
 
 // points are the values of one metric; missing counts the started trials without one.
 func (s *side) points(m metric) (points []stats.Point, missing int) {
+	if m.read != nil {
+		return s.values[m.name], s.count.Started - len(s.values[m.name])
+	}
 	for _, b := range s.sorted() {
-		if m.read == nil {
-			if v, complete := b.total(); complete {
-				points = append(points, stats.Point{Block: b.block, Batch: b.id, Value: v})
-			}
-			continue
-		}
-		for _, v := range b.values[m.name] {
+		if v, complete := b.total(); complete {
 			points = append(points, stats.Point{Block: b.block, Batch: b.id, Value: v})
 		}
-		missing += b.count.Started - len(b.values[m.name])
 	}
-	return points, missing
+	return points, 0
 }
 
 // events counts a rate's units. The trials of a concurrent batch are killed by each

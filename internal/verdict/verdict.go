@@ -41,7 +41,8 @@ func (r Ruling) ExitCode() int {
 // Verdict is the judgement of one gate or comparison.
 type Verdict struct {
 	Ruling Ruling
-	// Reasons says, in sentences, why the whole is regressed, inconclusive or invalid.
+	// Reasons says, in sentences, why the whole is regressed, inconclusive or
+	// invalid; of a pass, what improved.
 	Reasons []string
 	Metrics []Metric
 	// Warnings lower the trust in the numbers without voiding them.

@@ -1,0 +1,120 @@
+package report
+
+import (
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// fabricate writes the two stored runs below testdata. The figures are made up
+// after what was seen in a guest: a candidate that copies itself inside the
+// container's cgroup always with cgroupfs, and half of the time with systemd.
+func fabricate(t *testing.T) {
+	t.Helper()
+	store(t, "gate", results.Header{
+		Schema: results.Schema, ID: "20241107-gate", Created: "2024-11-07T10:00:00Z", Initbench: "v0.1.0", Gate: true,
+		Spec: scenarios.Spec{
+			Scenarios: []scenarios.Scenario{startup(12), ladder(6)}, Seed: 1,
+			Runtimes: []scenarios.Runtime{{Name: "baseline", Ref: "runc@v1.1.14"}, {Name: "candidate", Ref: "runc@v1.1.15"}},
+		},
+	})
+	hundred := startup(2)
+	hundred.Name, hundred.Containers, hundred.Drivers = "hundred", 5, hundred.Drivers[:1]
+	store(t, "run", results.Header{
+		Schema: results.Schema, ID: "20241107-run", Created: "2024-11-07T11:00:00Z", Initbench: "v0.1.0",
+		Spec: scenarios.Spec{
+			Scenarios: []scenarios.Scenario{hundred, ladder(2)}, Seed: 2,
+			Runtimes: []scenarios.Runtime{{Name: "runc-1.1.15", Ref: "runc@v1.1.15"}, {Name: "crun", Ref: "crun"}},
+		},
+	})
+}
+
+func startup(trials int) scenarios.Scenario {
+	return scenarios.Scenario{
+		Name: "startup", Drivers: cgroupjoin.Drivers(), Trials: trials, Warmup: 1, Containers: 1, Timeout: 30e9,
+		Judge: []string{scenarios.StartLatency, scenarios.ContainerMemoryPeak, scenarios.RuntimeMemoryPeak},
+	}
+}
+
+func ladder(trials int) scenarios.Scenario {
+	return scenarios.Scenario{
+		Name: "oom-limits", Drivers: cgroupjoin.Drivers(), Trials: trials, Containers: 1, Timeout: 30e9,
+		Limits: []int64{12 << 20, 16 << 20, 20 << 20}, Place: cgroupjoin.OnContainer, Judge: []string{scenarios.OOMRate},
+	}
+}
+
+func store(t *testing.T, name string, h results.Header) {
+	t.Helper()
+	dir := filepath.Join("testdata", name)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	s, err := results.Create(dir, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := []any{guest()}
+	r := rand.New(rand.NewPCG(h.Spec.Seed, 0))
+	for trial := range h.Spec.Trials() {
+		lines = append(lines, record(trial, r))
+	}
+	for _, line := range lines {
+		if err := s.Append(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func guest() results.Environment {
+	return results.Environment{
+		Kind: "environment", Schema: results.Schema, ID: "0123456789ab", Initbench: "v0.1.0", Kernel: "6.1.0-28-amd64", Arch: "amd64",
+		BootID: "b0", OS: "Debian GNU/Linux 12 (bookworm)", CPU: "QEMU Virtual CPU", CPUs: 2, MemBytes: 2 << 30,
+		THP: "always", ShmemTHP: "never", PageSize: 4096, Cgroup: "cgroup2", Controllers: []string{"cpu", "memory"}, Systemd: "252",
+		Where: "vm", Accelerator: "tcg", Clock: "wall", QEMU: "7.2.15", Clocksource: "tsc",
+	}
+}
+
+func record(t scenarios.Trial, r *rand.Rand) results.Record {
+	copies := t.Arm == "candidate" || t.Arm == "runc-1.1.15"
+	inside := copies && (t.Driver == cgroupjoin.Cgroupfs || r.Float64() < 0.5)
+	version := map[bool]string{true: "runc version 1.1.15", false: "runc version 1.1.14"}[copies]
+	if t.Arm == "crun" {
+		version = "crun version 1.8.1"
+	}
+	noisy := func(x float64) *int64 {
+		v := int64(x * math.Exp(0.03*r.NormFloat64()))
+		return &v
+	}
+	pick := func(yes bool, a, b float64) *int64 {
+		if yes {
+			return noisy(a)
+		}
+		return noisy(b)
+	}
+	rec := results.Record{
+		Kind: "trial", Schema: results.Schema, Trial: t, Environment: "0123456789ab", Outcome: results.Started,
+		Runtime: results.RuntimeID{
+			Name: t.Arm, Ref: map[string]string{"baseline": "runc@v1.1.14", "candidate": "runc@v1.1.15", "runc-1.1.15": "runc@v1.1.15", "crun": "crun"}[t.Arm],
+			Version: version, SHA256: map[bool]string{true: "c0ffee00c0ffee00", false: "decade00decade00"}[copies], Size: 10170368, Filesystem: "ext4",
+		},
+		StartNS:       int64(t.Index+1) * 1e9,
+		ContainerPeak: pick(inside, 11e6, 1.9e6), RuntimePeak: noisy(9.4e6),
+		ContainerCPU: noisy(60e3), RuntimeCPU: noisy(180e3),
+		Latency: results.Latency{Created: pick(copies, 640e6, 430e6), Started: pick(copies, 760e6, 520e6), Exited: noisy(800e6), Deleted: noisy(900e6)},
+	}
+	if inside && t.Limit != 0 && t.Limit < 20<<20 {
+		rec.Outcome, rec.Reason = results.InitOOMKilled, "1 OOM kill(s) in the container's cgroup before the payload's first instruction"
+		rec.Latency = results.Latency{}
+		rec.Victim = &results.Victim{PID: 400 + t.Index, Comm: "runc:[2:INIT]", AnonBytes: 1 << 20, FileBytes: 3 << 20, ShmemBytes: 7600 << 10, Line: "Memory cgroup out of memory: Killed process"}
+	}
+	return rec
+}

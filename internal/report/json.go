@@ -1,0 +1,150 @@
+package report
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+
+	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/results"
+)
+
+// schema is the version of the JSON of gate, compare and run. Fields are added
+// without changing it; none is renamed, removed or given another meaning.
+const schema = 1
+
+// number is null where there is none: JSON has neither NaN nor infinity, and an
+// open end of an interval must not read as a large number.
+type number float64
+
+func (n number) MarshalJSON() ([]byte, error) {
+	x := float64(n)
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return []byte("null"), nil
+	}
+	// Twelve digits are more than any figure has, and the same on processors that
+	// round a multiply-and-add once (arm64) or twice (amd64).
+	return strconv.AppendFloat(nil, x, 'g', 12, 64), nil
+}
+
+type jsonVerdict struct {
+	Schema      int                          `json:"schema"`
+	Verdict     verdict.Ruling               `json:"verdict"`
+	ExitCode    int                          `json:"exit_code"`
+	Reasons     []string                     `json:"reasons"`
+	Metrics     []jsonMetric                 `json:"metrics"`
+	Warnings    []string                     `json:"warnings"`
+	Runtimes    map[string]results.RuntimeID `json:"runtimes"`
+	Trials      jsonTrials                   `json:"trials"`
+	Interleaved bool                         `json:"interleaved"`
+	Confidence  number                       `json:"confidence"`
+	Environment results.Environment          `json:"environment"`
+}
+
+// jsonMetric: centres and intervals are in Unit (ns, bytes, fraction, count);
+// change, its ends and margin are fractions of the baseline for ns and bytes, and differences
+// for fraction and count. limit_bytes is null without a limit, and where a row pools its ladder.
+type jsonMetric struct {
+	Name      string         `json:"name"`
+	Unit      verdict.Unit   `json:"unit"`
+	Driver    string         `json:"driver"`
+	Order     string         `json:"order"`
+	Limit     *int64         `json:"limit_bytes"`
+	Baseline  jsonArm        `json:"baseline"`
+	Candidate jsonArm        `json:"candidate"`
+	Change    number         `json:"change"`
+	P         number         `json:"p"`
+	Verdict   verdict.Ruling `json:"verdict"`
+	Reason    string         `json:"reason"`
+	Scenario  string         `json:"scenario"`
+	ChangeLo  number         `json:"change_lo"`
+	ChangeHi  number         `json:"change_hi"`
+	Margin    number         `json:"margin"`
+	PHolm     number         `json:"p_holm"`
+	Ladder    []jsonRung     `json:"ladder,omitempty"`
+}
+
+type jsonArm struct {
+	N      int    `json:"n"`
+	Center number `json:"center"`
+	Lo     number `json:"lo"`
+	Hi     number `json:"hi"`
+	Events *int   `json:"events,omitempty"` // of a fraction or count
+}
+
+type jsonRung struct {
+	Limit     *int64    `json:"limit_bytes"`
+	Baseline  jsonCount `json:"baseline"`
+	Candidate jsonCount `json:"candidate"`
+}
+
+type jsonCount struct {
+	Started   int `json:"started"`
+	OOMKilled int `json:"oom_killed"`
+	Failed    int `json:"failed"`
+}
+
+type jsonTrials struct {
+	Planned  int `json:"planned"`
+	Recorded int `json:"recorded"`
+	Failed   int `json:"failed"`
+	Leaking  int `json:"leaking"`
+}
+
+func verdictJSON(v verdict.Verdict) ([]byte, error) {
+	out := jsonVerdict{
+		Schema: schema, Verdict: v.Ruling, ExitCode: v.ExitCode(), Reasons: list(v.Reasons), Warnings: list(v.Warnings),
+		Metrics: []jsonMetric{}, Environment: v.Environment,
+		Runtimes: map[string]results.RuntimeID{"baseline": v.Baseline, "candidate": v.Candidate},
+		Trials:   jsonTrials(v.Trials), Interleaved: v.Interleaved, Confidence: number(v.Confidence),
+	}
+	for _, m := range v.Metrics {
+		out.Metrics = append(out.Metrics, metricJSON(m))
+	}
+	return indented(out)
+}
+
+func metricJSON(m verdict.Metric) jsonMetric {
+	out := jsonMetric{
+		Name: m.Name, Unit: m.Unit, Driver: string(m.Driver), Order: string(m.Order), Limit: orNull(m.Limit),
+		Baseline: armJSON(m.Unit, m.Baseline), Candidate: armJSON(m.Unit, m.Candidate),
+		Change: number(m.Change), P: number(m.P), Verdict: m.Ruling, Reason: m.Reason, Scenario: m.Scenario,
+		ChangeLo: number(m.ChangeLo), ChangeHi: number(m.ChangeHi), Margin: number(m.Margin), PHolm: number(m.PHolm),
+	}
+	for _, r := range m.Ladder {
+		out.Ladder = append(out.Ladder, jsonRung{Limit: orNull(r.Limit), Baseline: jsonCount(r.Baseline), Candidate: jsonCount(r.Candidate)})
+	}
+	return out
+}
+
+func armJSON(u verdict.Unit, a verdict.Arm) jsonArm {
+	out := jsonArm{N: a.N, Center: number(a.Center), Lo: number(a.Lo), Hi: number(a.Hi)}
+	if u == verdict.Fraction || u == verdict.Counted {
+		out.Events = &a.Events
+	}
+	return out
+}
+
+// orNull is null for no limit: 0 would be one.
+func orNull(limit int64) *int64 {
+	if limit == 0 {
+		return nil
+	}
+	return &limit
+}
+
+// list is never null.
+func list(texts []string) []string {
+	if texts == nil {
+		return []string{}
+	}
+	return texts
+}
+
+func indented(v any) ([]byte, error) {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append(text, '\n'), nil
+}

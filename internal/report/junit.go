@@ -1,0 +1,108 @@
+package report
+
+import (
+	"encoding/xml"
+	"fmt"
+	"strings"
+
+	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/results"
+)
+
+// JUnit's XML as Jenkins and GitLab read it: a failure is a product that is
+// worse, an error a check that could not be made.
+type junitReport struct {
+	XMLName  xml.Name     `xml:"testsuites"`
+	Name     string       `xml:"name,attr"`
+	Tests    int          `xml:"tests,attr"`
+	Failures int          `xml:"failures,attr"`
+	Errors   int          `xml:"errors,attr"`
+	Suites   []junitSuite `xml:"testsuite"`
+}
+
+type junitSuite struct {
+	Name       string          `xml:"name,attr"`
+	Tests      int             `xml:"tests,attr"`
+	Failures   int             `xml:"failures,attr"`
+	Errors     int             `xml:"errors,attr"`
+	Properties []junitProperty `xml:"properties>property,omitempty"`
+	Cases      []junitCase     `xml:"testcase"`
+	Output     string          `xml:"system-err,omitempty"`
+}
+
+type junitProperty struct {
+	Name  string `xml:"name,attr"`
+	Value string `xml:"value,attr"`
+}
+
+type junitCase struct {
+	Class   string        `xml:"classname,attr"`
+	Name    string        `xml:"name,attr"`
+	Failure *junitMessage `xml:"failure"`
+	Error   *junitMessage `xml:"error"`
+	Output  string        `xml:"system-out,omitempty"`
+}
+
+type junitMessage struct {
+	Type    string `xml:"type,attr"`
+	Message string `xml:"message,attr"`
+}
+
+// add counts and appends one case: failed or in error by its ruling, else passed.
+func (s *junitSuite) add(class, name string, ruling verdict.Ruling, reason string) {
+	c := junitCase{Class: class, Name: name}
+	s.Tests++
+	switch ruling {
+	case verdict.Pass, verdict.Improved:
+		c.Output = fmt.Sprintf("%s: %s", ruling, reason)
+	case verdict.Regressed:
+		s.Failures++
+		c.Failure = &junitMessage{Type: string(ruling), Message: reason}
+	default:
+		s.Errors++
+		c.Error = &junitMessage{Type: string(ruling), Message: reason}
+	}
+	s.Cases = append(s.Cases, c)
+}
+
+// verdictJUnit has one suite a scenario, and one case a metric and condition, whose
+// name does not change from run to run, so that a CI server can show its history.
+func verdictJUnit(v verdict.Verdict) ([]byte, error) {
+	r := junitReport{Name: "initbench"}
+	properties := facts(v.Environment)
+	for i, id := range []results.RuntimeID{v.Baseline, v.Candidate} {
+		properties = append(properties, junitProperty{[]string{"baseline", "candidate"}[i], binary(id)})
+	}
+	for _, m := range v.Metrics {
+		s := r.suite(m.Scenario, properties)
+		s.add(m.Scenario+"."+string(m.Driver), metricName(m), m.Ruling, m.Reason)
+	}
+	if v.Ruling == verdict.Invalid || len(v.Metrics) == 0 {
+		r.suite("initbench", properties).add("initbench", "comparison", v.Ruling, strings.Join(v.Reasons, "; "))
+	}
+	return r.marshal(v.Warnings)
+}
+
+func (r *junitReport) suite(name string, properties []junitProperty) *junitSuite {
+	if n := len(r.Suites); n == 0 || r.Suites[n-1].Name != name {
+		r.Suites = append(r.Suites, junitSuite{Name: name, Properties: properties})
+	}
+	return &r.Suites[len(r.Suites)-1]
+}
+
+func (r *junitReport) marshal(warnings []string) ([]byte, error) {
+	for i := range r.Suites {
+		s := &r.Suites[i]
+		r.Tests, r.Failures, r.Errors = r.Tests+s.Tests, r.Failures+s.Failures, r.Errors+s.Errors
+		s.Output = strings.Join(warnings, "\n")
+	}
+	text, err := xml.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte(xml.Header), append(text, '\n')...), nil
+}
+
+func facts(e results.Environment) []junitProperty {
+	return []junitProperty{{"environment", machine(e)}, {"initbench", e.Initbench}}
+}

@@ -1,0 +1,110 @@
+package report
+
+import (
+	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/results"
+)
+
+type jsonSummary struct {
+	Schema      int                 `json:"schema"`
+	ID          string              `json:"id"`
+	Cells       []jsonCell          `json:"cells"`
+	Victims     []jsonVictim        `json:"victims"`
+	Warnings    []string            `json:"warnings"`
+	Runtimes    []results.RuntimeID `json:"runtimes"`
+	Trials      jsonTrials          `json:"trials"`
+	Confidence  number              `json:"confidence"`
+	Environment results.Environment `json:"environment"`
+}
+
+// jsonCell: latencies and batch totals in ns, peaks in bytes; all but the outcomes
+// are of trials that started.
+type jsonCell struct {
+	Scenario      string                  `json:"scenario"`
+	Runtime       string                  `json:"runtime"`
+	Driver        string                  `json:"driver"`
+	Order         string                  `json:"order"`
+	Limit         *int64                  `json:"limit_bytes"`
+	Trials        int                     `json:"n"`
+	Outcomes      map[results.Outcome]int `json:"outcomes"`
+	Start         jsonSpread              `json:"start.latency"`
+	Create        jsonSpread              `json:"create.latency"`
+	Batch         *jsonBatch              `json:"batch.total,omitempty"`
+	ContainerPeak jsonArm                 `json:"container.memory.peak"`
+	RuntimePeak   jsonArm                 `json:"runtime.memory.peak"`
+}
+
+type jsonSpread struct {
+	N      int    `json:"n"`
+	Median number `json:"median"`
+	P95    number `json:"p95"`
+	P99    number `json:"p99"`
+	Mean   number `json:"mean"`
+	MeanLo number `json:"mean_lo"`
+	MeanHi number `json:"mean_hi"`
+}
+
+type jsonBatch struct {
+	N          int    `json:"n"`
+	Containers int    `json:"containers"`
+	Concurrent bool   `json:"concurrent"`
+	Total      number `json:"median"`
+	Fastest    number `json:"min"`
+	Slowest    number `json:"max"`
+	Each       number `json:"each"`
+}
+
+type jsonVictim struct {
+	Scenario string `json:"scenario"`
+	Runtime  string `json:"runtime"`
+	Driver   string `json:"driver"`
+	Limit    *int64 `json:"limit_bytes"`
+	Comm     string `json:"comm"`
+	N        int    `json:"n"`
+	Anon     number `json:"anon_bytes"`
+	File     number `json:"file_bytes"`
+	Shmem    number `json:"shmem_bytes"`
+}
+
+func summaryJSON(s verdict.Summary) ([]byte, error) {
+	out := jsonSummary{
+		Schema: schema, ID: s.ID, Cells: []jsonCell{}, Victims: []jsonVictim{}, Warnings: list(s.Warnings),
+		Runtimes: append([]results.RuntimeID{}, s.Runtimes...), Trials: jsonTrials(s.Trials),
+		Confidence: number(s.Confidence), Environment: s.Environment,
+	}
+	for _, c := range s.Cells {
+		out.Cells = append(out.Cells, cellJSON(c))
+	}
+	for _, v := range s.Victims {
+		out.Victims = append(out.Victims, jsonVictim{
+			Scenario: v.Scenario, Runtime: v.Runtime, Driver: string(v.Driver), Limit: orNull(v.Limit), Comm: v.Comm, N: v.N,
+			Anon: number(v.Anon), File: number(v.File), Shmem: number(v.Shmem),
+		})
+	}
+	return indented(out)
+}
+
+func cellJSON(c verdict.CellSummary) jsonCell {
+	out := jsonCell{
+		Scenario: c.Scenario, Runtime: c.Runtime, Driver: string(c.Driver), Order: string(c.Order), Limit: orNull(c.Limit),
+		Trials: c.Trials(), Outcomes: map[results.Outcome]int{}, Start: spreadJSON(c.Start), Create: spreadJSON(c.Create),
+		ContainerPeak: armJSON(verdict.Bytes, c.ContainerPeak), RuntimePeak: armJSON(verdict.Bytes, c.RuntimePeak),
+	}
+	for _, o := range results.Outcomes() {
+		out.Outcomes[o] = c.Outcomes[o]
+	}
+	if b := c.Batch; b.Containers > 0 {
+		out.Batch = &jsonBatch{
+			N: b.N, Containers: b.Containers, Concurrent: b.Concurrent,
+			Total: number(b.Total), Fastest: number(b.Fastest), Slowest: number(b.Slowest), Each: number(b.Each),
+		}
+	}
+	return out
+}
+
+func spreadJSON(s verdict.Spread) jsonSpread {
+	return jsonSpread{
+		N: s.N, Median: number(s.Median), P95: number(s.P95), P99: number(s.P99),
+		Mean: number(s.Mean), MeanLo: number(s.MeanLo), MeanHi: number(s.MeanHi),
+	}
+}

@@ -165,5 +165,3 @@ func plural(n int, what string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
-
-func contains(names []string, name string) bool { return slices.Contains(names, name) }

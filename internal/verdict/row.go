@@ -3,6 +3,7 @@ package verdict
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/initbench/initbench/internal/stats"
 	"github.com/initbench/initbench/results"
@@ -232,7 +233,7 @@ func (j *judge) rate(sc scenarios.Scenario, group key, m metric) (r row, shown b
 		r.per = "batch"
 	}
 	var strata []stats.Stratum
-	seen, named := false, contains(sc.Judge, m.name)
+	seen, named := false, slices.Contains(sc.Judge, m.name)
 	for _, limit := range limitsOf(sc) {
 		group.limit = limit
 		c := j.at(group)

@@ -60,7 +60,7 @@ Machine output goes to stdout, everything else to stderr.`,
 		return usagef("%s: %w (see %s --help)", cmd.CommandPath(), err, cmd.CommandPath())
 	})
 	root.AddCommand(newGateCommand(), newRunCommand(), newCompareCommand(), newScenariosCommand(),
-		newDoctorCommand(), newCleanCommand(), newVMCommand(), newCollectCommand())
+		newDoctorCommand(), newCleanCommand(), newVMCommand(), newVMAgentCommand(), newCollectCommand())
 	usageArgs(root)
 	return root
 }

@@ -35,6 +35,9 @@ const (
 	defaultBootTimeout = 3 * time.Minute
 )
 
+// Check refuses options that cannot be meant, before anything is started.
+func (o Options) Check() error { return o.filled().validate() }
+
 // withDefaults fills in what is unset and refuses what contradicts itself.
 func (o Options) withDefaults() (Options, error) {
 	o = o.filled()

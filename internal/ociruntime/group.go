@@ -39,3 +39,13 @@ func signalGroup(cmd *exec.Cmd, sig syscall.Signal) error {
 	}
 	return err
 }
+
+// endGroup kills what is left of the group of a command that has been waited for.
+// A process that made a session of its own is not in it, and nothing here could
+// find it. The kernel keeps a group's number from being a new process's as long as the group
+// has a member; a group without any is the usual case and no error.
+func endGroup(cmd *exec.Cmd) {
+	if cmd.Process != nil {
+		_ = signalGroup(cmd, killGroup)
+	}
+}

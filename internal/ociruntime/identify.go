@@ -91,8 +91,7 @@ func askVersion(ctx context.Context, path string, limits versionLimits) (string,
 	case timed.Err() != nil:
 		return "", &RefError{Ref: path, Reason: fmt.Sprintf("did not answer --version within %v", limits.deadline)}
 	case errors.Is(err, exec.ErrWaitDelay):
-		// Whatever holds the pipe open is in the group unless it made a session of its own, and then nothing here can find it.
-		_ = signalGroup(cmd, killGroup)
+		endGroup(cmd)
 		return "", &RefError{Ref: path, Reason: "left a process behind that holds its output open when asked for --version"}
 	}
 	return "", &RefError{Ref: path, Reason: "--version failed" + firstWords(string(stderr.kept)), Err: err}

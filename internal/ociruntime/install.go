@@ -141,6 +141,7 @@ func (in installer) goInstall(ctx context.Context, tools goTools, bin, goTmp str
 	cmd.Stdout, cmd.Stderr = out, out
 	err := cmd.Run()
 	if ctx.Err() != nil {
+		endGroup(cmd) // what go started just as it was told to stop may have missed that
 		return in.envError("interrupted", context.Cause(ctx))
 	}
 	if err != nil {

@@ -25,7 +25,7 @@ env >"$here/env"
 pwd >"$here/pwd"
 echo "go: downloading github.com/opencontainers/runc v0.0.0" >&2
 case $FAKE_GO in
-hang) trap 'exit 1' INT; while :; do sleep 300; done ;;
+hang) trap 'kill $!; exit 1' INT; sleep 300 & wait ;;
 dynamic) cp "$0" "$GOBIN/runc" ;;
 unknown) echo "go: github.com/opencontainers/runc@v1.1.15: invalid version: unknown revision v1.1.15" >&2; exit 1 ;;
 *) cp "$here/static" "$GOBIN/runc" ;;
@@ -285,6 +285,24 @@ func TestInstallCancelled(t *testing.T) {
 	mustResolve(t, opts)
 	if n := installs(t, tools); n != 2 {
 		t.Errorf("%d installs, want 2", n)
+	}
+}
+
+// Catches an install begun though its context had ended, which exec starts no process for.
+func TestInstallCancelledBefore(t *testing.T) {
+	tools, opts := fakeTools(t)
+	cache, err := openCache(runc1115, opts.CacheDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	in := installer{cache: cache, log: opts.Log}
+	if err := in.goInstall(ctx, goTools{Version: "go1.99.0", toolchain: "local"}, tools, tools); !errors.Is(err, context.Canceled) {
+		t.Errorf("goInstall = %v; want context.Canceled", err)
+	}
+	if n := installs(t, tools); n != 0 {
+		t.Errorf("%d installs", n)
 	}
 }
 

@@ -149,8 +149,13 @@ func (h *Host) removeTrees(ctx context.Context) error {
 // goHome moves this process out of the subtree.
 func (h *Host) goHome() error {
 	if h.base.kind == delegated {
-		// A cgroup that gives controllers to its children takes no process.
-		if err := toggle(h.base.path, "-", h.controllers); err != nil {
+		// A cgroup that gives controllers to its children takes no process. runc turns
+		// on all there are, also those that we did not.
+		on, err := subtreeControl(h.base.path)
+		if err != nil {
+			return err
+		}
+		if err := toggle(h.base.path, "-", on); err != nil {
 			return err
 		}
 	}

@@ -94,6 +94,15 @@ func toggle(path, sign string, list []string) error {
 	return writeFile(path, "cgroup.subtree_control", strings.Join(words, " "))
 }
 
+// subtreeControl lists the controllers that path gives to its children.
+func subtreeControl(path string) ([]string, error) {
+	b, err := os.ReadFile(filepath.Join(path, "cgroup.subtree_control"))
+	if err != nil {
+		return nil, err
+	}
+	return strings.Fields(string(b)), nil
+}
+
 // enable turns on every controller that works and returns those. Runtimes do
 // the same on their way down to the container's cgroup, so doing it first keeps
 // a run's first trial like the others.

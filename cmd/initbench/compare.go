@@ -21,11 +21,11 @@ and is invalid when the runs' environments differ in what matters.`,
   initbench compare main-run branch-run --format markdown`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opts, err := verdict.ParseOptions(margins)
+			opts, err := judgeOptions(margins)
 			if err != nil {
-				return usagef("%w", err)
+				return err
 			}
-			if err := checkFormat(format, report.Formats()); err != nil {
+			if err := checkWord("--format", format, report.Formats()...); err != nil {
 				return err
 			}
 			v, err := judgeStored(args, opts)
@@ -52,10 +52,10 @@ func judgeStored(dirs []string, opts verdict.Options) (verdict.Verdict, error) {
 		runs = append(runs, run)
 	}
 	if len(runs) == 2 {
-		return verdict.JudgeRuns(runs[0], runs[1], opts)
+		return verdict.JudgeRuns(verdict.Stored(runs[0]), verdict.Stored(runs[1]), opts)
 	}
 	if !runs[0].Header.Gate {
 		return verdict.Verdict{}, &results.InputError{Path: dirs[0], Why: "is not a gate's: it has no baseline and candidate; give two runs to compare"}
 	}
-	return verdict.Judge(runs[0], opts)
+	return verdict.Judge(verdict.Stored(runs[0]), opts)
 }

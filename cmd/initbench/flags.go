@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -60,13 +61,12 @@ func complete(cmd *cobra.Command, flag string, words ...string) {
 
 // check refuses what is wrong before anything is started.
 func (f *measureFlags) check(cmd *cobra.Command, formats []string) error {
+	if err := errors.Join(checkWord("--in", f.in, "auto", "host", "vm"),
+		checkWord("--format", f.format, formats...),
+		checkWord("--progress", f.progress, "auto", "plain", "off")); err != nil {
+		return err
+	}
 	switch {
-	case !slices.Contains([]string{"auto", "host", "vm"}, f.in):
-		return usagef("--in %q is not one of auto, host, vm", f.in)
-	case !slices.Contains(formats, f.format):
-		return usagef("--format %q is not one of %s", f.format, strings.Join(formats, ", "))
-	case !slices.Contains([]string{"auto", "plain", "off"}, f.progress):
-		return usagef("--progress %q is not one of auto, plain, off", f.progress)
 	case cmd.Flags().Changed("trials") && f.trials < 1:
 		return usagef("--trials %d: at least 1 is needed", f.trials)
 	case cmd.Flags().Changed("timeout") && f.timeout < time.Second:
@@ -75,6 +75,14 @@ func (f *measureFlags) check(cmd *cobra.Command, formats []string) error {
 		return usagef("--resume %s and --out %s: a resumed run goes on in its own directory", f.resume, f.out)
 	}
 	return f.guest.check()
+}
+
+// checkWord refuses a flag's value that is not one of words.
+func checkWord(flag, value string, words ...string) error {
+	if slices.Contains(words, value) {
+		return nil
+	}
+	return usagef("%s %q is not one of %s", flag, value, strings.Join(words, ", "))
 }
 
 // planFlags are fixed by a stored run: with --resume they have no say.

@@ -30,7 +30,7 @@ and judges each metric against a practical margin. "Could not measure" is never 
   initbench gate --baseline /usr/bin/runc --candidate ./runc --driver systemd --format markdown`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return gate(cmd, &f, gateArms{baseline, candidate}, named, margins)
+			return gate(cmd, &f, armRefs{baseline, candidate}, named, margins)
 		},
 	}
 	f.register(cmd, report.Formats())
@@ -45,15 +45,15 @@ and judges each metric against a practical margin. "Could not measure" is never 
 	return cmd
 }
 
-type gateArms struct{ baseline, candidate string }
+type armRefs struct{ baseline, candidate string }
 
-func gate(cmd *cobra.Command, f *measureFlags, arms gateArms, named, margins []string) error {
+func gate(cmd *cobra.Command, f *measureFlags, arms armRefs, named, margins []string) error {
 	if err := f.check(cmd, report.Formats()); err != nil {
 		return err
 	}
-	opts, err := verdict.ParseOptions(margins)
+	opts, err := judgeOptions(margins)
 	if err != nil {
-		return usagef("%w", err)
+		return err
 	}
 	if f.resume != "" {
 		err = f.refusePlanFlags(cmd, "baseline", "candidate", "scenario")
@@ -70,7 +70,7 @@ func gate(cmd *cobra.Command, f *measureFlags, arms gateArms, named, margins []s
 	return judgeGate(cmd, f, run, opts)
 }
 
-func gateHeader(cmd *cobra.Command, f *measureFlags, arms gateArms, named []string) (results.Header, error) {
+func gateHeader(cmd *cobra.Command, f *measureFlags, arms armRefs, named []string) (results.Header, error) {
 	all, err := loadScenarios(f, named)
 	if err != nil {
 		return results.Header{}, err
@@ -87,7 +87,7 @@ func gateHeader(cmd *cobra.Command, f *measureFlags, arms gateArms, named []stri
 		return results.Header{}, err
 	}
 	spec, err := scenarios.NewSpec(all, []scenarios.Runtime{
-		{Name: verdict.Baseline, Ref: arms.baseline}, {Name: verdict.Candidate, Ref: arms.candidate}}, seed)
+		{Name: "baseline", Ref: arms.baseline}, {Name: "candidate", Ref: arms.candidate}}, seed)
 	if err != nil {
 		return results.Header{}, err
 	}
@@ -98,11 +98,24 @@ func judgeGate(cmd *cobra.Command, f *measureFlags, run *results.Run, opts verdi
 	if !run.Header.Gate {
 		return &results.InputError{Path: run.Dir, Why: "is not a gate's: resume it with initbench run"}
 	}
-	v, err := verdict.Judge(run, opts)
+	v, err := verdict.Judge(verdict.Stored(run), opts)
 	if err != nil {
 		return err
 	}
 	return deliver(cmd, f.format, run.Dir, v)
+}
+
+// judgeOptions reads the --margin flags.
+func judgeOptions(margins []string) (verdict.Options, error) {
+	opts := verdict.Options{Margins: map[string]verdict.Margin{}}
+	for _, text := range margins {
+		name, m, err := verdict.ParseMargin(text)
+		if err != nil {
+			return opts, usagef("--%w", err)
+		}
+		opts.Margins[name] = m
+	}
+	return opts, nil
 }
 
 // deliver keeps the verdict beside the records, prints it and makes it the exit code.
@@ -114,7 +127,7 @@ func deliver(cmd *cobra.Command, format, dir string, v verdict.Verdict) error {
 		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "records: %s (judge them again: initbench compare %s)\n", dir, dir)
 	}
 	out := cmd.OutOrStdout()
-	if err := report.Write(out, format, v, report.Options{Terminal: isTerminal(out), Width: width(out)}); err != nil {
+	if err := report.Write(out, format, v, reportOptions(out)); err != nil {
 		return err
 	}
 	if code := v.ExitCode(); code != exitPass {

@@ -27,7 +27,7 @@ type measurement struct {
 	store  *results.Store
 	trials int64 // in the plan
 	// binaries has, for each arm, where its binary lies on this machine; a bare name is left to the place that measures.
-	binaries map[string]ociruntime.Located
+	binaries map[string]ociruntime.Binary
 }
 
 // measure makes what is left of a plan and returns the stored run. After an
@@ -111,7 +111,7 @@ func (m *measurement) outDir() string {
 
 // resolve finds or installs every runtime, before anything is measured.
 func (m *measurement) resolve(ctx context.Context, lane lane) error {
-	m.binaries = map[string]ociruntime.Located{}
+	m.binaries = map[string]ociruntime.Binary{}
 	for _, r := range m.header.Spec.Runtimes {
 		located, err := m.resolveOne(ctx, r, lane)
 		if err != nil {
@@ -125,13 +125,13 @@ func (m *measurement) resolve(ctx context.Context, lane lane) error {
 	return nil
 }
 
-func (m *measurement) resolveOne(ctx context.Context, r scenarios.Runtime, lane lane) (ociruntime.Located, error) {
+func (m *measurement) resolveOne(ctx context.Context, r scenarios.Runtime, lane lane) (ociruntime.Binary, error) {
 	ref, err := ociruntime.ParseRef(r.Ref)
 	if err != nil {
-		return ociruntime.Located{}, err
+		return ociruntime.Binary{}, err
 	}
-	if ref.IsName() && lane.where == "vm" {
-		return ociruntime.Located{Path: r.Ref}, nil // on the guest's PATH
+	if ref.Kind == ociruntime.NameRef && lane.where == "vm" {
+		return ociruntime.Binary{Ref: ref, Path: r.Ref}, nil // on the guest's PATH
 	}
 	return ociruntime.Resolve(ctx, ref, ociruntime.Options{Log: m.notes})
 }

@@ -27,13 +27,13 @@ runc@v1.1.15, installed on first use. NAME=REF gives it another name in tables a
 			return runScenarios(cmd, &f, args, runtimes)
 		},
 	}
-	f.register(cmd, report.SummaryFormats())
+	f.register(cmd, report.Formats())
 	cmd.Flags().StringArrayVar(&runtimes, "runtime", nil, "runtime under test: REF or NAME=REF (may be repeated)")
 	return cmd
 }
 
 func runScenarios(cmd *cobra.Command, f *measureFlags, args, runtimes []string) error {
-	if err := f.check(cmd, report.SummaryFormats()); err != nil {
+	if err := f.check(cmd, report.Formats()); err != nil {
 		return err
 	}
 	if err := checkResumeArgs(cmd, f, args, "runtime"); err != nil {

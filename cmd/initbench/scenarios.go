@@ -22,7 +22,7 @@ func newScenariosCommand() *cobra.Command {
 		Short: "list the scenarios that come with initbench, or show one with its plan",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkFormat(format); err != nil {
+			if err := checkWord("--format", format, "table", "json"); err != nil {
 				return err
 			}
 			all, err := scenarios.Catalogue()
@@ -36,13 +36,6 @@ func newScenariosCommand() *cobra.Command {
 	complete(cmd, "format", "table", "json")
 	cmd.AddCommand(newShowCommand())
 	return cmd
-}
-
-func checkFormat(format string) error {
-	if format != "table" && format != "json" {
-		return usagef("--format %q is not one of table, json", format)
-	}
-	return nil
 }
 
 // listed is a scenario's line in the catalogue. GateStarts are the container
@@ -140,7 +133,7 @@ func (f *showFlags) check(cmd *cobra.Command) error {
 	case cmd.Flags().Changed("trials") && f.measure.trials < 1:
 		return usagef("--trials %d: at least 1 is needed", f.measure.trials)
 	}
-	return checkFormat(f.format)
+	return checkWord("--format", f.format, "table", "json")
 }
 
 // shownPlan is a plan and how much of it to print. It doubles as the head of the

@@ -56,7 +56,7 @@ func (c *collector) record(p *prepared, m measured, r cgroupjoin.Reading) result
 	if m.payload != nil {
 		rec.ExitCode, rec.ExitSignal = m.payload.exitCode(), m.payload.signal
 	}
-	if rec.Outcome != results.Started {
+	if rec.Outcome != results.Started || len(m.warnings) > 0 {
 		rec.Output = m.output
 	}
 	c.describeVictim(p, &rec)

@@ -16,7 +16,7 @@ var (
 // Catches an outcome decided from anything but memory.events and exits: above all
 // a start claimed for a container whose payload never ran.
 func TestDecide(t *testing.T) {
-	good := observation{create: ok, start: ok, remove: ok, stamped: true, payload: ok}
+	good := observation{create: ok, start: ok, stamped: true, payload: ok}
 	with := func(change func(*observation)) observation {
 		o := good
 		change(&o)
@@ -39,7 +39,6 @@ func TestDecide(t *testing.T) {
 		"no pid file":        {with(func(o *observation) { o.payload = nil }), results.Failed, "the payload's exit could not be seen: the runtime left no usable pid file"},
 		"payload failed":     {with(func(o *observation) { o.payload = one }), results.Failed, "the payload exited with 1"},
 		"payload was killed": {with(func(o *observation) { o.payload = killed }), results.Failed, "the payload was ended by signal: killed"},
-		"delete failed":      {with(func(o *observation) { o.remove = one }), results.Failed, "delete exited with 1"},
 		"not spawned":        {observation{phase: "create", spawnErr: errors.New("no such file")}, results.Failed, "create: no such file"},
 		"status not ours":    {with(func(o *observation) { o.payload = &exit{code: -1} }), results.Started, "the payload's exit status could not be read: its parent is not initbench"},
 	} {

@@ -220,7 +220,7 @@ func (m *measured) stamp(ns int64) {
 }
 
 // remove calls delete as a container manager does after every create, failed or
-// not. Its latency and its exit count only where there was a container to delete.
+// not. Its latency counts only where there was a stopped container to delete.
 func (c *collector) remove(p *prepared, m *measured) {
 	if m.spawnErr != nil {
 		return
@@ -228,10 +228,7 @@ func (c *collector) remove(p *prepared, m *measured) {
 	c.readLeafEvents(p, m)
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer cancel()
-	if m.payload != nil && m.start.ok() {
-		called := now() - m.startNS
-		m.latency.DeleteCalled = &called
-		m.remove, m.latency.Deleted = c.verb(ctx, p, m, "delete", p.stderr.w, p.cli.Delete(p.id))
+	if m.payload != nil && m.start.ok() && c.delete(ctx, p, m) {
 		return
 	}
 	after := measured{startNS: m.startNS}
@@ -240,4 +237,18 @@ func (c *collector) remove(p *prepared, m *measured) {
 		after.warnings = append(after.warnings, "delete --force did not end")
 	}
 	m.warnings = append(m.warnings, after.warnings...)
+}
+
+// delete is the verb by itself. That it fails does not undo a start: runc's loses
+// now and then against systemd, which removes the scope while runc reads in it.
+func (c *collector) delete(ctx context.Context, p *prepared, m *measured) bool {
+	after := measured{startNS: m.startNS}
+	called := now() - m.startNS
+	status, at := c.verb(ctx, p, &after, "delete", p.stderr.w, p.cli.Delete(p.id))
+	if !status.ok() {
+		m.warnings = append(append(m.warnings, after.warnings...), "delete "+status.String()+" and was repeated with --force")
+		return false
+	}
+	m.latency.DeleteCalled, m.latency.Deleted = &called, at
+	return true
 }

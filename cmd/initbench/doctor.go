@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/journal"
+	"github.com/initbench/initbench/internal/runner"
+	"github.com/initbench/initbench/internal/vm"
+)
+
+// finding is one thing that a measurement needs, or would be better with.
+type finding struct {
+	Name string `json:"name"`
+	// OK is yes, no, or unknown: a probe that could not tell says so.
+	OK     string `json:"ok"`
+	Detail string `json:"detail"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+func newDoctorCommand() *cobra.Command {
+	var format string
+	var deep bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "say what this machine can and cannot measure, and the one thing to do about each",
+		Long: `doctor looks at what trials need here and what the guest needs. It exits 0 when trials can be
+made in at least one of the two, else 4. With --boot it also boots the guest, which alone proves it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkWord("--format", format, "table", "json"); err != nil {
+				return err
+			}
+			return doctor(cmd, format, deep)
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "table", "table or json")
+	cmd.Flags().BoolVar(&deep, "boot", false, "boot the guest to prove that it works")
+	complete(cmd, "format", "table", "json")
+	return cmd
+}
+
+func doctor(cmd *cobra.Command, format string, deep bool) error {
+	ctx := cmd.Context()
+	host := hostFindings(ctx)
+	guest := guestFindings(ctx, deep, cmd.ErrOrStderr())
+	extra := extraFindings(ctx)
+	if err := printFindings(cmd.OutOrStdout(), format, append(append(host, guest...), extra...)); err != nil {
+		return err
+	}
+	if !canAny(host) && !can(guest) {
+		return &codeError{code: exitEnvironment, message: "nothing can be measured here yet: mend one of the two lanes above"}
+	}
+	return nil
+}
+
+// hostFindings has one line a driver: what either lacks, the other may have.
+func hostFindings(ctx context.Context) []finding {
+	var all []finding
+	for _, d := range cgroupjoin.Drivers() {
+		all = append(all, found("host, "+string(d)+" driver", runner.CanMeasure(ctx, []cgroupjoin.Driver{d}), "trials can be made here", ""))
+	}
+	return all
+}
+
+func guestFindings(ctx context.Context, deep bool, stderr io.Writer) []finding {
+	var all []finding
+	for _, need := range []struct{ command, pkg string }{
+		{"qemu-system-x86_64", "qemu-system-x86"}, {"mmdebstrap", "mmdebstrap"}, {"mke2fs", "e2fsprogs"},
+	} {
+		path, err := exec.LookPath(need.command)
+		all = append(all, found("guest, "+need.command, err, path, "apt-get install "+need.pkg))
+	}
+	if !deep {
+		return append(all, finding{Name: "guest, boot", OK: "unknown", Detail: "not tried", Remedy: "initbench doctor --boot tries"})
+	}
+	return append(all, bootFinding(ctx, stderr))
+}
+
+func bootFinding(ctx context.Context, stderr io.Writer) finding {
+	g, err := vm.Start(ctx, vm.Options{Log: stderr})
+	if err != nil {
+		return found("guest, boot", err, "", "")
+	}
+	facts := g.Facts()
+	g.Close()
+	return found("guest, boot", nil, facts.String(), "")
+}
+
+// extraFindings do not stop a measurement.
+func extraFindings(ctx context.Context) []finding {
+	_, goErr := exec.LookPath("go")
+	all := []finding{
+		found("runc@vX.Y.Z", goErr, "the go command can install it", "install Go 1.21 or newer, or give runtimes by path"),
+		found("OOM victims on the host", readable("/dev/kmsg"), "/dev/kmsg can be read", "run as root"),
+	}
+	return append(all, remainsFinding(ctx))
+}
+
+func readable(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func remainsFinding(ctx context.Context) finding {
+	lock, err := journal.Lock(journal.Base())
+	if err != nil {
+		return found("no remains of earlier runs", err, "", "wait for the run to end")
+	}
+	remains, err := runner.Remains(ctx)
+	if uerr := lock.Unlock(); err == nil {
+		err = uerr
+	}
+	if err == nil && len(remains) > 0 {
+		err = fmt.Errorf("%d left, such as %s", len(remains), remains[0])
+	}
+	return found("no remains of earlier runs", err, "none", "initbench clean")
+}
+
+func found(name string, err error, detail, remedy string) finding {
+	if err != nil {
+		return finding{Name: name, OK: "no", Detail: oneLine(err.Error()), Remedy: remedy}
+	}
+	return finding{Name: name, OK: "yes", Detail: detail}
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// can tells whether nothing is known to stand against a lane.
+func can(lane []finding) bool {
+	return !slices.ContainsFunc(lane, func(f finding) bool { return f.OK == "no" })
+}
+
+// canAny tells whether either driver can be measured on the host.
+func canAny(drivers []finding) bool {
+	return slices.ContainsFunc(drivers, func(f finding) bool { return f.OK == "yes" })
+}
+
+func printFindings(out io.Writer, format string, all []finding) error {
+	if format == "json" {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(map[string]any{"schema": 1, "findings": all})
+	}
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"", "what", "found", "remedy"})
+	for _, f := range all {
+		t.AppendRow(table.Row{f.OK, f.Name, f.Detail, f.Remedy})
+	}
+	_, err := fmt.Fprintln(out, t.Render())
+	return err
+}

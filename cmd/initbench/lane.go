@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/initbench/initbench/internal/journal"
+	"github.com/initbench/initbench/internal/runner"
+	"github.com/initbench/initbench/internal/vm"
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// lane is where trials are made.
+type lane struct {
+	where string // host or vm
+}
+
+// chooseLane takes the host when it can measure, and says in one line why not otherwise.
+func (m *measurement) chooseLane(ctx context.Context) (lane, error) {
+	if m.flags.in == "vm" {
+		return lane{"vm"}, nil
+	}
+	err := runner.CanMeasure(ctx, runner.Drivers(m.header.Spec))
+	switch {
+	case err == nil:
+		return lane{"host"}, nil
+	case m.flags.in == "host":
+		return lane{}, err
+	}
+	_, _ = fmt.Fprintf(m.notes, "measuring in the guest, since the host cannot: %v\n", err) // notes are only advice
+	return lane{"vm"}, nil
+}
+
+// collectInGuest boots the guest, takes binaries there and stores what comes
+// back line by line: whatever becomes of the guest, a finished trial is kept.
+func collectInGuest(ctx context.Context, m *measurement, job runner.Job, sink runner.Sink, p *progress) (err error) {
+	lock, err := journal.Lock(journal.Base())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	opts, err := m.flags.guest.options()
+	if err != nil {
+		return err
+	}
+	opts.Log = m.notes
+	guest, err := vm.Start(ctx, opts)
+	if err != nil {
+		return err
+	}
+	defer guest.Close()
+	if job, err = m.push(ctx, guest, job); err != nil {
+		return err
+	}
+	facts := guest.Facts()
+	job.Lane = runner.Lane{Where: "vm", Accelerator: string(facts.Accelerator), Clock: string(facts.Clock), QEMU: facts.QEMU, Initbench: buildVersion()}
+	return runCollector(ctx, guest, job, sink, p.notes())
+}
+
+// push takes the runtimes' binaries to the guest's disk and points the job at
+// them. Names stay names: they are on the guest's PATH or nowhere.
+func (m *measurement) push(ctx context.Context, guest *vm.Guest, job runner.Job) (runner.Job, error) {
+	for arm, local := range job.Binaries {
+		if !strings.Contains(local, "/") {
+			continue
+		}
+		there := path.Join(vm.GuestState, "runtimes", arm)
+		if err := guest.Push(ctx, local, there, 0o755); err != nil {
+			return job, fmt.Errorf("runtime %s: %w", arm, err)
+		}
+		job.Binaries[arm] = there
+	}
+	return job, nil
+}
+
+func runCollector(ctx context.Context, guest *vm.Guest, job runner.Job, sink runner.Sink, notes io.Writer) error {
+	text, err := json.Marshal(job)
+	if err != nil {
+		return fmt.Errorf("job: %w", err)
+	}
+	r, w := io.Pipe()
+	stored := make(chan error, 1)
+	go func() {
+		err := storeLines(r, sink)
+		_ = r.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // ends the guest's writing when storing cannot go on
+		stored <- err
+	}()
+	tail := &lastLine{out: notes}
+	code, err := guest.Run(ctx, vm.Cmd{Argv: []string{"initbench", "collect"}, Stdin: bytes.NewReader(text), Stdout: w, Stderr: tail})
+	_ = w.Close() // of a pipe in memory
+	err = errors.Join(<-stored, err)
+	switch {
+	case err != nil:
+		return err
+	case code == exitPass:
+		return nil
+	}
+	return &codeError{code: code, message: strings.TrimPrefix(tail.text(), "initbench: ")}
+}
+
+// storeLines hands each line of the guest to the store as it comes.
+func storeLines(r io.Reader, sink runner.Sink) error {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 64<<10), 1<<20)
+	for lines.Scan() {
+		env, rec, err := results.DecodeLine(lines.Bytes())
+		switch {
+		case err != nil:
+			return fmt.Errorf("the guest sent: %w", err)
+		case env != nil:
+			err = sink.Environment(*env)
+		default:
+			err = sink.Record(*rec)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
+
+// lastLine passes whole lines on but keeps the last one back: when the collector
+// fails, that is its reason, and it is printed once, as our own.
+type lastLine struct {
+	out  io.Writer
+	held []byte
+}
+
+func (l *lastLine) Write(b []byte) (int, error) {
+	l.held = append(l.held, b...)
+	body := bytes.TrimSuffix(l.held, []byte("\n"))
+	if i := bytes.LastIndexByte(body, '\n'); i >= 0 {
+		_, _ = l.out.Write(l.held[:i+1]) // notes are only advice
+		l.held = append([]byte(nil), l.held[i+1:]...)
+	}
+	return len(b), nil
+}
+
+func (l *lastLine) text() string { return strings.TrimSpace(string(l.held)) }
+
+// guestFlags choose the guest; they mean nothing on the host.
+type guestFlags struct {
+	suite  string
+	memory string
+	cpus   int
+	clock  string
+	accel  string
+}
+
+func (g *guestFlags) register(fl *pflag.FlagSet) {
+	fl.StringVar(&g.suite, "suite", string(vm.Bookworm), "guest: Debian release, bookworm (Linux 6.1) or trixie (6.12)")
+	fl.StringVar(&g.memory, "memory", "2GiB", "guest: memory")
+	fl.IntVar(&g.cpus, "cpus", 0, "guest: virtual CPUs (default 2, or what the host has)")
+	fl.StringVar(&g.clock, "clock", "wall", "guest: wall, or instructions (QEMU -icount: guest time counts instructions)")
+	fl.StringVar(&g.accel, "accel", "auto", "guest: auto (kvm if a guest boots with it), kvm, tcg")
+}
+
+// check refuses options that cannot be meant before anything is started.
+func (g *guestFlags) check() error {
+	o, err := g.options()
+	if err != nil {
+		return err
+	}
+	return o.Check()
+}
+
+func (g *guestFlags) options() (vm.Options, error) {
+	bytes, err := scenarios.ParseSize(g.memory)
+	if err != nil {
+		return vm.Options{}, usagef("--memory: %w", err)
+	}
+	return vm.Options{Suite: vm.Suite(g.suite), MemoryMiB: int(bytes >> 20), CPUs: g.cpus, Clock: vm.Clock(g.clock), Accel: vm.Accel(g.accel)}, nil
+}

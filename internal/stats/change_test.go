@@ -141,7 +141,7 @@ func TestChangeCoversTheTruth(t *testing.T) {
 	const seed, rounds, n, shift = 20241031, 2000, 20, 0.1
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	within, between := 0, 0
+	within, between, claims := 0, 0, 0
 	for range rounds {
 		var b, c Sample
 		for i := range n {
@@ -152,15 +152,34 @@ func TestChangeCoversTheTruth(t *testing.T) {
 		within += holds(WithinBlocks(b, c, 0.95).Log, shift)
 		between += holds(BetweenRuns(b, c, 0.95).Log, shift)
 	}
+	for range rounds {
+		b, c := abba(r, n/2), abba(r, n/2)
+		if BlockedP(b, c) < 0.05 {
+			claims++
+		}
+	}
 	// The standard error of a share of 2000 is half a point: 0.935 is three
 	// below the nominal 0.95. Between runs the shared drift is not taken out,
 	// so its interval may only be too wide.
 	if share := float64(within) / rounds; share < 0.935 || share > 0.97 {
 		t.Errorf("within blocks: %.3f of the intervals hold the truth, want about 0.95", share)
 	}
+	if share := float64(claims) / rounds; share > 0.06 {
+		t.Errorf("p < 0.05 in %.3f of the samples without a change", share)
+	}
 	if share := float64(between) / rounds; share < 0.95 {
 		t.Errorf("between runs: %.3f of the intervals hold the truth, want at least 0.95", share)
 	}
+}
+
+// abba draws two units a block around the block's own speed.
+func abba(r *rand.Rand, blocks int) (s Sample) {
+	for i := range blocks {
+		for range 2 {
+			s = append(s, Obs{Block: i, Value: math.Exp(float64(i%3) + 0.1*r.NormFloat64())})
+		}
+	}
+	return s
 }
 
 func holds(iv Interval, truth float64) int {

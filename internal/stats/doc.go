@@ -8,8 +8,10 @@
 //
 // The methods, each named again where it is written:
 //
-//   - the centre of one arm: the median with its order-statistic interval, and
-//     the p value of Mann and Whitney, both by golang.org/x/perf/benchmath;
+//   - the centre of one arm: the median with its order-statistic interval, by
+//     golang.org/x/perf/benchmath;
+//   - "nothing changed": the exact rank-sum test within the blocks of one run, or
+//     between two runs Mann and Whitney's by benchmath;
 //   - the change of a distribution: the Hodges-Lehmann estimate on logarithms,
 //     over the blocks of one run (signed ranks) or between two runs (rank sums);
 //   - the difference of two proportions over a ladder of strata: Newcombe's

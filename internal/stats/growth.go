@@ -24,10 +24,10 @@ func (i Interval) Narrow(k float64) Interval {
 }
 
 // Growth is the smallest factor, in steps of a tenth, by which a sample must
-// grow for settled to become true, and +Inf when 1000 times is not enough. It
+// grow for settled to become true, and +Inf when 100 times is not enough. It
 // is a forecast from one sample: good for "forty, not four hundred", no more.
 func Growth(settled func(factor float64) bool) float64 {
-	for k := 1.0; k < 1000; k *= 1.1 {
+	for k := 1.0; k < 100; k *= 1.1 {
 		if settled(k) {
 			return k
 		}

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"maps"
 	"math"
 	"slices"
 )
@@ -34,9 +35,8 @@ func (s Sample) Values() []float64 {
 // batch are not a hundred independent looks at the machine (Hurlbert 1984,
 // pseudo-replication): taken as such they shrink the interval tenfold.
 //
-// Values below floor are raised to it. A logarithm needs a positive number, and
-// differences below what the instrument resolves are not differences.
-func Units(points []Point, floor float64) Sample {
+// Values below one are raised to it, for a logarithm needs a positive number.
+func Units(points []Point) Sample {
 	sorted := slices.Clone(points)
 	slices.SortStableFunc(sorted, func(a, b Point) int { return a.Batch - b.Batch })
 	var s Sample
@@ -45,7 +45,7 @@ func Units(points []Point, floor float64) Sample {
 		for n < len(sorted) && sorted[n].Batch == sorted[0].Batch {
 			n++
 		}
-		s = append(s, Obs{Block: sorted[0].Block, Value: math.Max(floor, medianOf(sorted[:n]))})
+		s = append(s, Obs{Block: sorted[0].Block, Value: math.Max(1, medianOf(sorted[:n]))})
 		sorted = sorted[n:]
 	}
 	return s
@@ -74,16 +74,11 @@ func median(sorted []float64) float64 {
 // whole block down is in both and drops out.
 func blockDiffs(base, cand Sample) []float64 {
 	b, c := meanLogs(base), meanLogs(cand)
-	var blocks []int
-	for block := range b {
-		if _, both := c[block]; both {
-			blocks = append(blocks, block)
+	var diffs []float64
+	for _, block := range slices.Sorted(maps.Keys(b)) {
+		if log, both := c[block]; both {
+			diffs = append(diffs, log-b[block])
 		}
-	}
-	slices.Sort(blocks)
-	diffs := make([]float64, len(blocks))
-	for i, block := range blocks {
-		diffs[i] = c[block] - b[block]
 	}
 	return diffs
 }

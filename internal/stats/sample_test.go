@@ -14,7 +14,7 @@ func TestUnitsReducesABatchToItsMedian(t *testing.T) {
 		{Block: 1, Batch: 7, Value: 9000}, {Block: 1, Batch: 7, Value: 20},
 		{Block: 0, Batch: 3, Value: 4}, {Block: 0, Batch: 3, Value: 6}, {Block: 2, Batch: 9, Value: 0},
 	}
-	got := Units(points, 1)
+	got := Units(points)
 	want := Sample{{0, 10}, {0, 5}, {1, 30}, {2, 1}}
 	if !slices.Equal(got, want) {
 		t.Errorf("Units = %v, want %v", got, want)
@@ -112,5 +112,32 @@ func TestGrowthForecasts(t *testing.T) {
 	scaled := Scale(one(1, 10, 2, 20), 3)[0]
 	if scaled != (Stratum{Base: Count{3, 30}, Cand: Count{6, 60}}) {
 		t.Errorf("Scale gave %+v", scaled)
+	}
+}
+
+// Catches drift from block to block in the p value, as in a real gate: the machine
+// became three times as slow halfway, the candidate was always slower than its neighbours.
+func TestBlockedPSeesThroughDrift(t *testing.T) {
+	var b, c Sample
+	for block, speed := range []float64{180, 190, 170, 180, 550, 530, 500, 560} {
+		b = append(b, Obs{block, speed}, Obs{block, speed * 1.1})
+		c = append(c, Obs{block, speed * 1.12}, Obs{block, speed * 1.15})
+	}
+	// Every block has both candidates above both baselines: 1 of C(4,2) = 6 ways, 8 times, two sides.
+	near(t, "blocked p", BlockedP(b, c), 2*math.Pow(6, -8), 1e-12)
+	if p := MannWhitney(b.Values(), c.Values()); p < 0.05 {
+		t.Errorf("Mann-Whitney p = %v: the example no longer shows why blocks are needed", p)
+	}
+}
+
+// Catches an unmatched block, a tie or an empty sample counted as evidence.
+func TestBlockedPCountsOnlyComparisons(t *testing.T) {
+	b := Sample{{0, 10}, {1, 10}, {2, 10}}
+	near(t, "sign test", BlockedP(b, Sample{{0, 11}, {1, 12}, {2, 13}}), 2.0/8, 1e-12)
+	near(t, "an unmatched block", BlockedP(b, Sample{{0, 11}, {1, 12}, {2, 13}, {9, 99}}), 2.0/8, 1e-12)
+	near(t, "all tied", BlockedP(b, b), 1, 1e-12)
+	near(t, "either way", BlockedP(b, Sample{{0, 11}, {1, 9}, {2, 13}}), 1, 1e-12)
+	if p := BlockedP(b, nil); !math.IsNaN(p) {
+		t.Errorf("p of nothing = %v", p)
 	}
 }

@@ -56,6 +56,9 @@ func (r *row) decide(opts Options, family int) {
 		// A regression found in half a run is one; an absence is not.
 		ruling, why = Inconclusive, r.missing+"; so far "+why
 	}
+	if r.example != "" {
+		why += " (" + r.example + ")"
+	}
 	r.Ruling, r.Why, r.Reason = ruling, why, r.sentence(why)
 }
 

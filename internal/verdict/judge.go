@@ -175,7 +175,7 @@ func (j *judge) verdict(name string, envs []results.Environment, warnings []stri
 		Baseline: j.runtimes[baseline], Candidate: j.runtimes[candidate],
 	}
 	if len(envs) > 0 {
-		v.Environment, j.page = envs[0], envs[0].PageSize
+		v.Environment, j.env = envs[0], envs[0]
 		invalid, differ := compareEnvironments(envs)
 		j.invalid = append(j.invalid, invalid...)
 		warnings = append(append(warnings, doubts(envs[0])...), differ...)

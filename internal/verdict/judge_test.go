@@ -277,6 +277,7 @@ func TestFailuresAreJudgedWithoutBeingNamed(t *testing.T) {
 	if row.Ruling != Regressed || v.Ruling != Regressed {
 		t.Errorf("all of the candidate's trials failed: %s, %s", v.Ruling, row.Reason)
 	}
+	wantText(t, row.Reason, "(candidate: timed-out: create did not return)")
 	wantText(t, v.find(t, "start.latency", cgroupjoin.Systemd).Reason,
 		"no start of the candidate could be measured (timed-out: create did not return)")
 	if slices.ContainsFunc(v.Metrics, func(m Metric) bool { return m.Driver == cgroupjoin.Cgroupfs && m.Name == StartFailures }) {
@@ -316,6 +317,7 @@ func TestLeaks(t *testing.T) {
 			t.Errorf("%d trials, leaks of %v: %s, want %s (%s)", c.trials, c.which, row.Ruling, c.want, row.Reason)
 		}
 	}
+	wantText(t, leaking(16, "baseline", "candidate").find(t, LeakCount, cgroupjoin.Cgroupfs).Reason, "(candidate: cgroup /x)")
 	if n := leaking(16, "candidate").Trials.Leaking; n != 16 {
 		t.Errorf("%d leaking trials, want 16", n)
 	}

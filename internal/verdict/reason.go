@@ -116,7 +116,7 @@ func (r *row) chance(family int) string {
 func (r *row) forecast() string {
 	k := stats.Growth(func(k float64) bool { return place(r.grown(k), r.margin) != straddles })
 	if math.IsInf(k, 1) {
-		return "; the change is so near the margin that no number of trials would settle it"
+		return "; the change is so near the margin that a hundred times the trials would not settle it"
 	}
 	n := int(math.Ceil(k * float64(max(r.Baseline.N, r.Candidate.N))))
 	return fmt.Sprintf("; about %s an arm would settle it, were the spread to stay the same", plural(n, r.per))

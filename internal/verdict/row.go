@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/initbench/initbench/internal/stats"
 	"github.com/initbench/initbench/results"
@@ -29,6 +30,8 @@ type row struct {
 	per string
 	// resolution says where the margin comes from when it is not the one asked for.
 	resolution string
+	// example is the first failure or the first thing left behind, the candidate's if it has one.
+	example string
 	// rungs is the evidence of each limit by itself, of a rate.
 	rungs []rung
 	// grown is the change of a sample k times as large, for the forecast.
@@ -50,7 +53,7 @@ type judge struct {
 	opts    Options
 	planned [arms]scenarios.Spec
 	paired  bool
-	page    int
+	env     results.Environment
 	skipped []string
 }
 
@@ -142,15 +145,17 @@ func (j *judge) distribution(sc scenarios.Scenario, k key, m metric) (r row, sho
 		if missing > 0 {
 			j.notes[fmt.Sprintf("%s, %s: %s of the %s was not measured", k.scenario, k.driver, m.name, armNames[i])] += missing
 		}
-		samples[i] = stats.Units(points, math.Max(1, margin.resolution(j.page)))
+		samples[i] = stats.Units(points)
 	}
 	r.Baseline, r.Candidate = j.arm(samples[baseline]), j.arm(samples[candidate])
-	r.P = stats.MannWhitney(r.Baseline.Values, r.Candidate.Values)
-	effective := margin.relative(r.Baseline.Center, r.Candidate.Center, j.page)
+	resolution, why := margin.resolution(j.env)
+	effective := margin.relative(r.Baseline.Center, r.Candidate.Center, resolution)
 	if effective > margin.Fraction {
-		r.resolution = fmt.Sprintf(" (%s, what the kernel charges ahead)", m.unit.Format(margin.resolution(j.page)))
+		r.resolution = fmt.Sprintf(" (%s, %s)", m.unit.Format(resolution), why)
 	}
-	r.setRatio(j.compare(samples), effective)
+	change, p := j.compare(samples)
+	r.P = p
+	r.setRatio(change, effective)
 	r.missing = j.shortfall(sc, k, c)
 	r.unfit = r.tooFew(c)
 	return r, true
@@ -187,11 +192,12 @@ func (j *judge) arm(s stats.Sample) Arm {
 
 // compare is settled by how the trials were made, never by what they gave: blocks
 // where both arms ran in one run, two samples otherwise.
-func (j *judge) compare(s [arms]stats.Sample) stats.Change {
+func (j *judge) compare(s [arms]stats.Sample) (change stats.Change, p float64) {
+	b, c := s[baseline], s[candidate]
 	if j.paired {
-		return stats.WithinBlocks(s[baseline], s[candidate], j.opts.confidence())
+		return stats.WithinBlocks(b, c, j.opts.confidence()), stats.BlockedP(b, c)
 	}
-	return stats.BetweenRuns(s[baseline], s[candidate], j.opts.confidence())
+	return stats.BetweenRuns(b, c, j.opts.confidence()), stats.MannWhitney(b.Values(), c.Values())
 }
 
 func (r *row) setRatio(c stats.Change, margin float64) {
@@ -244,6 +250,9 @@ func (j *judge) rate(sc scenarios.Scenario, group key, m metric) (r row, shown b
 		r.rungs = append(r.rungs, j.rung(limit, s))
 		if r.missing == "" {
 			r.missing = j.shortfall(sc, group, c)
+		}
+		if m.name == StartFailures {
+			r.exemplify(c[baseline].failure, c[candidate].failure)
 		}
 	}
 	r.adjustRungs()
@@ -311,11 +320,13 @@ func (j *judge) leaks(sc scenarios.Scenario, group key, m metric) (r row, shown 
 	var counts [arms][]float64
 	for _, limit := range limitsOf(sc) {
 		group.limit = limit
-		for i, s := range j.at(group) {
+		c := j.at(group)
+		for i, s := range c {
 			counts[i] = append(counts[i], s.leaks...)
 		}
+		r.exemplify(c[baseline].leak, c[candidate].leak)
 		if r.missing == "" {
-			r.missing = j.shortfall(sc, group, j.at(group))
+			r.missing = j.shortfall(sc, group, c)
 		}
 	}
 	r.Baseline, r.Candidate = meanArm(counts[baseline], j.opts), meanArm(counts[candidate], j.opts)
@@ -323,6 +334,16 @@ func (j *judge) leaks(sc scenarios.Scenario, group key, m metric) (r row, shown 
 	r.Change = r.Candidate.Center - r.Baseline.Center
 	r.ChangeLo, r.ChangeHi = math.Inf(-1), math.Inf(1)
 	return r, r.Baseline.Center > 0 || r.Candidate.Center > 0
+}
+
+// exemplify keeps one of an event's many texts. The candidate's goes first: it is on trial.
+func (r *row) exemplify(base, cand string) {
+	switch {
+	case cand != "" && !strings.HasPrefix(r.example, armNames[candidate]):
+		r.example = armNames[candidate] + ": " + cand
+	case base != "" && r.example == "":
+		r.example = armNames[baseline] + ": " + base
+	}
 }
 
 func meanArm(values []float64, opts Options) Arm {

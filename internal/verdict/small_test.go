@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/initbench/initbench/internal/stats"
+	"github.com/initbench/initbench/results"
 )
 
 // Catches an exit code that promises what the verdict does not, and a ruling that has none.
@@ -43,19 +44,26 @@ func TestMemoryMarginsKnowTheKernelsResolution(t *testing.T) {
 	for _, c := range []struct {
 		a, b float64
 		page int
+		thp  string
 		want float64
 	}{
-		{1 << 20, 1 << 20, 4096, 0.25}, // 256 KiB of 1 MiB
-		{100 << 20, 90 << 20, 4096, 0.10},
-		{1 << 20, 10 << 20, 4096, 0.25},
-		{10 << 20, 1 << 20, 4096, 0.25},
-		{8 << 20, 8 << 20, 65536, 0.5}, // 64 pages of 64 KiB are 4 MiB
-		{math.NaN(), 1 << 20, 4096, 0.10},
-		{1 << 20, 1 << 20, 0, 0.25},
+		{1 << 20, 1 << 20, 4096, "madvise", 0.25}, // 256 KiB of 1 MiB
+		{100 << 20, 90 << 20, 4096, "never", 0.10},
+		{1 << 20, 10 << 20, 4096, "", 0.25},
+		{10 << 20, 1 << 20, 4096, "", 0.25},
+		{8 << 20, 8 << 20, 65536, "", 0.5}, // 64 pages of 64 KiB are 4 MiB
+		{math.NaN(), 1 << 20, 4096, "", 0.10},
+		{1 << 20, 1 << 20, 0, "", 0.25},
+		{8 << 20, 8 << 20, 4096, "always", 0.25}, // a huge page of 2 MiB
+		{8 << 20, 8 << 20, 65536, "always", 0.5}, // one of 512 MiB no start ever takes
 	} {
-		if got := m.relative(c.a, c.b, c.page); got != c.want {
-			t.Errorf("%v against %v with pages of %d: %v, want %v", c.a, c.b, c.page, got, c.want)
+		resolution, _ := m.resolution(results.Environment{PageSize: c.page, THP: c.thp})
+		if got := m.relative(c.a, c.b, resolution); got != c.want {
+			t.Errorf("%v against %v with pages of %d, huge ones %s: %v, want %v", c.a, c.b, c.page, c.thp, got, c.want)
 		}
+	}
+	if latency, _ := DefaultMargins()["start.latency"].resolution(results.Environment{THP: "always"}); latency != 0 {
+		t.Errorf("a latency has a resolution of %v bytes", latency)
 	}
 }
 
@@ -80,7 +88,7 @@ func TestEveryMetricHasAMargin(t *testing.T) {
 // Catches nonsense that is taken for a number.
 func TestParseMargin(t *testing.T) {
 	name, m, err := ParseMargin("runtime.memory.peak=2.5%")
-	if err != nil || name != "runtime.memory.peak" || m != (Margin{Fraction: 0.025, Pages: 64}) {
+	if err != nil || name != "runtime.memory.peak" || m != (Margin{Fraction: 0.025, Memory: true}) {
 		t.Errorf("%s %+v, %v", name, m, err)
 	}
 	for in, want := range map[string]string{

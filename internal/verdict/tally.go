@@ -61,6 +61,7 @@ type side struct {
 	leaks   []float64                // a trial each
 	values  map[string][]stats.Point // of trials that started, by metric
 	failure string                   // the first reason of a trial that failed
+	leak    string                   // the first thing left behind
 }
 
 func (s *side) sorted() []batch {
@@ -208,6 +209,9 @@ func (s *side) add(r *results.Record) {
 		s.failure = fmt.Sprintf("%s: %s", r.Outcome, r.Reason)
 	}
 	s.leaks = append(s.leaks, float64(len(r.Leaks)))
+	if len(r.Leaks) > 0 && s.leak == "" {
+		s.leak = r.Leaks[0]
+	}
 	if r.Outcome == results.Started {
 		s.measure(r)
 		b.clock(r)

@@ -70,7 +70,8 @@ lane_host() {
 		export TEST_DIR=$work/host
 		set -- -exec "$PWD/scripts/as-nobody.sh"
 	fi
-	tests "$@" ./...
+	# Installing a runtime, for one, needs what only a network has.
+	INITBENCH_TEST_NETWORK=1 tests "$@" ./...
 }
 
 # with_needs lists the packages whose tests state needs (internal/testenv): what an
@@ -88,16 +89,26 @@ lane_guest() {
 		return 1
 	fi
 	# -p 1: each has the machine to itself. -count 1: the guest's state is in no cache's key.
-	INITBENCH_REQUIRE=1 tests -p 1 -count 1 \
+	INITBENCH_REQUIRE=1 INITBENCH_TEST_RUNTIMES=$runtimes tests -p 1 -count 1 \
 		-exec "$PWD/bin/initbench vm --attach $work/guest --carry --" "${packages[@]}" || status=1
 	stop_guest
 	return $status
 }
 
+# The runtimes that tests are made with, besides the guest's own crun, and where
+# they lie there.
+versions=(runc@v1.1.15 runc@v1.2.6)
+runtimes=/var/lib/initbench/runtimes
+
 # start_guest returns when the guest answers, or has ended without.
 start_guest() {
-	local ready
-	coproc HOLD { exec bin/initbench vm --hold "$work/guest" </dev/null; }
+	local binaries pushes=() i ready
+	binaries=$(go run ./scripts/runtimes "${versions[@]}") || return 1
+	mapfile -t binaries <<<"$binaries"
+	for i in "${!versions[@]}"; do
+		pushes+=(--push "${binaries[i]}:$runtimes/${versions[i]}")
+	done
+	coproc HOLD { exec bin/initbench vm --hold "$work/guest" "${pushes[@]}" </dev/null; }
 	guest=$HOLD_PID
 	if ! read -r ready <&"${HOLD[0]}"; then
 		echo "the guest did not come up"

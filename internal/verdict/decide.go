@@ -136,11 +136,11 @@ func (r *row) suspect(opts Options) (rung, bool) {
 
 func (g rung) text() string {
 	return fmt.Sprintf("%.0f of %.0f candidates against %.0f of %.0f baselines%s (p=%s)",
-		g.counts.Cand.X, g.counts.Cand.N, g.counts.Base.X, g.counts.Base.N, atLimit(g.limit), FormatP(g.p))
+		g.counts.Cand.X, g.counts.Cand.N, g.counts.Base.X, g.counts.Base.N, g.where, FormatP(g.p))
 }
 
-// ruleLeaks has no margin. One thing left behind by a candidate whose baseline
-// leaves nothing is a fact, not an estimate.
+// ruleLeaks has no margin. One thing left behind after a whole life, from create
+// to delete, by a candidate whose baseline leaves nothing is a fact, not an estimate.
 func (r *row) ruleLeaks(opts Options) (Ruling, string) {
 	b, c := r.Baseline.Center, r.Candidate.Center
 	switch {

@@ -323,6 +323,32 @@ func TestLeaks(t *testing.T) {
 	}
 }
 
+// Catches a trial that failed by chance, and so left something behind, turning into
+// a leak of the candidate: it happened to one of 256 trials of a real gate.
+func TestWhatAFailedTrialLeavesIsNoLeak(t *testing.T) {
+	first := true
+	v := mustJudge(t, model{cv: 0.02, mutate: func(r *results.Record) {
+		if first && r.Arm == "candidate" && !r.Warmup {
+			first = false
+			r.Outcome, r.Reason, r.Leaks = results.Failed, "delete exited with 1", []string{"state directory x"}
+		}
+	}}.run(gateOf(startup(20), oomLimits(6))))
+	wantRuling(t, v, Pass, 0)
+	var scenarios []string
+	for _, m := range v.Metrics {
+		if m.Name == StartFailures || m.Name == LeakCount {
+			scenarios = append(scenarios, m.Name+" in "+m.Scenario)
+		}
+	}
+	if !slices.Equal(scenarios, []string{"start.failures in all"}) {
+		t.Errorf("rows %v, want one of failures over all scenarios, none of leaks", scenarios)
+	}
+	wantText(t, strings.Join(v.Warnings, "\n"), "the candidate left something behind after a start that was failed (1 trial)")
+	if v.Trials.Leaking != 1 {
+		t.Errorf("%d leaking trials, want 1", v.Trials.Leaking)
+	}
+}
+
 // Catches a batch of many containers taken for many batches, and totals that
 // are sums where the containers ran side by side.
 func TestBatchesAreTheUnit(t *testing.T) {

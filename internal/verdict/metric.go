@@ -15,7 +15,8 @@ const (
 	// StartFailures is the share of trials that failed or timed out, so that neither a
 	// start nor an OOM kill can be counted.
 	StartFailures = "start.failures"
-	// LeakCount is the number of things a trial left behind.
+	// LeakCount is the number of things a trial that started left behind. What a
+	// failed one left is a consequence of the failure, which StartFailures counts: it is warned of.
 	LeakCount = "leak.count"
 )
 
@@ -32,6 +33,8 @@ type metric struct {
 	name string
 	unit Unit
 	kind kind
+	// pooled metrics have one row a driver, over all scenarios.
+	pooled bool
 	// read takes the value from a trial that started; nil for what is not one value a trial.
 	read func(*results.Record) (int64, bool)
 	// events says of a rate how many of the trials count, and how many of those are events.
@@ -49,8 +52,8 @@ func metrics() []metric {
 		all = append(all, withReader(metric{name: m.Name, unit: Unit(m.Unit)}))
 	}
 	return append(all,
-		metric{name: StartFailures, unit: Fraction, kind: rate, events: failures},
-		metric{name: LeakCount, unit: Counted, kind: leaks})
+		metric{name: StartFailures, unit: Fraction, kind: rate, pooled: true, events: failures},
+		metric{name: LeakCount, unit: Counted, kind: leaks, pooled: true})
 }
 
 func withReader(m metric) metric {
@@ -103,7 +106,8 @@ func MetricNames() []string {
 	return names
 }
 
-// judged returns the scenario's metrics in the order of the table.
+// judged returns the scenario's metrics in the order of the table: those it names,
+// and oom.rate, which has a row wherever a kill was seen.
 func judged(sc scenarios.Scenario) ([]metric, error) {
 	for _, name := range sc.Judge {
 		if !slices.Contains(MetricNames(), name) {
@@ -111,6 +115,6 @@ func judged(sc scenarios.Scenario) ([]metric, error) {
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(table), func(m metric) bool {
-		return m.kind == distribution && !slices.Contains(sc.Judge, m.name)
+		return m.pooled || m.kind == distribution && !slices.Contains(sc.Judge, m.name)
 	}), nil
 }

@@ -4,17 +4,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/initbench/initbench/internal/stats"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 )
-
-// minPerRung is the fewest trials an arm needs at each limit of a ladder. The
-// stratified interval was simulated down to three (internal/stats); with two, a rung that is
-// a fair coin looks certain half of the time.
-const minPerRung = 3
 
 // row is a Metric on its way: its numbers are known, its ruling is not.
 type row struct {
@@ -32,19 +26,10 @@ type row struct {
 	resolution string
 	// example is the first failure or the first thing left behind, the candidate's if it has one.
 	example string
-	// rungs is the evidence of each limit by itself, of a rate.
+	// rungs is the evidence of each cell by itself, of a rate.
 	rungs []rung
 	// grown is the change of a sample k times as large, for the forecast.
 	grown func(k float64) stats.Interval
-}
-
-// rung is what one limit of the ladder says alone.
-type rung struct {
-	limit  int64
-	diff   stats.Interval
-	p      float64
-	holm   float64 // among the row's rungs
-	counts stats.Stratum
 }
 
 // judge makes rows of a tally.
@@ -71,7 +56,7 @@ func (j *judge) rows(run string) ([]row, error) {
 			}
 		}
 	}
-	return rows, nil
+	return append(rows, j.pooledRows()...), nil
 }
 
 // groups are the scenario's drivers and orders, as keys without a limit. They come
@@ -91,19 +76,17 @@ func (j *judge) groups(sc scenarios.Scenario) []key {
 }
 
 func (j *judge) metricRows(sc scenarios.Scenario, group key, m metric) []row {
-	switch m.kind {
-	case rate:
-		if r, shown := j.rate(sc, group, m); shown {
-			return []row{r}
-		}
-		return nil
-	case leaks:
-		if r, shown := j.leaks(sc, group, m); shown {
-			return []row{r}
-		}
-		return nil
-	}
 	var rows []row
+	if m.kind == rate {
+		r, seen := j.rate(group, m, ladder(sc, group))
+		if sc.Concurrent {
+			r.per = "batch"
+		}
+		if seen || slices.Contains(sc.Judge, m.name) {
+			rows = append(rows, r)
+		}
+		return rows
+	}
 	for _, limit := range limitsOf(sc) {
 		group.limit = limit
 		if r, shown := j.distribution(sc, group, m); shown {
@@ -156,7 +139,7 @@ func (j *judge) distribution(sc scenarios.Scenario, k key, m metric) (r row, sho
 	change, p := j.compare(samples)
 	r.P = p
 	r.setRatio(change, effective)
-	r.missing = j.shortfall(sc, k, c)
+	r.miss(j.shortfall(spot{scenario: sc.Name, where: atLimit(k.limit)}, c))
 	r.unfit = r.tooFew(c)
 	return r, true
 }
@@ -211,15 +194,22 @@ func (r *row) setRatio(c stats.Change, margin float64) {
 	}
 }
 
-// shortfall says that a cell, or a ladder of them, has fewer trials than planned.
-func (j *judge) shortfall(sc scenarios.Scenario, k key, c *cell) string {
+// shortfall says that a cell has fewer trials than planned.
+func (j *judge) shortfall(at spot, c *cell) string {
 	for i := range c {
-		want := j.plannedTrials(i, sc.Name)
+		want := j.plannedTrials(i, at.scenario)
 		if got := c[i].count.Trials(); got < want {
-			return fmt.Sprintf("only %d of %s of the %s recorded%s", got, plural(want, "planned trial"), armNames[i], atLimit(k.limit))
+			return fmt.Sprintf("only %d of %s of the %s recorded%s", got, plural(want, "planned trial"), armNames[i], at.where)
 		}
 	}
 	return ""
+}
+
+// miss keeps the first shortfall.
+func (r *row) miss(shortfall string) {
+	if r.missing == "" {
+		r.missing = shortfall
+	}
 }
 
 // plannedTrials is the number of trials of one arm in each cell of a scenario.
@@ -230,127 +220,4 @@ func (j *judge) plannedTrials(arm int, scenario string) int {
 		}
 	}
 	return 0
-}
-
-// rate compares one share of both arms over the whole ladder of limits.
-func (j *judge) rate(sc scenarios.Scenario, group key, m metric) (r row, shown bool) {
-	r = newRow(group, m)
-	if sc.Concurrent {
-		r.per = "batch"
-	}
-	var strata []stats.Stratum
-	seen, named := false, slices.Contains(sc.Judge, m.name)
-	for _, limit := range limitsOf(sc) {
-		group.limit = limit
-		c := j.at(group)
-		s := stats.Stratum{Base: c[baseline].events(m), Cand: c[candidate].events(m)}
-		strata = append(strata, s)
-		seen = seen || s.Base.X+s.Cand.X > 0
-		r.Ladder = append(r.Ladder, Rung{Limit: limit, Baseline: c[baseline].count, Candidate: c[candidate].count})
-		r.rungs = append(r.rungs, j.rung(limit, s))
-		if r.missing == "" {
-			r.missing = j.shortfall(sc, group, c)
-		}
-		if m.name == StartFailures {
-			r.exemplify(c[baseline].failure, c[candidate].failure)
-		}
-	}
-	r.adjustRungs()
-	r.setRates(strata, j.opts)
-	r.unfit = r.thinRung()
-	return r, seen || named
-}
-
-func (j *judge) rung(limit int64, s stats.Stratum) rung {
-	alone := []stats.Stratum{s}
-	return rung{
-		limit: limit, counts: s,
-		diff: stats.Difference(alone, j.opts.confidence()).Diff, p: stats.ExactP(alone),
-	}
-}
-
-func (r *row) adjustRungs() {
-	p := make([]float64, len(r.rungs))
-	for i := range r.rungs {
-		p[i] = r.rungs[i].p
-	}
-	for i, adjusted := range stats.Holm(p) {
-		r.rungs[i].holm = adjusted
-	}
-}
-
-func (r *row) setRates(strata []stats.Stratum, opts Options) {
-	rates := stats.Difference(strata, opts.confidence())
-	r.Baseline = Arm{Center: rates.Base.Center, Lo: rates.Base.Lo, Hi: rates.Base.Hi}
-	r.Candidate = Arm{Center: rates.Cand.Center, Lo: rates.Cand.Lo, Hi: rates.Cand.Hi}
-	for _, s := range strata {
-		r.Baseline.plus(s.Base)
-		r.Candidate.plus(s.Cand)
-	}
-	r.change, r.P = rates.Diff, stats.ExactP(strata)
-	r.Change, r.ChangeLo, r.ChangeHi = rates.Diff.Center, rates.Diff.Lo, rates.Diff.Hi
-	r.margin = opts.margin(r.Name).Fraction
-	r.Margin = r.margin
-	r.grown = func(k float64) stats.Interval {
-		return stats.Difference(stats.Scale(strata, k), opts.confidence()).Diff
-	}
-}
-
-func (a *Arm) plus(c stats.Count) {
-	a.N += int(c.N)
-	a.Events += int(c.X)
-}
-
-// thinRung names a limit at which an arm has too few trials to be judged.
-func (r *row) thinRung() string {
-	for _, g := range r.rungs {
-		for i, n := range [arms]float64{g.counts.Base.N, g.counts.Cand.N} {
-			if n < minPerRung {
-				return fmt.Sprintf("%s of the %s%s, at least %d are needed",
-					plural(int(n), "usable trial"), armNames[i], atLimit(g.limit), minPerRung)
-			}
-		}
-	}
-	return ""
-}
-
-// leaks compares what was left behind, over the whole ladder.
-func (j *judge) leaks(sc scenarios.Scenario, group key, m metric) (r row, shown bool) {
-	r = newRow(group, m)
-	var counts [arms][]float64
-	for _, limit := range limitsOf(sc) {
-		group.limit = limit
-		c := j.at(group)
-		for i, s := range c {
-			counts[i] = append(counts[i], s.leaks...)
-		}
-		r.exemplify(c[baseline].leak, c[candidate].leak)
-		if r.missing == "" {
-			r.missing = j.shortfall(sc, group, c)
-		}
-	}
-	r.Baseline, r.Candidate = meanArm(counts[baseline], j.opts), meanArm(counts[candidate], j.opts)
-	r.P = stats.MannWhitney(counts[baseline], counts[candidate])
-	r.Change = r.Candidate.Center - r.Baseline.Center
-	r.ChangeLo, r.ChangeHi = math.Inf(-1), math.Inf(1)
-	return r, r.Baseline.Center > 0 || r.Candidate.Center > 0
-}
-
-// exemplify keeps one of an event's many texts. The candidate's goes first: it is on trial.
-func (r *row) exemplify(base, cand string) {
-	switch {
-	case cand != "" && !strings.HasPrefix(r.example, armNames[candidate]):
-		r.example = armNames[candidate] + ": " + cand
-	case base != "" && r.example == "":
-		r.example = armNames[baseline] + ": " + base
-	}
-}
-
-func meanArm(values []float64, opts Options) Arm {
-	m := stats.Mean(values, opts.confidence())
-	a := Arm{N: len(values), Center: m.Center, Lo: m.Lo, Hi: m.Hi}
-	for _, v := range values {
-		a.Events += int(v)
-	}
-	return a
 }

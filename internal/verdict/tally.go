@@ -156,6 +156,9 @@ func short(sha string) string {
 func (t *tally) add(i int, r *results.Record) {
 	t.trials.plus(r)
 	t.notes.take(r)
+	if r.Outcome != results.Started && len(r.Leaks) > 0 {
+		t.notes[fmt.Sprintf("%s, %s: the %s left something behind after a start that was %s", r.Scenario, r.Driver, armNames[i], r.Outcome)]++
+	}
 	t.cell(key{r.Scenario, r.Driver, r.Order, r.Limit})[i].add(r)
 }
 
@@ -208,13 +211,13 @@ func (s *side) add(r *results.Record) {
 	if n.Failed > 0 && s.failure == "" {
 		s.failure = fmt.Sprintf("%s: %s", r.Outcome, r.Reason)
 	}
-	s.leaks = append(s.leaks, float64(len(r.Leaks)))
-	if len(r.Leaks) > 0 && s.leak == "" {
-		s.leak = r.Leaks[0]
-	}
 	if r.Outcome == results.Started {
 		s.measure(r)
 		b.clock(r)
+		s.leaks = append(s.leaks, float64(len(r.Leaks)))
+		if len(r.Leaks) > 0 && s.leak == "" {
+			s.leak = r.Leaks[0]
+		}
 	}
 }
 

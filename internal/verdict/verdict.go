@@ -70,7 +70,7 @@ type Trials struct {
 
 // Metric is one row: one metric of one scenario under one set of conditions.
 type Metric struct {
-	Scenario string
+	Scenario string // or AllScenarios
 	Name     string
 	Unit     Unit // of the arms' centres and intervals
 	Driver   cgroupjoin.Driver

@@ -1,0 +1,213 @@
+package verdict
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/initbench/initbench/internal/stats"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// minPerRung is the fewest trials an arm needs in each cell of a pooled rate. The
+// stratified interval was simulated down to three (internal/stats); with two, a rung that is
+// a fair coin looks certain half of the time.
+const minPerRung = 3
+
+// AllScenarios is the scenario of a row that pools the cells of all of them.
+const AllScenarios = "all"
+
+// spot is a cell that a pooled row takes in; where names it within the row.
+type spot struct {
+	scenario string
+	key      key
+	where    string
+}
+
+// ladder are the cells of one scenario, one a limit.
+func ladder(sc scenarios.Scenario, group key) []spot {
+	var spots []spot
+	for _, limit := range limitsOf(sc) {
+		group.limit = limit
+		spots = append(spots, spot{sc.Name, group, atLimit(limit)})
+	}
+	return spots
+}
+
+// pooledRows are those of metrics that no scenario names: what fails or is left
+// behind is as rare as it is bad, and only all trials of a driver together say
+// whether it is rare.
+func (j *judge) pooledRows() []row {
+	var rows []row
+	for _, group := range j.pools() {
+		spots := j.everywhere(group)
+		for _, m := range table {
+			if !m.pooled {
+				continue
+			}
+			build := j.rate
+			if m.kind == leaks {
+				build = j.leaks
+			}
+			if r, seen := build(group, m, spots); seen {
+				rows = append(rows, r)
+			}
+		}
+	}
+	return rows
+}
+
+// pools are the drivers and orders of all scenarios, each once.
+func (j *judge) pools() []key {
+	var pools []key
+	for _, sc := range j.planned[baseline].Scenarios {
+		for _, k := range j.groups(sc) {
+			k.scenario = AllScenarios
+			if !slices.Contains(pools, k) {
+				pools = append(pools, k)
+			}
+		}
+	}
+	return pools
+}
+
+func (j *judge) everywhere(pool key) []spot {
+	var spots []spot
+	for _, sc := range j.planned[baseline].Scenarios {
+		for _, k := range j.groups(sc) {
+			if k.driver != pool.driver || k.order != pool.order {
+				continue
+			}
+			for _, s := range ladder(sc, k) {
+				s.where = " in " + sc.Name + s.where
+				spots = append(spots, s)
+			}
+		}
+	}
+	return spots
+}
+
+// rung is what one cell of a pooled rate says alone.
+type rung struct {
+	where  string
+	diff   stats.Interval
+	p      float64
+	holm   float64 // among the row's rungs
+	counts stats.Stratum
+}
+
+// rate compares one share of both arms over several cells; seen tells whether
+// there was a single event.
+func (j *judge) rate(group key, m metric, spots []spot) (r row, seen bool) {
+	r = newRow(group, m)
+	var strata []stats.Stratum
+	for _, at := range spots {
+		c := j.at(at.key)
+		s := stats.Stratum{Base: c[baseline].events(m), Cand: c[candidate].events(m)}
+		strata = append(strata, s)
+		seen = seen || s.Base.X+s.Cand.X > 0
+		r.rungs = append(r.rungs, j.rung(at.where, s))
+		r.miss(j.shortfall(at, c))
+		if m.pooled {
+			r.exemplify(c[baseline].failure, c[candidate].failure)
+		} else {
+			r.Ladder = append(r.Ladder, Rung{Limit: at.key.limit, Baseline: c[baseline].count, Candidate: c[candidate].count})
+		}
+	}
+	r.adjustRungs()
+	r.setRates(strata, j.opts)
+	r.unfit = r.thinRung()
+	return r, seen
+}
+
+func (j *judge) rung(where string, s stats.Stratum) rung {
+	alone := []stats.Stratum{s}
+	return rung{
+		where: where, counts: s,
+		diff: stats.Difference(alone, j.opts.confidence()).Diff, p: stats.ExactP(alone),
+	}
+}
+
+func (r *row) adjustRungs() {
+	p := make([]float64, len(r.rungs))
+	for i := range r.rungs {
+		p[i] = r.rungs[i].p
+	}
+	for i, adjusted := range stats.Holm(p) {
+		r.rungs[i].holm = adjusted
+	}
+}
+
+func (r *row) setRates(strata []stats.Stratum, opts Options) {
+	rates := stats.Difference(strata, opts.confidence())
+	r.Baseline = Arm{Center: rates.Base.Center, Lo: rates.Base.Lo, Hi: rates.Base.Hi}
+	r.Candidate = Arm{Center: rates.Cand.Center, Lo: rates.Cand.Lo, Hi: rates.Cand.Hi}
+	for _, s := range strata {
+		r.Baseline.plus(s.Base)
+		r.Candidate.plus(s.Cand)
+	}
+	r.change, r.P = rates.Diff, stats.ExactP(strata)
+	r.Change, r.ChangeLo, r.ChangeHi = rates.Diff.Center, rates.Diff.Lo, rates.Diff.Hi
+	r.margin = opts.margin(r.Name).Fraction
+	r.Margin = r.margin
+	r.grown = func(k float64) stats.Interval {
+		return stats.Difference(stats.Scale(strata, k), opts.confidence()).Diff
+	}
+}
+
+func (a *Arm) plus(c stats.Count) {
+	a.N += int(c.N)
+	a.Events += int(c.X)
+}
+
+// thinRung names a cell in which an arm has too few trials to be judged.
+func (r *row) thinRung() string {
+	for _, g := range r.rungs {
+		for i, n := range [arms]float64{g.counts.Base.N, g.counts.Cand.N} {
+			if n < minPerRung {
+				return fmt.Sprintf("%s of the %s%s, at least %d are needed",
+					plural(int(n), "usable trial"), armNames[i], g.where, minPerRung)
+			}
+		}
+	}
+	return ""
+}
+
+// leaks compares what was left behind over several cells.
+func (j *judge) leaks(group key, m metric, spots []spot) (r row, seen bool) {
+	r = newRow(group, m)
+	var counts [arms][]float64
+	for _, at := range spots {
+		c := j.at(at.key)
+		for i, s := range c {
+			counts[i] = append(counts[i], s.leaks...)
+		}
+		r.exemplify(c[baseline].leak, c[candidate].leak)
+		r.miss(j.shortfall(at, c))
+	}
+	r.Baseline, r.Candidate = meanArm(counts[baseline], j.opts), meanArm(counts[candidate], j.opts)
+	r.P = stats.MannWhitney(counts[baseline], counts[candidate])
+	r.Change = r.Candidate.Center - r.Baseline.Center
+	r.ChangeLo, r.ChangeHi = math.Inf(-1), math.Inf(1)
+	return r, r.Baseline.Events+r.Candidate.Events > 0
+}
+
+// exemplify keeps one of an event's many texts. The candidate's goes first: it is on trial.
+func (r *row) exemplify(base, cand string) {
+	switch {
+	case cand != "" && !strings.HasPrefix(r.example, armNames[candidate]):
+		r.example = armNames[candidate] + ": " + cand
+	case base != "" && r.example == "":
+		r.example = armNames[baseline] + ": " + base
+	}
+}
+
+func meanArm(values []float64, opts Options) Arm {
+	m := stats.Mean(values, opts.confidence())
+	a := Arm{N: len(values), Center: m.Center, Lo: m.Lo, Hi: m.Hi}
+	for _, v := range values {
+		a.Events += int(v)
+	}
+	return a
+}

@@ -81,12 +81,10 @@ type machine struct {
 // kernelCommandLine: a panic ends QEMU (panic=-1, -no-reboot), and an oops is one.
 // Only the worst is printed on the emulated serial line, which is slow, but all of
 // it stays in the kernel's log. Without the watchdog a guest that was not scheduled
-// for a while does not report itself stuck. Huge pages only where a process asks
-// for them, as Ubuntu has it: Debian's "always" makes every peak a matter of luck,
-// give or take 2 MiB.
+// for a while does not report itself stuck.
 const kernelCommandLine = "root=/dev/vda rw console=ttyS0 quiet loglevel=3 panic=-1 oops=panic nowatchdog " +
-	"log_buf_len=4M cgroup_no_v1=all transparent_hugepage=madvise fsck.mode=skip net.ifnames=0 " +
-	"systemd.show_status=no systemd.firstboot=off systemd.machine_id=696e697462656e63686775657374"
+	"log_buf_len=4M cgroup_no_v1=all fsck.mode=skip net.ifnames=0 " +
+	"systemd.show_status=no systemd.firstboot=off systemd.machine_id=696e697462656e636820677565737421"
 
 func (m machine) args() []string {
 	args := []string{

@@ -7,6 +7,7 @@ GATE_FLAGS ?=
 PREFIX     ?= /usr/local
 
 initbench := bin/initbench
+setup     := scripts/setup.sh
 version   := $(shell git -c safe.directory='$(CURDIR)' describe --tags --always --dirty 2>/dev/null || echo unversioned)
 
 # A distribution's Go may be told not to fetch the newer one that go.mod asks for.
@@ -19,44 +20,37 @@ export PATH := $(PATH):/usr/local/go/bin
 unexport MAKEFLAGS MFLAGS
 
 # `make gate` ends with the gate's own 0 (pass) and 1 (regressed). GNU make ends
-# with 2 whatever way a recipe fails, but with 1 when it is asked (-q) whether
-# something is left to do. So for this goal make is asked that: recipes marked
-# with + run all the same, and gate has one more line, unmarked and therefore
-# never run, when the verdict is "regressed". Not with -n or -t, where + would
-# run what is only to be shown.
+# with 2 whatever way a recipe fails, but for one: when it is asked (-q) whether
+# something is left to do, recipes marked with + run all the same, and a 1 of one
+# is taken for a sub-make's "yes" and is make's own. So for this goal make is asked
+# that. Not with -n or -t, where + would run what is only to be shown.
 letters := $(firstword -$(MAKEFLAGS))
 ifeq ($(MAKECMDGOALS):$(findstring n,$(letters))$(findstring t,$(letters)),gate:)
 MAKEFLAGS += -q
 always := +
 endif
+# What fails on the way to a gate must not look like its 1.
+or_2 := || exit 2
 
 .DEFAULT_GOAL := help
-.PHONY: help build install gate measure test test-fast test-guest lint bench generate clean setup-build setup-measure setup-lint
+.PHONY: help build install gate test test-fast test-guest lint bench generate clean setup-build setup-measure setup-lint
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 setup-build setup-measure setup-lint:
-	@$(always)scripts/setup.sh build $(filter-out build,$(subst measure,runtimes guest,$(@:setup-%=%)))
+	@$(always)$(setup) build $(filter-out build,$(subst measure,runtimes guest,$(@:setup-%=%))) $(or_2)
 
 build: setup-build ## build bin/initbench
 	@$(always)echo "build: $(initbench) $(version)"
-	@$(always)$(GO) build -buildvcs=false -trimpath -ldflags '-X main.version=$(version)' -o $(initbench) ./cmd/initbench
+	@$(always)$(GO) build -buildvcs=false -trimpath -ldflags '-X main.version=$(version)' -o $(initbench) ./cmd/initbench $(or_2)
 
 install: build ## install it as $(PREFIX)/bin/initbench
 	@echo "install: $(DESTDIR)$(PREFIX)/bin/initbench"
 	@install -D -m 755 $(initbench) $(DESTDIR)$(PREFIX)/bin/initbench
 
-# The gate's exit status waits in a file until gate's recipe, which depends on it, is expanded.
-status := bin/.gate-status
-
-measure: setup-measure build
-	@$(always)rm -f $(status)
-	@$(always)$(initbench) gate --baseline $(BASELINE) --candidate $(CANDIDATE) $(GATE_FLAGS); echo $$? >$(status)
-
-gate: measure ## judge the upgrade of BASELINE to CANDIDATE: ends with 0 pass, 1 regressed, 2 anything else
-	@$(if $(filter 1,$(shell cat $(status) 2>/dev/null)),exit 1)
-	@$(if $(filter 0 1,$(shell cat $(status) 2>/dev/null)),,$(always)exit $(shell cat $(status)))
+gate: setup-measure build ## judge the upgrade of BASELINE to CANDIDATE: ends with 0 pass, 1 regressed, 2 anything else
+	@$(always)$(initbench) gate --baseline $(BASELINE) --candidate $(CANDIDATE) $(GATE_FLAGS)
 
 test: setup-lint setup-measure build ## lint, lane 0 as an ordinary user, lane 1 in the guest
 	@scripts/test.sh lint host guest

@@ -222,10 +222,11 @@ func warmup(sc Scenario, driver cgroupjoin.Driver) Trial {
 	}
 }
 
-// AssumedTrialCost is what a trial is taken to last where nothing better is known: a start, a
-// wait and a delete under TCG emulation with two vCPUs. It is an assumption for
-// sizing a plan, not a result; a host with hardware acceleration or none to emulate is tens of times faster.
-const AssumedTrialCost = 1200 * time.Millisecond
+// AssumedTrialCost is what a trial is taken to last where nothing better is known: the 452
+// trials of `initbench gate --baseline runc@v1.2.6 --candidate runc@v1.2.6` took 0.43 s each in the
+// guest under TCG with two vCPUs, the harness's own time included. It sizes a plan and is no
+// result; with hardware acceleration, or on a host, a trial is several times as fast.
+const AssumedTrialCost = 500 * time.Millisecond
 
 // Estimate is how long the plan takes if every trial, concurrent or not, costs
 // perTrial: containers started at once share the same CPUs. It knows nothing of the

@@ -34,11 +34,11 @@ func startAuto(ctx context.Context, o Options, q QEMU, img Image) (*Guest, error
 		if err == nil || ctx.Err() != nil {
 			return g, err
 		}
-		why = firstLine(err)
+		why = "no guest boots with kvm here: " + shortly(err)
 		memo.remember(why)
 	}
 	o.Accel = TCG
-	note(o.Log, "emulating: %s", why)
+	note(o.Log, "emulating, since %s", why)
 	g, err := boot(ctx, o, q, img)
 	if err == nil {
 		g.facts.WhyNotKVM = why
@@ -46,7 +46,6 @@ func startAuto(ctx context.Context, o Options, q QEMU, img Image) (*Guest, error
 	return g, err
 }
 
-// tryKVM has no progress line of its own unless it works.
 func tryKVM(ctx context.Context, o Options, q QEMU, img Image) (*Guest, error) {
 	o.Accel, o.BootTimeout = KVM, min(kvmDeadline, o.BootTimeout)
 	return boot(ctx, o, q, img)
@@ -116,9 +115,14 @@ func bootID() string {
 	return strings.TrimSpace(string(data))
 }
 
-func firstLine(err error) string {
+// shortly is the cause alone, without the console, on one line.
+func shortly(err error) string {
+	var death *DeathError
+	if errors.As(err, &death) {
+		return death.Reason
+	}
 	line, _, _ := strings.Cut(err.Error(), "\n")
-	return strings.TrimSuffix(line, "; last on its console:")
+	return line
 }
 
 // Acceleration is what a guest would run with here, and if not kvm, why.

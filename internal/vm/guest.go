@@ -107,7 +107,7 @@ func Start(ctx context.Context, o Options) (*Guest, error) {
 // boot starts QEMU with settled options and waits for the agent.
 func boot(ctx context.Context, o Options, qemu QEMU, image Image) (*Guest, error) {
 	began := time.Now()
-	note(o.Log, "booting %s with %s", o.Suite, o.Accel)
+	note(o.Log, "booting %s with %s%s", o.Suite, o.Accel, map[Clock]string{Instructions: ", counting instructions"}[o.Clock])
 	m := machine{image: image, accel: o.Accel, clock: o.Clock, memoryMiB: o.MemoryMiB, cpus: o.CPUs}
 	term := newConsole()
 	hyper, sock, err := launch(qemu, m, o.Agent, term)

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
@@ -113,12 +115,43 @@ func cgroupOf(pid int) (string, error) {
 	return "/sys/fs/cgroup" + path, nil
 }
 
-// killCgroup ends every process at and below a cgroup (cgroup.kill, Linux 5.14).
-// systemd removes the cgroup of a scope that is empty: then there is nothing to kill.
+// dying is how long killed processes may take to be gone: those that are in the
+// kernel's hands, such as one being traced or writing a core, take a while.
+const dying = 5 * time.Second
+
+// killCgroup ends every process at and below a cgroup (cgroup.kill, Linux 5.14) and
+// waits until they are gone. systemd removes the cgroup of a scope that is empty:
+// then there is nothing to kill.
 func killCgroup(dir string) error {
-	err := os.WriteFile(dir+"/cgroup.kill", []byte("1"), 0)
+	events, err := os.Open(dir + "/cgroup.events")
+	if err == nil {
+		err = killAndWait(dir, events)
+		closeAll([]*os.File{events})
+	}
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENODEV) {
 		return nil
 	}
 	return err
+}
+
+func killAndWait(dir string, events *os.File) error {
+	if err := os.WriteFile(dir+"/cgroup.kill", []byte("1"), 0); err != nil {
+		return err
+	}
+	var buf [256]byte
+	for until := time.Now().Add(dying); time.Now().Before(until); {
+		n, err := events.ReadAt(buf[:], 0)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if !bytes.Contains(buf[:n], []byte("populated 1")) {
+			return nil
+		}
+		// cgroup.events reports a change as an exceptional condition.
+		wait := []unix.PollFd{{Fd: int32(events.Fd()), Events: unix.POLLPRI}}
+		if _, err := unix.Poll(wait, int(time.Until(until).Milliseconds())+1); err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+	return fmt.Errorf("%s: still populated %v after it was killed", dir, dying)
 }

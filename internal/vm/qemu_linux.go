@@ -52,7 +52,7 @@ func launch(q QEMU, m machine, agent string, term io.Writer) (*hypervisor, net.C
 		return nil, nil, fmt.Errorf("start QEMU: %w", err)
 	}
 	defer closeAll([]*os.File{far})
-	tools, err := toolsDisk(agent)
+	tools, err := toolsDisk(agent, m.image.Suite)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("start QEMU: tools disk: %w", err), sock.Close())
 	}
@@ -101,7 +101,7 @@ func (h *hypervisor) kill() {
 
 // reason is why QEMU ended, as far as QEMU knows.
 func (h *hypervisor) reason() string {
-	said := lastLines(h.stderr.String(), 3)
+	said := lastLines(h.stderr.String(), 1)
 	switch {
 	case said != "" && h.err != nil:
 		return fmt.Sprintf("QEMU ended (%v): %s", h.err, said)
@@ -129,12 +129,15 @@ func socketPair() (net.Conn, *os.File, error) {
 
 // toolsDisk is a tar with the agent's binary, in memory, which the guest unpacks
 // over its root directory.
-func toolsDisk(agent string) (*os.File, error) {
+func toolsDisk(agent string, suite Suite) (*os.File, error) {
 	if agent == "" {
 		var err error
 		if agent, err = os.Executable(); err != nil {
 			return nil, err
 		}
+	}
+	if err := runsInGuest(agent, suite); err != nil {
+		return nil, err
 	}
 	body, err := os.ReadFile(agent)
 	if err != nil {

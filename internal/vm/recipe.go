@@ -108,6 +108,9 @@ func maskFiles() []file {
 		"systemd-logind.service", "systemd-timesyncd.service", "systemd-networkd.service", "networking.service",
 		"systemd-update-utmp.service", "systemd-update-utmp-runlevel.service", "systemd-pstore.service",
 		"systemd-firstboot.service", "systemd-hwdb-update.service", "systemd-machine-id-commit.service",
+		"systemd-sysusers.service", "systemd-random-seed.service", "systemd-journal-flush.service",
+		// Modules that nothing here mounts or maps; what needs one still has it loaded on demand.
+		"modprobe@.service",
 	} {
 		files = append(files, file{Path: "/etc/systemd/system/" + unit, Link: "/dev/null"})
 	}

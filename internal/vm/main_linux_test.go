@@ -1,0 +1,58 @@
+package vm
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"testing"
+	"time"
+)
+
+// fakeQEMU makes the test binary stand in for QEMU, in one of the ways that a
+// guest can come up or fail to.
+const fakeQEMU = "INITBENCH_FAKE_QEMU"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "vm-agent" {
+		exitOn(RunAgent(context.Background()))
+	}
+	if mode := os.Getenv(fakeQEMU); mode != "" {
+		exitOn(beQEMU(mode))
+	}
+	os.Exit(m.Run())
+}
+
+func exitOn(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func beQEMU(mode string) error {
+	switch mode {
+	case "agent":
+		sock, err := net.FileConn(os.NewFile(3, "agent"))
+		if err != nil {
+			return err
+		}
+		agent := &Agent{Env: os.Environ()}
+		return agent.Serve(context.Background(), sock, hello{Agent: helloVersion, Kernel: "6.1.0-fake", State: "running"})
+	case "stranger":
+		if _, err := os.NewFile(3, "agent").WriteString("{\"initbench_agent\":\"of old\"}\n"); err != nil {
+			return err
+		}
+		time.Sleep(time.Hour)
+	case "oops":
+		fmt.Print("[    1.2] Oops: 0000 [#1] SMP\r\n[    1.3] RIP: 0010:text_poke+0x1\r\n")
+		time.Sleep(time.Hour)
+	case "abort":
+		return fmt.Errorf("qemu: failed to set MSR 0x10a")
+	case "mute":
+		fmt.Println("Probing EDD... ok")
+		time.Sleep(time.Hour)
+	}
+	return nil
+}

@@ -11,10 +11,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/initbench/initbench/internal/testenv"
 )
 
 var update = flag.Bool("update", false, "write what commands print into the scripts' golden files")
@@ -32,6 +36,22 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, params("testdata/script"))
 }
 
+// Those of testdata/guest make real trials.
+func TestGuestScripts(t *testing.T) {
+	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd, testenv.Command("crun"))
+	testscript.RunT(serial{t}, params("testdata/guest"))
+}
+
+// serial keeps scripts from running at once: one run a machine.
+type serial struct{ *testing.T }
+
+func (serial) Parallel()     {}
+func (serial) Verbose() bool { return testing.Verbose() }
+
+func (s serial) Run(name string, f func(testscript.T)) {
+	s.T.Run(name, func(t *testing.T) { f(serial{t}) })
+}
+
 func params(dir string) testscript.Params {
 	return testscript.Params{
 		Dir:                 dir,
@@ -41,13 +61,13 @@ func params(dir string) testscript.Params {
 		Setup:               setup,
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":      exits,
-			"interrupts": interrupts,
-			"store":      storeCommand,
-			"one-line":   oneLineCommand,
-			"make-file":  makeFile,
-			"half-line":  halfLine,
-			"newer":      newer,
+			"exits":     exits,
+			"signals":   signals,
+			"store":     storeCommand,
+			"one-line":  oneLineCommand,
+			"make-file": makeFile,
+			"half-line": halfLine,
+			"newer":     newer,
 		},
 	}
 }
@@ -91,27 +111,39 @@ func checkExit(ts *testscript.TestScript, want string, err error) {
 	}
 }
 
-// interrupts CODE PATTERN CMD ARG... runs a command, sends it SIGINT once a line of
-// its stderr matches, and wants this exit code.
-func interrupts(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 3 {
-		ts.Fatalf("usage: interrupts CODE PATTERN CMD ARG...")
+// signals SIGNAL END EVENT CMD ARG... runs a command, signals it at an event and
+// wants it to end so: with an exit code, or "killed". The event is fifo:FILE,
+// something written into a named pipe made for it, or else a pattern on stderr.
+func signals(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: signals INT|KILL CODE|killed fifo:FILE|PATTERN CMD ARG...")
 	}
-	path, err := lookPath(ts, args[2])
+	path, err := lookPath(ts, args[3])
 	ts.Check(err)
-	cmd := exec.Command(path, args[3:]...)
+	cmd := exec.Command(path, args[4:]...)
 	cmd.Dir = ts.MkAbs(".")
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "INITBENCH_STATE_DIR"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
-	watch := &watcher{until: regexp.MustCompile(args[1]), then: func() {
-		// It fails only for a process that has ended, whose exit code then tells.
-		_ = cmd.Process.Signal(os.Interrupt)
-	}}
+	signal := map[string]os.Signal{"INT": os.Interrupt, "KILL": os.Kill}[args[0]]
+	// Signalling fails only for a process that has ended, and how is checked.
+	watch := &watcher{then: func() { _ = cmd.Process.Signal(signal) }}
 	cmd.Stderr = watch
+	if fifo, ok := strings.CutPrefix(args[2], "fifo:"); ok {
+		ts.Check(watch.fifo(ts.MkAbs(fifo)))
+	} else {
+		watch.until = regexp.MustCompile(args[2])
+	}
+	cmd.WaitDelay = time.Minute // for what a killed command leaves behind and still holds its stderr
 	err = cmd.Run()
 	ts.Logf("[stderr]\n%s", watch.said.String())
-	checkExit(ts, args[0], err)
+	if args[1] == "killed" {
+		if got := cmd.ProcessState.String(); got != "signal: killed" {
+			ts.Fatalf("it ended with %s, want killed", got)
+		}
+		return
+	}
+	checkExit(ts, args[1], err)
 }
 
 // lookPath finds a command on the script's own PATH.
@@ -124,9 +156,9 @@ func lookPath(ts *testscript.TestScript, name string) (string, error) {
 	return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
 }
 
-// watcher collects what a command says and acts once when a pattern appears in it.
+// watcher collects what a command says and acts once, when a pattern appears in it or something is in a pipe.
 type watcher struct {
-	until *regexp.Regexp
+	until *regexp.Regexp // nil: the pipe says when
 	then  func()
 	once  sync.Once
 	said  bytes.Buffer
@@ -134,10 +166,24 @@ type watcher struct {
 
 func (w *watcher) Write(b []byte) (int, error) {
 	w.said.Write(b)
-	if w.until.Match(w.said.Bytes()) {
+	if w.until != nil && w.until.Match(w.said.Bytes()) {
 		w.once.Do(w.then)
 	}
 	return len(b), nil
+}
+
+// fifo makes a named pipe and waits for the first that is written into it.
+func (w *watcher) fifo(path string) error {
+	if err := makeFIFO(path); err != nil {
+		return err
+	}
+	go func() {
+		// An error comes when the script is over and its directory gone.
+		if _, err := os.ReadFile(path); err == nil {
+			w.once.Do(w.then)
+		}
+	}()
+	return nil
 }
 
 // one-line stdout|stderr wants exactly one line there.

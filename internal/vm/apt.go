@@ -1,12 +1,13 @@
 package vm
 
 import (
-	"bufio"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // aptSource is one place that this machine takes Debian packages from.
@@ -120,53 +121,51 @@ func option(options, key string) string {
 func parseDeb822(text string) []aptSource {
 	var sources []aptSource
 	for _, stanza := range stanzas(text) {
-		words := func(field string) []string { return strings.Fields(stanza[field]) }
+		words := func(field string) []string { return strings.Fields(strings.Join(stanza[field], " ")) }
 		if !slices.Contains(words("types"), "deb") || !slices.Contains(words("components"), "main") ||
-			strings.TrimSpace(stanza["enabled"]) == "no" {
+			slices.Contains(words("enabled"), "no") {
 			continue
 		}
 		for _, uri := range words("uris") {
 			if usableURI(uri) {
-				sources = append(sources, aptSource{uri: uri, suites: words("suites"), signedBy: keyring(stanza["signed-by"])})
+				sources = append(sources, aptSource{uri: uri, suites: words("suites"), signedBy: keyring(strings.Join(words("signed-by"), " "))})
 			}
 		}
 	}
 	return sources
 }
 
-// stanzas splits deb822 text into maps from lower-case field names to values;
-// continuation lines are joined with newlines.
-func stanzas(text string) []map[string]string {
-	var all []map[string]string
-	current, last := map[string]string{}, ""
-	flush := func() {
-		if len(current) > 0 {
-			all = append(all, current)
-		}
-		current, last = map[string]string{}, ""
-	}
-	scan := bufio.NewScanner(strings.NewReader(text))
-	for scan.Scan() {
-		line := scan.Text()
+// stanzas splits deb822 text into maps from lower-case field names to the field's lines.
+func stanzas(text string) []map[string][]string {
+	var all []map[string][]string
+	current, last := map[string][]string{}, ""
+	for line := range strings.Lines(text + "\n\n") {
 		field, value, found := strings.Cut(line, ":")
 		switch {
 		case strings.TrimSpace(line) == "":
-			flush()
-		case strings.HasPrefix(line, "#"):
+			if len(current) > 0 {
+				all = append(all, current)
+			}
+			current, last = map[string][]string{}, ""
+		case line[0] == '#':
 		case line[0] == ' ' || line[0] == '\t':
-			current[last] += "\n" + strings.TrimSpace(line)
+			current[last] = append(current[last], strings.TrimSpace(line))
 		case found:
 			last = strings.ToLower(strings.TrimSpace(field))
-			current[last] = strings.TrimSpace(value)
+			current[last] = []string{strings.TrimSpace(value)}
 		}
 	}
-	flush()
 	return all
 }
 
-// usableURI refuses what mmdebstrap cannot fetch from unattended.
+// special are the characters that mean something in a one-line source.
+const special = "#[]"
+
+// usableURI refuses what mmdebstrap cannot fetch from unattended, or what could not
+// be written down for it.
 func usableURI(uri string) bool {
-	return strings.Contains(uri, ":/") && !strings.HasPrefix(uri, "cdrom:")
+	u, err := url.Parse(uri)
+	return err == nil && u.Scheme != "" && u.Scheme != "cdrom" && u.Path+u.Opaque != "" && !strings.ContainsAny(uri, special)
 }
 
 // keyring keeps a Signed-By value that is the path of one keyring. Others (key
@@ -174,7 +173,7 @@ func usableURI(uri string) bool {
 // them the keys that apt trusts anyway decide.
 func keyring(value string) string {
 	value = strings.TrimSpace(value)
-	if filepath.IsAbs(value) && !strings.ContainsAny(value, " \t\n,") {
+	if filepath.IsAbs(value) && !strings.ContainsFunc(value, unicode.IsSpace) && !strings.ContainsAny(value, ","+special) {
 		return value
 	}
 	return ""

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"debug/elf"
+	"embed"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -52,13 +53,23 @@ func TestPayloadIsSmallAndStatic(t *testing.T) {
 	}
 }
 
-// payloadOrigin reads payload_linux_amd64.from.
-func payloadOrigin(t *testing.T, path string) map[string]string {
+// payloadSource is what the payload is built from, carried by the test binary: a
+// guest has no source tree.
+//
+//go:embed payload/payload.c payload/build.sh payload/payload_linux_amd64.from
+var payloadSource embed.FS
+
+func readSource(t *testing.T, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(path)
+	data, err := payloadSource.ReadFile("payload/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return data
+}
+
+// payloadOrigin takes apart payload_linux_amd64.from.
+func payloadOrigin(data []byte) map[string]string {
 	origin := map[string]string{}
 	for line := range strings.Lines(string(data)) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -80,13 +91,9 @@ func hexSum(parts ...[]byte) string {
 func TestPayloadMatchesItsSource(t *testing.T) {
 	var sources [][]byte
 	for _, name := range []string{"payload.c", "build.sh"} {
-		data, err := os.ReadFile(filepath.Join("payload", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		sources = append(sources, data)
+		sources = append(sources, readSource(t, name))
 	}
-	origin := payloadOrigin(t, "payload/payload_linux_amd64.from")
+	origin := payloadOrigin(readSource(t, "payload_linux_amd64.from"))
 	if got := hexSum(sources...); got != origin["source"] {
 		t.Errorf("payload.c and build.sh have SHA-256 %s, the binary was built from %s: run go generate", got, origin["source"])
 	}
@@ -109,7 +116,11 @@ func TestPayloadRebuilds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	then, now := payloadOrigin(t, "payload/payload_linux_amd64.from"), payloadOrigin(t, out+".from")
+	from, err := os.ReadFile(out + ".from")
+	if err != nil {
+		t.Fatal(err)
+	}
+	then, now := payloadOrigin(readSource(t, "payload_linux_amd64.from")), payloadOrigin(from)
 	if same := then["cc"] == now["cc"] && then["ld"] == now["ld"]; same && !bytes.Equal(built, payloadELF) {
 		t.Errorf("%s builds %s, committed is %s: run go generate", now["cc"], now["binary"], then["binary"])
 	}
@@ -322,11 +333,7 @@ func (h heldPayload) release(t *testing.T) int {
 // Catches a failure of the payload that is reported as a code it was told to
 // exit with: payload.c and payload.go must agree on all of them.
 func TestPayloadFailureNamesAll(t *testing.T) {
-	source, err := os.ReadFile("payload/payload.c")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(source), "FAIL_USAGE = 100,")
+	_, rest, _ := strings.Cut(string(readSource(t, "payload.c")), "FAIL_USAGE = 100,")
 	list, _, _ := strings.Cut(rest, "}")
 	last := 100 + strings.Count(list, "FAIL_")
 	for code := range 256 {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"golang.org/x/perf/benchfmt"
@@ -78,9 +79,10 @@ func latencies(cells []verdict.CellSummary, between string) *grid {
 	}
 	ns := verdict.Nanoseconds.Format
 	for _, c := range cells {
-		mean := "-"
-		if c.Start.N > 0 {
-			mean = stack(ns(c.Start.Mean), bracket(ns, c.Start.MeanLo, c.Start.MeanHi), between)
+		mean := ns(c.Start.Mean)
+		// Without a bound, or with one that no latency can have, there are too few or too skewed values for an interval.
+		if c.Start.MeanLo > 0 && !math.IsInf(c.Start.MeanHi, 0) {
+			mean = stack(mean, bracket(ns, c.Start.MeanLo, c.Start.MeanHi), between)
 		}
 		g.add(append(condition(c), fmt.Sprint(c.Trials()), outcomes(c, between), ns(c.Start.Median), ns(c.Start.P95), ns(c.Start.P99), mean)...)
 	}

@@ -39,9 +39,9 @@ func center(u verdict.Unit, a verdict.Arm) string {
 	return u.Format(a.Center)
 }
 
-// spread is an arm's interval, empty where it has none or the figure is a count.
+// spread is an arm's interval, empty where it is not bounded on both sides or the figure is a count.
 func spread(u verdict.Unit, a verdict.Arm) string {
-	if a.N == 0 || u == verdict.Counted || math.IsInf(a.Lo, 0) && math.IsInf(a.Hi, 0) {
+	if a.N == 0 || u == verdict.Counted || math.IsInf(a.Lo, 0) || math.IsInf(a.Hi, 0) {
 		return ""
 	}
 	if u == verdict.Fraction {

@@ -18,7 +18,8 @@ import (
 // build makes one image in a directory of its own: packages by mmdebstrap, a
 // file system by mke2fs -d. Neither needs root, a loop device or a mount.
 type build struct {
-	work   string
+	work   string // its directory
+	etcApt string // apt's configuration, which names the mirror
 	recipe recipe
 	log    io.Writer
 }
@@ -32,7 +33,7 @@ func (b *build) run(ctx context.Context) error {
 	if err := b.check(); err != nil {
 		return err
 	}
-	mirror, err := debianMirror("/etc/apt")
+	mirror, err := debianMirror(b.etcApt)
 	if err != nil {
 		return err
 	}

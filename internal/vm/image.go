@@ -61,7 +61,7 @@ func Prepare(ctx context.Context, o Options) (Image, error) {
 	if img, err := openImage(dir, hash, o.Suite); err == nil {
 		return img, nil
 	}
-	return buildInto(ctx, dir, r, hash, o.Log)
+	return (&build{work: dir + ".building", etcApt: o.etcApt, recipe: r, log: o.Log}).into(ctx, dir, hash)
 }
 
 // openImage takes a directory for an image only if its manifest can be read: a
@@ -96,21 +96,19 @@ func lockBuild(ctx context.Context, name string, log io.Writer) (unlock func(), 
 	return func() { _ = lock.Unlock() }, nil
 }
 
-// buildInto builds beside the final place and renames: a half-built image never
-// has the name that is looked for.
-func buildInto(ctx context.Context, dir string, r recipe, hash string, log io.Writer) (Image, error) {
-	work := dir + ".building"
+// into builds beside the final place and renames: a half-built image never has the
+// name that is looked for.
+func (b *build) into(ctx context.Context, dir, hash string) (Image, error) {
 	// Left by a build that was killed: the lock is ours, so nobody uses it.
-	if err := os.RemoveAll(work); err != nil {
+	if err := os.RemoveAll(b.work); err != nil {
 		return Image{}, fmt.Errorf("guest image: remove a killed build: %w", err)
 	}
-	if err := os.Mkdir(work, 0o755); err != nil {
+	if err := os.Mkdir(b.work, 0o755); err != nil {
 		return Image{}, fmt.Errorf("guest image: %w", err)
 	}
 	// After the rename there is nothing of this name left; otherwise the error to
 	// report is the build's.
-	defer func() { _ = os.RemoveAll(work) }()
-	b := &build{work: work, recipe: r, log: log}
+	defer func() { _ = os.RemoveAll(b.work) }()
 	if err := b.run(ctx); err != nil {
 		return Image{}, err
 	}
@@ -118,10 +116,10 @@ func buildInto(ctx context.Context, dir string, r recipe, hash string, log io.Wr
 	if err := os.RemoveAll(dir); err != nil {
 		return Image{}, fmt.Errorf("guest image: %w", err)
 	}
-	if err := os.Rename(work, dir); err != nil {
+	if err := os.Rename(b.work, dir); err != nil {
 		return Image{}, fmt.Errorf("guest image: %w", err)
 	}
-	return openImage(dir, hash, r.Suite)
+	return openImage(dir, hash, b.recipe.Suite)
 }
 
 // note writes one progress line; a nil log is quiet.

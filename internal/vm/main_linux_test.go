@@ -17,11 +17,31 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "vm-agent" {
 		exitOn(RunAgent(context.Background()))
 	}
+	if os.Getenv(fakeHolder) != "" {
+		exitOn(beHolder())
+	}
 	if mode := os.Getenv(fakeQEMU); mode != "" {
 		exitOn(beQEMU(mode))
 	}
 	os.Exit(m.Run())
 }
+
+// fakeHolder makes the test binary a process that boots a fake guest; its value is
+// the static binary to give to it.
+const fakeHolder = "INITBENCH_FAKE_HOLDER"
+
+func beHolder() error {
+	agent := os.Getenv(fakeHolder)
+	if err := os.Unsetenv(fakeHolder); err != nil {
+		return err
+	}
+	o := Options{Accel: TCG, Agent: agent, BootTimeout: time.Hour}.filled()
+	_, err := boot(context.Background(), o, QEMU{Path: os.Args[0]}, Image{Suite: Bookworm})
+	return err
+}
+
+// fakeLife is a named pipe that a fake QEMU keeps open while it lives.
+const fakeLife = "INITBENCH_FAKE_LIFE"
 
 func exitOn(err error) {
 	if err != nil {
@@ -50,6 +70,15 @@ func beQEMU(mode string) error {
 		time.Sleep(time.Hour)
 	case "abort":
 		return fmt.Errorf("qemu: failed to set MSR 0x10a")
+	case "alive":
+		pipe, err := os.OpenFile(os.Getenv(fakeLife), os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		if _, err := pipe.WriteString("up"); err != nil {
+			return err
+		}
+		time.Sleep(time.Hour)
 	case "mute":
 		fmt.Println("Probing EDD... ok")
 		time.Sleep(time.Hour)

@@ -26,6 +26,7 @@ type Options struct {
 	// BootTimeout bounds the time until the agent answers. 0: three minutes, many
 	// times what a boot takes on a busy machine.
 	BootTimeout time.Duration
+	etcApt      string // apt's configuration; tests have their own
 }
 
 const (
@@ -70,6 +71,7 @@ func (o Options) filled() Options {
 	set((*string)(&o.Suite), string(Bookworm))
 	set((*string)(&o.Clock), string(Wall))
 	set((*string)(&o.Accel), string(AccelAuto))
+	set(&o.etcApt, "/etc/apt")
 	if o.MemoryMiB == 0 {
 		o.MemoryMiB = defaultMemoryMiB
 	}

@@ -75,9 +75,9 @@ func hostFindings(ctx context.Context) []finding {
 
 func guestFindings(ctx context.Context, deep bool, stderr io.Writer) []finding {
 	var all []finding
-	for _, need := range []struct{ command, pkg string }{
-		{"qemu-system-x86_64", "qemu-system-x86"}, {"mmdebstrap", "mmdebstrap"}, {"mke2fs", "e2fsprogs"},
-	} {
+	qemu, err := vm.CheckSuite(vm.Bookworm)
+	all = append(all, found("guest, QEMU", err, qemu, ""))
+	for _, need := range []struct{ command, pkg string }{{"mmdebstrap", "mmdebstrap"}, {"mke2fs", "e2fsprogs"}} {
 		path, err := exec.LookPath(need.command)
 		all = append(all, found("guest, "+need.command, err, path, "apt-get install "+need.pkg))
 	}
@@ -100,7 +100,9 @@ func bootFinding(ctx context.Context, stderr io.Writer) finding {
 // extraFindings do not stop a measurement.
 func extraFindings(ctx context.Context) []finding {
 	_, goErr := exec.LookPath("go")
+	qemu, trixieErr := vm.CheckSuite(vm.Trixie)
 	all := []finding{
+		found("guest with --suite trixie", trixieErr, qemu, "scripts/guest-qemu10.sh"),
 		found("runc@vX.Y.Z", goErr, "the go command can install it", "install Go 1.21 or newer, or give runtimes by path"),
 		found("OOM victims on the host", readable("/dev/kmsg"), "/dev/kmsg can be read", "run as root"),
 	}
@@ -157,6 +159,7 @@ func printFindings(out io.Writer, format string, all []finding) error {
 	}
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 3, WidthMax: 64}, {Number: 4, WidthMax: 40}})
 	t.AppendHeader(table.Row{"", "what", "found", "remedy"})
 	for _, f := range all {
 		t.AppendRow(table.Row{f.OK, f.Name, f.Detail, f.Remedy})

@@ -14,10 +14,10 @@ type observation struct {
 	spawnErr error
 	// verb's exit statuses; nil when it was not called or did not return.
 	create, start *exit
-	stamped               bool
-	payload               *exit // nil when the payload's exit was not seen
-	wantCode              int
-	oomKills              uint64 // oom_kill of the container's parent, hierarchical
+	stamped       bool
+	payload       *exit // nil when the payload's exit was not seen
+	wantCode      int
+	oomKills      uint64 // oom_kill of the container's parent, hierarchical
 }
 
 // exit is how a process ended.

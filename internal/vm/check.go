@@ -1,3 +1,4 @@
+package vm
 
 // CheckSuite names the QEMU of this machine and says why it cannot boot the suite's kernel.
 func CheckSuite(s Suite) (qemu string, err error) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/initbench/initbench/cgroupjoin"
@@ -159,7 +160,7 @@ func printFindings(out io.Writer, format string, all []finding) error {
 	}
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: 3, WidthMax: 64}, {Number: 4, WidthMax: 40}})
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 3, WidthMax: 64, WidthMaxEnforcer: text.WrapSoft}, {Number: 4, WidthMax: 40, WidthMaxEnforcer: text.WrapSoft}})
 	t.AppendHeader(table.Row{"", "what", "found", "remedy"})
 	for _, f := range all {
 		t.AppendRow(table.Row{f.OK, f.Name, f.Detail, f.Remedy})

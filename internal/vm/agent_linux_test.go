@@ -32,7 +32,7 @@ func dialAgent(t *testing.T) channel {
 	if err := errors.Join(err, farFile.Close()); err != nil {
 		t.Fatal(err)
 	}
-	agent := &Agent{Env: []string{"PATH=" + os.Getenv("PATH"), "AGENT=yes"}}
+	agent := &Agent{Env: []string{"PATH=/usr/bin:/bin", "AGENT=yes"}}
 	served := make(chan error, 1)
 	go func() { served <- agent.Serve(t.Context(), far, hello{Agent: helloVersion}) }()
 	line := make([]byte, 1)

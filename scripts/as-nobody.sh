@@ -12,7 +12,19 @@ cp "$binary" "$dir/"
 mkdir "$dir/home" "$dir/tmp"
 chmod 755 "$dir"
 chown nobody: "$dir/home" "$dir/tmp"
-exec env -u SUDO_UID -u SUDO_GID -u SUDO_USER -u SUDO_COMMAND USER=nobody LOGNAME=nobody \
+
+# What is below root's home is on no ordinary user's PATH, who may not even look there.
+path=
+IFS=:
+for entry in $PATH; do
+	case $entry/ in
+	"${HOME:-/root}"/*) ;;
+	*) path=$path${path:+:}$entry ;;
+	esac
+done
+unset IFS
+
+exec env -u SUDO_UID -u SUDO_GID -u SUDO_USER -u SUDO_COMMAND USER=nobody LOGNAME=nobody PATH="$path" \
 	HOME="$dir/home" TMPDIR="$dir/tmp" GOCACHE="$dir/home/.cache/go-build" \
 	setpriv --reuid=nobody --regid=nogroup --clear-groups --inh-caps=-all --bounding-set=-all \
 	"$dir/$(basename "$binary")" "$@"

@@ -166,6 +166,9 @@ func TestHoldAndAttach(t *testing.T) {
 	if err := g.Hold(t.Context(), dir, func() {}); !errors.As(err, &usage) {
 		t.Errorf("a second hold: %v; want a usage error", err)
 	}
+	if err := g.Hold(t.Context(), strings.Repeat("/long", 30), func() {}); !errors.As(err, &usage) || !strings.Contains(err.Error(), "too long") {
+		t.Errorf("hold in a long path: %v; want a usage error", err)
+	}
 	if err := stop(); err != nil {
 		t.Errorf("hold ended with %v", err)
 	}

@@ -24,6 +24,9 @@ const (
 	holdConsole = "console.log"
 )
 
+// maxSocketPath is what fits into a socket's address (sun_path, 108 with its end).
+const maxSocketPath = 107
+
 // Hold serves other processes until the context ends or the guest dies. ready is
 // called once they can attach.
 func (g *Guest) Hold(ctx context.Context, dir string, ready func()) error {
@@ -51,6 +54,9 @@ func (g *Guest) Hold(ctx context.Context, dir string, ready func()) error {
 
 // listen makes the directory and its socket, unless another guest is held there.
 func (g *Guest) listen(ctx context.Context, dir string) (net.Listener, error) {
+	if n := len(filepath.Join(dir, holdSocket)); n > maxSocketPath {
+		return nil, usagef("hold %s: the path is %d bytes too long for a socket", dir, n-maxSocketPath)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("hold: %w", err)
 	}

@@ -25,7 +25,7 @@ const kvmDeadline = 20 * time.Second
 // the deadline is waited for once.
 func startAuto(ctx context.Context, o Options, q QEMU, img Image) (*Guest, error) {
 	why := kvmUsable(kvmDevice)
-	memo := kvmMemo{path: filepath.Join(o.CacheDir, "guest", "kvm.json"), BootID: bootID(), QEMU: q.Version, Image: img.Hash}
+	memo := kvmMemo{path: filepath.Join(o.CacheDir, "guest", "kvm-"+img.Hash+".json"), BootID: bootID(), QEMU: q.Version, Image: img.Hash}
 	if why == "" {
 		why = memo.refusal()
 	}

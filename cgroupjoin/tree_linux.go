@@ -175,8 +175,8 @@ func (t *Tree) RuntimeCgroupFD() int {
 // CgroupsPath goes into the container's config as linux.cgroupsPath.
 func (t *Tree) CgroupsPath() string { return t.lay.cgroupsPath }
 
-// RuntimePath, PodPath and LeafPath are absolute. The leaf is there only while
-// the runtime keeps it.
+// RuntimePath is where the runtime's processes are born. It, PodPath and LeafPath are
+// absolute; the leaf is there only while the runtime keeps it.
 func (t *Tree) RuntimePath() string { return t.lay.runtime }
 
 // PodPath is the container's parent.

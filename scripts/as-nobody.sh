@@ -25,7 +25,7 @@ done
 unset IFS
 
 exec env -u SUDO_UID -u SUDO_GID -u SUDO_USER -u SUDO_COMMAND \
-	-u XDG_CACHE_HOME -u XDG_CONFIG_HOME -u XDG_STATE_HOME -u GOPATH -u GOMODCACHE \
+	-u XDG_CACHE_HOME -u XDG_CONFIG_HOME -u XDG_STATE_HOME -u GOPATH -u GOMODCACHE -u GOROOT \
 	USER=nobody LOGNAME=nobody PATH="$path" \
 	HOME="$dir/home" TMPDIR="$dir/tmp" GOCACHE="$dir/home/.cache/go-build" \
 	setpriv --reuid=nobody --regid=nogroup --clear-groups --inh-caps=-all --bounding-set=-all \

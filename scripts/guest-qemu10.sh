@@ -23,11 +23,13 @@ case "${1-}" in
 	;;
 esac
 
+# shellcheck source=/dev/null
 codename=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
 [ "$codename" = bookworm ] ||
 	die "this machine is ${codename:-not Debian}, not bookworm: take the qemu-system-x86 of its own release"
 
 # RELEASE is the suite as the source names it, known before any apt-get update.
+# shellcheck disable=SC2016 # apt's own variables
 uri=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' \
 	'Created-By: Packages' 'Component: main' | awk '$1 == "bookworm" { print $2; exit }')
 [ -n "$uri" ] || die "no apt source of this machine has bookworm main"

@@ -127,6 +127,6 @@ case $* in
 *host*guest*) set -- report ;;
 *) set -- report --partial ;;
 esac
+echo "== all: $((SECONDS - began)) s"
 "$work/testsum" "$@" "$results" || failed+=(tests)
-echo "took $((SECONDS - began)) s"
 [ ${#failed[@]} = 0 ]

@@ -26,11 +26,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 	default:
 		err = errors.New("usage: testsum run RESULTS CMD..., or testsum report [--partial] RESULTS")
 	}
-	if err != nil {
-		_, _ = fmt.Fprintln(stderr, "testsum:", err) // nobody is left to tell when stderr is gone
-		return 1
+	if err == nil {
+		return 0
 	}
-	return 0
+	if err != errShown {
+		_, _ = fmt.Fprintln(stderr, "testsum:", err) // nobody is left to tell when stderr is gone
+	}
+	return 1
 }
 
 // runTests runs CMD and appends how each of its tests ended to the file.

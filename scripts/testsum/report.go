@@ -7,39 +7,43 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 )
 
 // rank says which end of a test counts when lanes differ: a failure anywhere is
 // a failure, and a skip is one only where nobody passed.
 var rank = map[string]int{"skip": 1, "pass": 2, "fail": 3}
 
-// report prints the closing line over everything in the file. Only where all
-// lanes ran is a test that was skipped in each of them a failure.
+// errShown says that the closing line has told already.
+var errShown = errors.New("")
+
+// report prints the closing line over everything in the file, after the names of
+// the tests that spoil it. Only where all lanes ran is a test that was skipped in
+// each of them one of those.
 func report(file string, out io.Writer, allLanes bool) error {
 	ends, err := readEnds(file)
 	if err != nil {
 		return err
 	}
 	count := map[string]int{}
-	var hidden []string
+	var lines []string
 	for key, action := range ends {
 		count[action]++
-		if action == "skip" {
-			hidden = append(hidden, key[0]+" "+key[1])
+		if word := map[string]string{"fail": "failed: ", "skip": "skipped: "}[action]; word != "" {
+			lines = append(lines, word+strings.TrimSpace(key[0]+" "+key[1])+"\n")
 		}
 	}
-	slices.Sort(hidden)
-	for _, test := range hidden {
-		_, _ = fmt.Fprintln(out, "skipped:", test) // the closing line counts them again
+	slices.Sort(lines)
+	closing := fmt.Sprintf("%d passed, %d failed, %d skipped", count["pass"], count["fail"], count["skip"])
+	if count["skip"] > 0 && allLanes {
+		closing += " in every lane, so that nothing tests what they test"
 	}
-	_, err = fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", count["pass"], count["fail"], count["skip"])
-	switch {
-	case err != nil:
+	if _, err := fmt.Fprintln(out, strings.Join(lines, "")+closing); err != nil {
 		return err
-	case count["fail"] > 0:
-		return fmt.Errorf("%d failed", count["fail"])
-	case count["skip"] > 0 && allLanes:
-		return fmt.Errorf("%d skipped in every lane: nothing has tested what they test", count["skip"])
+	}
+	switch {
+	case count["fail"] > 0, count["skip"] > 0 && allLanes:
+		return errShown
 	case count["pass"] == 0:
 		return errors.New("no test ran")
 	}

@@ -37,13 +37,18 @@ trap 'exit 143' TERM
 # note pass|fail GROUP NAME: counts what is no Go test.
 note() { printf '{"Action":"%s","Package":"%s","Test":"%s"}\n' "$1" "$2" "$3" >>"$results"; }
 
-# lane NAME: runs lane_NAME and goes on when it fails.
+failures() { cat "$results" 2>/dev/null | grep -c '"Action":"fail"' || :; }
+
+# lane NAME: runs lane_NAME and goes on when it fails. A lane that failed without
+# a test that did counts as one.
 lane() {
-	local at=$SECONDS end=ok
+	local at=$SECONDS end=ok before
+	before=$(failures)
 	echo "== $1"
 	"lane_$1" || {
 		end=FAILED
 		failed+=("$1")
+		[ "$(failures)" != "$before" ] || note fail lane "$1"
 	}
 	echo "== $1: $end ($((SECONDS - at)) s)"
 }

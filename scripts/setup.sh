@@ -42,6 +42,9 @@ need_group() {
 		need qemu-system-x86 has qemu-system-x86_64
 		need mmdebstrap has mmdebstrap
 		need e2fsprogs has mke2fs
+		# Who is not root builds the image in a user namespace.
+		[ "$(id -u)" = 0 ] || need uidmap has newuidmap
+		[ "$(id -u)" = 0 ] || need fakeroot has fakeroot
 		;;
 	lint) need shellcheck has shellcheck ;;
 	*) die "no group is called $1: build runtimes guest lint" ;;

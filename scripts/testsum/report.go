@@ -29,8 +29,8 @@ func report(file string, out io.Writer, allLanes bool) error {
 	var lines []string
 	for key, action := range ends {
 		count[action]++
-		if word := map[string]string{"fail": "failed: ", "skip": "skipped: "}[action]; word != "" {
-			lines = append(lines, word+strings.TrimSpace(key[0]+" "+key[1])+"\n")
+		if action == "fail" || action == "skip" && allLanes {
+			lines = append(lines, action+": "+strings.TrimSpace(key[0]+" "+key[1])+"\n")
 		}
 	}
 	slices.Sort(lines)

@@ -105,9 +105,9 @@ func TestReportJudgesOverLanes(t *testing.T) {
 	}{
 		"skipped, then passed":   {"", []string{skip, pass}, 0, "1 passed, 0 failed, 0 skipped\n"},
 		"passed, then skipped":   {"", []string{pass, skip}, 0, "1 passed, 0 failed, 0 skipped\n"},
-		"skipped everywhere":     {"", []string{skip, skip}, 1, "skipped: p TestRoot\n0 passed, 0 failed, 1 skipped in every lane"},
-		"skipped in a lone lane": {"--partial", []string{skip, other}, 0, "skipped: p TestRoot\n1 passed, 0 failed, 1 skipped\n"},
-		"failed, then passed":    {"", []string{fail, pass}, 1, "failed: p TestRoot\n0 passed, 1 failed, 0 skipped\n"},
+		"skipped everywhere":     {"", []string{skip, skip}, 1, "skip: p TestRoot\n0 passed, 0 failed, 1 skipped in every lane"},
+		"skipped in a lone lane": {"--partial", []string{skip, other}, 0, "1 passed, 0 failed, 1 skipped\n"},
+		"failed, then passed":    {"", []string{fail, pass}, 1, "fail: p TestRoot\n0 passed, 1 failed, 0 skipped\n"},
 		"nothing":                {"", []string{""}, 1, "no test ran"},
 	}
 	for name, tt := range tests {

@@ -38,15 +38,29 @@ func (g *Guest) Hold(ctx context.Context, dir string, ready func()) error {
 	defer func() { _ = listener.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = listener.Close() }) // as above
 	defer stop()
-	go g.endHold(dir, listener)
+	over, told := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(told)
+		g.endHold(dir, listener, over)
+	}()
 	ready()
+	err = g.accept(listener)
+	close(over)
+	<-told // nothing is written after what is removed here
+	switch {
+	case ctx.Err() != nil: // the guest was told to end, and its end is no news
+		return removeHold(dir, true)
+	case errors.Is(err, net.ErrClosed):
+		return errors.Join(g.Death(), removeHold(dir, false))
+	}
+	return fmt.Errorf("hold %s: %w", dir, err)
+}
+
+func (g *Guest) accept(listener net.Listener) error {
 	for {
 		client, err := listener.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return errors.Join(g.Death(), removeHold(dir, g.Death() == nil))
-		}
 		if err != nil {
-			return fmt.Errorf("hold %s: %w", dir, err)
+			return err
 		}
 		go g.serve(client)
 	}
@@ -80,9 +94,13 @@ func (g *Guest) listen(ctx context.Context, dir string) (net.Listener, error) {
 	return listener, nil
 }
 
-// endHold tells those attached why the guest died, before their streams end.
-func (g *Guest) endHold(dir string, listener io.Closer) {
-	<-g.died
+// endHold tells those attached why the guest died, before their streams end, unless the hold is over first.
+func (g *Guest) endHold(dir string, listener io.Closer, over <-chan struct{}) {
+	select {
+	case <-g.died:
+	case <-over:
+		return
+	}
 	// Those who find nothing here are told what is known anyway: the stream ended.
 	_ = os.WriteFile(filepath.Join(dir, holdDeath), []byte(g.death.Error()), 0o600)
 	_ = os.WriteFile(filepath.Join(dir, holdConsole), []byte(strings.Join(g.Console(), "\n")), 0o600)

@@ -38,20 +38,16 @@ func (g *Guest) Hold(ctx context.Context, dir string, ready func()) error {
 	defer func() { _ = listener.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = listener.Close() }) // as above
 	defer stop()
-	over, told := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(told)
-		g.endHold(dir, listener, over)
-	}()
+	over, died := make(chan struct{}), make(chan bool, 1)
+	go func() { died <- g.endHold(ctx, dir, listener, over) }()
 	ready()
 	err = g.accept(listener)
 	close(over)
-	<-told // nothing is written after what is removed here
-	switch {
-	case ctx.Err() != nil: // the guest was told to end, and its end is no news
-		return removeHold(dir, true)
-	case errors.Is(err, net.ErrClosed):
+	switch died := <-died; { // before anything is removed that it may be writing
+	case died:
 		return errors.Join(g.Death(), removeHold(dir, false))
+	case errors.Is(err, net.ErrClosed):
+		return removeHold(dir, true)
 	}
 	return fmt.Errorf("hold %s: %w", dir, err)
 }
@@ -94,17 +90,22 @@ func (g *Guest) listen(ctx context.Context, dir string) (net.Listener, error) {
 	return listener, nil
 }
 
-// endHold tells those attached why the guest died, before their streams end, unless the hold is over first.
-func (g *Guest) endHold(dir string, listener io.Closer, over <-chan struct{}) {
+// endHold tells those attached why the guest died, before their streams end. It
+// returns false when the hold is over first, or the guest was told to end.
+func (g *Guest) endHold(ctx context.Context, dir string, listener io.Closer, over <-chan struct{}) bool {
 	select {
 	case <-g.died:
 	case <-over:
-		return
+	}
+	if g.Death() == nil || ctx.Err() != nil {
+		return false
 	}
 	// Those who find nothing here are told what is known anyway: the stream ended.
-	_ = os.WriteFile(filepath.Join(dir, holdDeath), []byte(g.death.Error()), 0o600)
+	// The story comes last and whole: who sees it reads all of it.
 	_ = os.WriteFile(filepath.Join(dir, holdConsole), []byte(strings.Join(g.Console(), "\n")), 0o600)
+	_ = renameio.WriteFile(filepath.Join(dir, holdDeath), []byte(g.death.Error()), 0o600)
 	_ = listener.Close() // its name goes with it
+	return true
 }
 
 // removeHold takes away what a hold leaves. After a death its story stays.
@@ -173,10 +174,12 @@ func (a *Attached) Facts() Facts { return a.facts }
 // killed wrote nothing, and its guest ended with it.
 func (a *Attached) whyBroken(err error) error {
 	for deadline := time.Now().Add(deathDelay); time.Now().Before(deadline); time.Sleep(lockPoll) {
+		// Asked before the story is looked for, which is written before the socket goes.
+		_, gone := os.Stat(filepath.Join(a.dir, holdSocket))
 		if story, err := os.ReadFile(filepath.Join(a.dir, holdDeath)); err == nil {
 			return &DeathError{Reason: strings.TrimPrefix(string(story), "guest died: ")}
 		}
-		if _, err := os.Stat(filepath.Join(a.dir, holdSocket)); os.IsNotExist(err) {
+		if os.IsNotExist(gone) {
 			break
 		}
 	}

@@ -52,8 +52,8 @@ install: build ## install it as $(PREFIX)/bin/initbench
 gate: setup-measure build ## judge the upgrade of BASELINE to CANDIDATE: ends with 0 pass, 1 regressed, 2 anything else
 	@$(always)$(initbench) gate --baseline $(BASELINE) --candidate $(CANDIDATE) $(GATE_FLAGS)
 
-test: setup-lint setup-measure build ## lint, lane 0 as an ordinary user, lane 1 in the guest
-	@scripts/test.sh lint host guest
+test: setup-lint setup-measure build ## lint, lane 0 as an ordinary user with the race detector, lane 1 in the guest
+	@scripts/test.sh lint race guest
 
 test-fast: setup-build ## lane 0 alone: no root, no guest
 	@scripts/test.sh host

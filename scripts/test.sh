@@ -6,9 +6,10 @@
 #
 #	lint   checks of the source
 #	host   lane 0: go test ./... as an ordinary user
+#	race   the same with the race detector, which needs a C compiler
 #	guest  lane 1: the packages that need root, cgroup v2 or systemd, in one running guest
 #
-# With both host and guest, a test that no lane passed because all skipped it is a failure.
+# With lane 0 and the guest, a test that no lane passed because all skipped it is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -86,6 +87,8 @@ with_needs() {
 		sed -n 's,^.*/internal/testenv .*:,,p'
 }
 
+lane_race() { CGO_ENABLED=1 lane_host -race; }
+
 lane_guest() {
 	local packages status=0
 	mapfile -t packages < <(with_needs)
@@ -129,7 +132,7 @@ for name in "$@"; do lane "$name"; done
 
 # A lane alone cannot know whether another passes what it skipped.
 case $* in
-*host*guest*) set -- report ;;
+*host*guest* | *race*guest*) set -- report ;;
 *) set -- report --partial ;;
 esac
 echo "== all: $((SECONDS - began)) s"

@@ -1,11 +1,13 @@
-package main
+package report
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/results"
 )
 
 // readmeRun holds the records behind the output that README.md shows.
@@ -14,10 +16,17 @@ const readmeRun = "../../docs/runs/runc-1.1.14-to-1.1.15"
 // Catches a README that shows what initbench does not print, or a figure without
 // the record it came from.
 func TestReadmeShowsRealOutput(t *testing.T) {
-	var out, stderr bytes.Buffer
-	code := run(context.Background(), []string{"compare", readmeRun}, nil, &out, &stderr)
-	if code != exitRegressed {
-		t.Fatalf("compare exits %d, want %d: %s", code, exitRegressed, stderr.String())
+	stored, err := results.Load(readmeRun)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := verdict.Judge(verdict.Stored(stored), verdict.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := Write(&out, Table, v, Options{}); err != nil {
+		t.Fatal(err)
 	}
 	printed := map[string]bool{"": true, "...": true}
 	for line := range strings.Lines(out.String()) {

@@ -48,7 +48,10 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 		return exitPass
 	}
 	if message := err.Error(); message != "" {
-		_, _ = fmt.Fprintln(stderr, "initbench: "+message) // nobody is left to tell when stderr is gone
+		if !strings.HasPrefix(message, "initbench:") && !strings.HasPrefix(message, "initbench ") {
+			message = "initbench: " + message
+		}
+		_, _ = fmt.Fprintln(stderr, message) // nobody is left to tell when stderr is gone
 	}
 	var code *codeError
 	switch {

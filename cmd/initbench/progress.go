@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,7 +46,7 @@ func (p *progress) makeBar(stderr io.Writer) {
 	p.bars = mpb.New(mpb.WithOutput(stderr), mpb.WithWidth(40))
 	p.bar = p.bars.AddBar(p.total,
 		mpb.PrependDecorators(decor.CountersNoUnit("trial %d of %d "), decor.Any(func(decor.Statistics) string { return p.tally() })),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return p.remaining() })))
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return strings.TrimPrefix(p.remaining(), ",") })))
 	p.bar.SetCurrent(p.done)
 }
 
@@ -76,7 +77,7 @@ func (p *progress) recorded(r results.Record) {
 		p.bar.Increment()
 	}
 	if line {
-		_, _ = fmt.Fprintf(p.out, "trial %d of %d, %s, %s\n", p.done, p.total, p.tally(), p.remaining())
+		_, _ = fmt.Fprintf(p.out, "trial %d of %d, %s%s\n", p.done, p.total, p.tally(), p.remaining())
 	}
 }
 
@@ -105,7 +106,7 @@ func (p *progress) remaining() string {
 		return ""
 	}
 	left := time.Since(p.began) / time.Duration(made) * time.Duration(p.total-p.done)
-	return fmt.Sprintf("about %v left", left.Round(time.Second))
+	return fmt.Sprintf(", about %v left", left.Round(time.Second))
 }
 
 // stop ends the bar, finished or not.

@@ -17,6 +17,7 @@ var sections = map[reflect.Type]string{
 	reflect.TypeFor[scenarios.Scenario]():  "### Scenario",
 	reflect.TypeFor[scenarios.Payload]():   "### Payload",
 	reflect.TypeFor[scenarios.Runtime]():   "### Runtime",
+	reflect.TypeFor[results.Place]():       "### Place",
 	reflect.TypeFor[results.Record]():      "## records.jsonl: a trial",
 	reflect.TypeFor[results.RuntimeID]():   "### Runtime binary",
 	reflect.TypeFor[results.Latency]():     "### Latency",

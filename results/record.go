@@ -171,4 +171,17 @@ type Header struct {
 	Spec      scenarios.Spec `json:"spec"`
 	// Gate is true when the arms are baseline and candidate.
 	Gate bool `json:"gate"`
+	// Place is where the run was begun, for a resumed run to go on in one like it;
+	// nil in runs stored before it was recorded.
+	Place *Place `json:"place,omitempty"`
+}
+
+// Place says where trials are made, and of the guest what was asked for.
+type Place struct {
+	In    string `json:"in"` // host or vm
+	Suite string `json:"suite,omitempty"`
+	// GuestMemory is as the user wrote it; GuestCPUs 0 means the default.
+	GuestMemory string `json:"guest_memory,omitempty"`
+	GuestCPUs   int    `json:"guest_cpus,omitempty"`
+	GuestClock  string `json:"guest_clock,omitempty"`
 }

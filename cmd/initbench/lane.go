@@ -41,6 +41,39 @@ func (m *measurement) chooseLane(ctx context.Context) (lane, error) {
 	return lane{"vm"}, nil
 }
 
+// place is what a resumed run needs to know of where this one is made.
+func (f *measureFlags) place(l lane) *results.Place {
+	if l.where != "vm" {
+		return &results.Place{In: l.where}
+	}
+	g := f.guest
+	return &results.Place{In: l.where, Suite: g.suite, GuestMemory: g.memory, GuestCPUs: g.cpus, GuestClock: g.clock}
+}
+
+// goOn has a resumed run made where it was begun, since trials of two places do
+// not compare. What the user says all the same is done, and the verdict judges it.
+func (f *measureFlags) goOn(changed func(string) bool, p *results.Place) error {
+	if p == nil {
+		return nil
+	}
+	g := &f.guest
+	for _, of := range []struct {
+		flag   string
+		value  *string
+		stored string
+	}{
+		{"in", &f.in, p.In}, {"suite", &g.suite, p.Suite}, {"memory", &g.memory, p.GuestMemory}, {"clock", &g.clock, p.GuestClock},
+	} {
+		if !changed(of.flag) && of.stored != "" {
+			*of.value = of.stored
+		}
+	}
+	if !changed("cpus") && p.GuestCPUs != 0 {
+		g.cpus = p.GuestCPUs
+	}
+	return g.check()
+}
+
 // collectInGuest boots the guest, takes binaries there and stores what comes
 // back line by line: whatever becomes of the guest, a finished trial is kept.
 func collectInGuest(ctx context.Context, m *measurement, job runner.Job, sink runner.Sink, p *progress) (err error) {

@@ -20,12 +20,14 @@ import (
 
 // measurement is one run from its plan to its last record.
 type measurement struct {
-	flags  *measureFlags
-	notes  io.Writer
-	header results.Header
-	done   []int
-	store  *results.Store
-	trials int64 // in the plan
+	flags *measureFlags
+	notes io.Writer
+	// changed tells whether the user gave a flag.
+	changed func(flag string) bool
+	header  results.Header
+	done    []int
+	store   *results.Store
+	trials  int64 // in the plan
 	// binaries has, for each arm, where its binary lies on this machine; a bare name is left to the place that measures.
 	binaries map[string]ociruntime.Binary
 }
@@ -33,7 +35,7 @@ type measurement struct {
 // measure makes what is left of a plan and returns the stored run. After an
 // interruption it says how to go on; the records made so far are safe.
 func measure(cmd *cobra.Command, f *measureFlags, plan func() (results.Header, error)) (*results.Run, error) {
-	m := &measurement{flags: f, notes: f.notes(cmd.ErrOrStderr())}
+	m := &measurement{flags: f, notes: f.notes(cmd.ErrOrStderr()), changed: cmd.Flags().Changed}
 	// Whatever can be refused is, before the run's directory is made.
 	if err := m.load(plan); err != nil {
 		return nil, err
@@ -42,6 +44,7 @@ func measure(cmd *cobra.Command, f *measureFlags, plan func() (results.Header, e
 	if err != nil {
 		return nil, err
 	}
+	m.header.Place = m.flags.place(lane)
 	if err := m.resolve(cmd.Context(), lane); err != nil {
 		return nil, err
 	}
@@ -81,6 +84,9 @@ func (m *measurement) loadStored() error {
 		_, _ = fmt.Fprintf(m.notes, "note: %s: %v\n", run.Dir, run.Torn) // notes are only advice
 	}
 	m.header = run.Header
+	if err := m.flags.goOn(m.changed, run.Header.Place); err != nil {
+		return err
+	}
 	for i := range run.Done {
 		m.done = append(m.done, i)
 	}

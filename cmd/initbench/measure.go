@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/initbench/initbench/internal/journal"
 	"github.com/initbench/initbench/internal/ociruntime"
 	"github.com/initbench/initbench/internal/runner"
 	"github.com/initbench/initbench/results"
@@ -48,6 +49,9 @@ func measure(cmd *cobra.Command, f *measureFlags, plan func() (results.Header, e
 	if err := m.resolve(cmd.Context(), lane); err != nil {
 		return nil, err
 	}
+	if err := machineIsFree(); err != nil {
+		return nil, err
+	}
 	if err := m.openStore(); err != nil {
 		return nil, err
 	}
@@ -56,6 +60,16 @@ func measure(cmd *cobra.Command, f *measureFlags, plan func() (results.Header, e
 		return nil, m.explain(cmd.Context(), err)
 	}
 	return results.Load(m.store.Dir())
+}
+
+// machineIsFree refuses a second run before it has made a directory. Whoever makes
+// the trials takes the lock again, and for good.
+func machineIsFree() error {
+	lock, err := journal.Lock(journal.Base())
+	if err != nil {
+		return err
+	}
+	return lock.Unlock()
 }
 
 func (m *measurement) load(plan func() (results.Header, error)) error {

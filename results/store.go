@@ -86,6 +86,17 @@ func (s *Store) Append(line any) error {
 	return nil
 }
 
+// Empty tells whether nothing was appended yet.
+func (s *Store) Empty() bool {
+	info, err := os.Stat(filepath.Join(s.dir, recordsFile))
+	return err == nil && info.Size() == 0
+}
+
+// Discard removes a run's directory in which nothing was recorded.
+func (s *Store) Discard() error {
+	return errors.Join(os.Remove(filepath.Join(s.dir, recordsFile)), os.Remove(filepath.Join(s.dir, headerFile)), os.Remove(s.dir))
+}
+
 // Close syncs the records to disk and closes the file.
 func (s *Store) Close() error {
 	return errors.Join(s.f.Sync(), s.f.Close())

@@ -178,6 +178,13 @@ func (m *measurement) collect(ctx context.Context, lane lane, stderr io.Writer) 
 
 // explain adds to an interruption or a failure how the run can be finished.
 func (m *measurement) explain(ctx context.Context, err error) error {
+	if m.flags.resume == "" && m.store.Empty() {
+		err = errors.Join(err, m.store.Discard())
+		if ctx.Err() != nil {
+			return &codeError{code: exitInterrupted, message: "interrupted before anything was recorded"}
+		}
+		return err
+	}
 	hint := fmt.Sprintf("%s keeps what was recorded; finish with --resume %s", m.store.Dir(), m.store.Dir())
 	if ctx.Err() != nil {
 		return &codeError{code: exitInterrupted, message: "interrupted: " + hint}

@@ -23,6 +23,9 @@ func summarise(cmd *cobra.Command, f *measureFlags, run *results.Run) error {
 		return err
 	}
 	_, _ = fmt.Fprintf(f.notes(cmd.ErrOrStderr()), "records: %s\n", run.Dir) // notes are only advice
+	if t := s.Trials; t.Recorded > 0 && t.Failed == t.Recorded {
+		return &codeError{code: exitEnvironment, message: fmt.Sprintf("every trial failed: reason and output of each are in %s", run.Dir)}
+	}
 	return nil
 }
 

@@ -108,7 +108,7 @@ func TestGuestDiesUnderACommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := sh("echo up; sleep 3600")
+	cmd := sh("echo up; exec sleep 3600")
 	cmd.Stdout = &watcher{want: "up", seen: func() {
 		if err := g.qemu.cmd.Process.Kill(); err != nil {
 			t.Error(err)
@@ -190,7 +190,7 @@ func TestHeldGuestDies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := sh("echo up; sleep 3600")
+	cmd := sh("echo up; exec sleep 3600")
 	cmd.Stdout = &watcher{want: "up", seen: func() { g.qemu.kill() }}
 	_, err = a.Run(t.Context(), cmd)
 	var death *DeathError

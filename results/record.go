@@ -3,6 +3,7 @@ package results
 import (
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
 )
 
 // Schema is the version of the record format this build writes.
@@ -115,6 +116,14 @@ type Record struct {
 	RuntimeCPU   *int64  `json:"runtime_cpu_usec,omitempty"`
 	ExitCode     *int    `json:"exit_code,omitempty"`   // of the payload
 	ExitSignal   string  `json:"exit_signal,omitempty"` // that ended the payload
+	// Enforcement says how imposing the trial's order went; nil where none was asked.
+	Enforcement *sequence.Enforcement `json:"enforcement,omitempty"`
+	// Found is the order that really occurred, nil where no observer watched; the counters likewise.
+	Found             *sequence.Finding  `json:"found,omitempty"`
+	ContainerCounters *sequence.Counters `json:"container_counters,omitempty"`
+	RuntimeCounters   *sequence.Counters `json:"runtime_counters,omitempty"`
+	// LostEvents of the observer: where there are any, Found is unknown.
+	LostEvents uint64 `json:"lost_events,omitempty"`
 	// Leaks lists what the trial left behind and initbench had to remove.
 	Leaks    []string `json:"leaks,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
@@ -150,6 +159,8 @@ type Environment struct {
 	Clock       string `json:"clock"`
 	QEMU        string `json:"qemu,omitempty"`
 	Clocksource string `json:"clocksource"`
+	// Observer is ebpf, or why there is none ("none: ..."); empty in records from before there was one.
+	Observer string `json:"observer,omitempty"`
 	// Scales are the readings of known allocations that this run began with. They do not enter the ID.
 	Scales []Scale `json:"scales"`
 }
@@ -184,4 +195,27 @@ type Place struct {
 	GuestMemory string `json:"guest_memory,omitempty"`
 	GuestCPUs   int    `json:"guest_cpus,omitempty"`
 	GuestClock  string `json:"guest_clock,omitempty"`
+}
+
+// Counted reports whether a trial belongs to the cell it was planned for. One
+// whose order could not be imposed does not, nor one that turned out to have
+// occurred in another order than the one that was imposed.
+func (r Record) Counted() (counted bool, why string) {
+	if r.Order == sequence.Natural || r.Order == "" {
+		return true, ""
+	}
+	e := r.Enforcement
+	switch {
+	case e == nil:
+		return false, "nothing imposed the order"
+	case e.Outcome == sequence.OrderNotApplicable:
+		return true, ""
+	case e.Outcome != sequence.OrderImposed:
+		return false, e.Why
+	case r.Found == nil || r.Found.Order == sequence.FoundUnknown:
+		return true, "" // imposed by the enforcer's own account, and no observer to confirm it
+	case string(r.Found.Order) != string(r.Order):
+		return false, "the order found was " + string(r.Found.Order)
+	}
+	return true, ""
 }

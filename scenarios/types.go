@@ -16,6 +16,11 @@ type Scenario struct {
 	// Limits is the ladder of memory.max values in bytes, rising; empty means no limit.
 	Limits []int64          `json:"limits,omitempty"`
 	Place  cgroupjoin.Place `json:"place,omitempty"`
+	// Orders of clone and join; empty means the natural one alone.
+	Orders []sequence.Order `json:"orders,omitempty"`
+	// Observe has every trial watched by the eBPF observer, which an imposed order always has.
+	// Its latencies are then not judged: the observer is in them.
+	Observe bool `json:"observe,omitempty"`
 	// Trials is the number of batches for each runtime in each cell.
 	Trials int `json:"trials"`
 	// Warmup trials for each runtime and driver come first and are recorded, but not judged.
@@ -69,6 +74,7 @@ type Trial struct {
 	Order    sequence.Order    `json:"order"`
 	Place    cgroupjoin.Place  `json:"limit_place,omitempty"`
 	Limit    int64             `json:"limit_bytes,omitempty"` // 0: none asked
+	Observe  bool              `json:"observe,omitempty"`
 	// Block numbers, within the run, the set of batches of all arms run next to each other.
 	Block int `json:"block"`
 	// Batch numbers, within the run, the trials that run together for one arm; InBatch is the place in it.

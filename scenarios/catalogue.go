@@ -54,7 +54,7 @@ func Load(arg string) (Scenario, error) {
 	}
 	s, err := fromCatalogue(path.Join("catalogue", arg+".yaml"))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
-		return Scenario{}, &Error{Wrong: "no scenario " + quoted(arg), Right: "write " + strings.Join(catalogueNames(), ", ") + ", or the path of a .yaml file"}
+		return Scenario{}, &Error{Wrong: "no scenario " + quoted(arg), Right: suggestion(arg) + "write " + strings.Join(catalogueNames(), ", ") + ", or the path of a .yaml file"}
 	}
 	return s, err
 }
@@ -69,6 +69,42 @@ func catalogueNames() []string {
 	return names
 }
 
+// suggestion names the scenario that a slip of the hand away from arg would have named.
+func suggestion(arg string) string {
+	const slips = 2 // two letters exchanged are two
+	for _, name := range catalogueNames() {
+		if len(arg) > slips && (distance(arg, name) <= slips || strings.HasPrefix(name, arg)) {
+			return "did you mean " + name + "? else "
+		}
+	}
+	return ""
+}
+
+// distance is Levenshtein's: letters put in, left out or changed. A name that no
+// scenario's can be near is not measured: what a user wrote may be long.
+func distance(a, b string) int {
+	if len(a) > MaxNameLength {
+		return len(a)
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		left := row[0] // of the row above
+		row[0] = i + 1
+		for j := range len(b) {
+			change := left
+			if a[i] != b[j] {
+				change++
+			}
+			left = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
 // LoadFile reads a user's scenario file. Every error is an *Error.
 func LoadFile(name string) (Scenario, error) {
 	data, err := readFile(name)
@@ -78,8 +114,7 @@ func LoadFile(name string) (Scenario, error) {
 	return Parse(name, data)
 }
 
-// readFile reads a regular file of at most MaxFileBytes. What is wrong with the file as a whole is
-// reported at its first character, so that every line has one form.
+// readFile reads a regular file of at most MaxFileBytes.
 //
 // The look before opening keeps devices untouched, where opening alone can act; the look
 // after it, on the descriptor, is the one that counts, for the name may
@@ -116,7 +151,7 @@ func readAll(name string, r io.Reader) ([]byte, error) {
 }
 
 func notReadable(name string, info fs.FileInfo, err error) *Error {
-	e := &Error{Pos: Position{name, 1, 1}, Right: "give a scenario file", Err: err}
+	e := &Error{Pos: Position{File: name}, Right: "give a scenario file", Err: err}
 	switch {
 	case err == nil:
 		e.Wrong = "this is " + typeName(info.Mode())

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/sequence"
 )
 
 // What a file that leaves a key out gets. DefaultTimeout is for one trial: a
@@ -74,6 +75,8 @@ func (d *decoder) scenario(root node) Scenario {
 		{"drivers", false, func(p string, v node) { s.Drivers = d.drivers(p, v) }},
 		{"limits", false, func(p string, v node) { s.Limits = d.limits(p, v) }},
 		{"place", false, func(p string, v node) { s.Place = cgroupjoin.Place(d.text(p, v)) }},
+		{"orders", false, func(p string, v node) { s.Orders = d.orders(p, v) }},
+		{"observe", false, func(p string, v node) { s.Observe = d.boolean(p, v) }},
 		{"trials", true, func(p string, v node) { s.Trials = d.count(p, v) }},
 		{"warmup", false, func(p string, v node) { s.Warmup = d.count(p, v) }},
 		{"containers", false, func(p string, v node) { s.Containers = d.count(p, v) }},
@@ -206,6 +209,13 @@ func (d *decoder) texts(path string, v node) (all []string) {
 func (d *decoder) drivers(path string, v node) (all []cgroupjoin.Driver) {
 	for _, name := range d.texts(path, v) {
 		all = append(all, cgroupjoin.Driver(name))
+	}
+	return all
+}
+
+func (d *decoder) orders(path string, v node) (all []sequence.Order) {
+	for _, name := range d.texts(path, v) {
+		all = append(all, sequence.Order(name))
 	}
 	return all
 }

@@ -13,6 +13,8 @@
 //	drivers: [cgroupfs, systemd]  # both, unless told
 //	limits: [12MiB, 16MiB]        # or {from: 8MiB, to: 24MiB, step: 4MiB}, or with factor: 2
 //	place: container              # or ancestor; only with limits
+//	orders: [natural]             # or clone-before-join, join-before-clone: the order of clone and join
+//	observe: false                # watched by the eBPF observer, as trials with an order imposed always are
 //	trials: 6                     # batches for each runtime in each cell
 //	warmup: 1                     # starts for each runtime and driver before, not judged
 //	containers: 1                 # in a batch

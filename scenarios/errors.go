@@ -7,21 +7,25 @@ import (
 	"unicode"
 )
 
-// Position is a place in a scenario file; lines and columns count from 1.
+// Position is a place in a scenario file; lines and columns count from 1. Line 0 is
+// the file itself, which was never read.
 type Position struct {
 	File   string
 	Line   int
 	Column int
 }
 
-// String returns FILE:LINE:COL, the form editors and terminals turn into a link.
+// String returns FILE:LINE:COL, the form editors and terminals turn into a link, or FILE alone.
 func (p Position) String() string {
+	if p.Line == 0 {
+		return printable(p.File)
+	}
 	return fmt.Sprintf("%s:%d:%d", printable(p.File), p.Line, p.Column)
 }
 
 // Error is a refused scenario, file or Spec. It prints as one line:
-// FILE:LINE:COL: what is wrong: what would be right. What did not come from a
-// file has no position and starts with what is wrong.
+// FILE:LINE:COL: what is wrong: what would be right. A file that could not be read has
+// no line and column; what did not come from a file starts with what is wrong.
 type Error struct {
 	Pos   Position // zero when no file is to blame
 	Wrong string

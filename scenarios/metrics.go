@@ -10,6 +10,11 @@ const (
 	OOMRate             = "oom.rate"              // the share of trials whose init was OOM-killed
 	StartCPU            = "start.cpu"             // CPU time of both cgroups
 	BatchTotal          = "batch.total"           // from the first create of a batch to its last container's delete
+
+	// What the observer saw, so of observed trials alone.
+	ContainerChargedAtExec = "container.memory.charged_at_exec" // the container's charge when its payload had been exec'd
+	StartSyscalls          = "start.syscalls"                   // of both cgroups, from create's spawn to the payload's exec
+	StartPageFaults        = "start.pagefaults"                 // likewise, minor and major
 )
 
 // Scope says what one value of a metric belongs to.
@@ -20,23 +25,36 @@ const (
 	PerBatch Scope = "batch"
 )
 
+// Lane says which trials a metric can be judged in. Lanes are never mixed in one figure.
+type Lane string
+
+const (
+	AnyLane      Lane = "any"      // it is the same under an observer and a filter
+	TimedLane    Lane = "timed"    // neither may be there: their time would be in the figure
+	ObservedLane Lane = "observed" // only the observer can tell
+)
+
 // Metric describes one thing a gate can judge. Of every metric here less is better.
 type Metric struct {
 	Name  string
-	Unit  string // of the raw values: ns, bytes or fraction
+	Unit  string // of the raw values: ns, bytes, fraction or count
 	Scope Scope
+	Lane  Lane
 }
 
 // Metrics lists every metric in the order reports show them.
 func Metrics() []Metric {
 	return []Metric{
-		{StartLatency, "ns", PerTrial},
-		{CreateLatency, "ns", PerTrial},
-		{BatchTotal, "ns", PerBatch},
-		{StartCPU, "ns", PerTrial},
-		{ContainerMemoryPeak, "bytes", PerTrial},
-		{RuntimeMemoryPeak, "bytes", PerTrial},
-		{OOMRate, "fraction", PerTrial},
+		{StartLatency, "ns", PerTrial, TimedLane},
+		{CreateLatency, "ns", PerTrial, TimedLane},
+		{BatchTotal, "ns", PerBatch, TimedLane},
+		{StartCPU, "ns", PerTrial, TimedLane},
+		{ContainerMemoryPeak, "bytes", PerTrial, AnyLane},
+		{RuntimeMemoryPeak, "bytes", PerTrial, AnyLane},
+		{ContainerChargedAtExec, "bytes", PerTrial, ObservedLane},
+		{StartSyscalls, "count", PerTrial, ObservedLane},
+		{StartPageFaults, "count", PerTrial, ObservedLane},
+		{OOMRate, "fraction", PerTrial, AnyLane},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/sequence"
 )
 
 // base is the least a scenario file has to say, on three lines.
@@ -22,6 +23,8 @@ description: "starts, and little else"
 drivers: [systemd]
 limits: [12MiB, 16777216, "20MiB"]
 place: ancestor
+orders: [join-before-clone, natural]
+observe: true
 trials: 6
 warmup: 0
 containers: 5
@@ -30,7 +33,7 @@ timeout: 1m30s
 payload: {anon: 1MiB}
 judge:
   - oom.rate
-  - start.latency
+  - start.syscalls
 runtimes:
   - name: old
     ref: runc@v1.1.14
@@ -42,11 +45,12 @@ runtimes:
 	want := Scenario{
 		Name: "mine", Description: "starts, and little else", Drivers: []cgroupjoin.Driver{cgroupjoin.Systemd},
 		Limits: []int64{12 << 20, 16 << 20, 20 << 20}, Place: cgroupjoin.OnAncestor,
+		Orders: []sequence.Order{sequence.JoinBeforeClone, sequence.Natural}, Observe: true,
 		Trials: 6, Containers: 5, Concurrent: true, Timeout: 90 * time.Second,
-		Payload: Payload{AnonBytes: 1 << 20}, Judge: []string{OOMRate, StartLatency},
+		Payload: Payload{AnonBytes: 1 << 20}, Judge: []string{OOMRate, StartSyscalls},
 		Runtimes: []Runtime{
-			{Name: "old", Ref: "runc@v1.1.14", Pos: Position{"mine.yaml", 19, 10}},
-			{Name: "crun", Ref: "/usr/bin/crun", Pos: Position{"mine.yaml", 20, 23}},
+			{Name: "old", Ref: "runc@v1.1.14", Pos: Position{"mine.yaml", 21, 10}},
+			{Name: "crun", Ref: "/usr/bin/crun", Pos: Position{"mine.yaml", 22, 23}},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -71,8 +75,8 @@ func TestParseDefaults(t *testing.T) {
 
 const (
 	syntax  = "write YAML as in `key: value`"
-	allKeys = "a scenario has name, description, drivers, limits, place, trials, warmup, containers, concurrent, timeout, payload, judge, runtimes"
-	metrics = "start.latency, create.latency, batch.total, start.cpu, container.memory.peak, runtime.memory.peak, oom.rate"
+	allKeys = "a scenario has name, description, drivers, limits, place, orders, observe, trials, warmup, containers, concurrent, timeout, payload, judge, runtimes"
+	metrics = "start.latency, create.latency, batch.total, start.cpu, container.memory.peak, runtime.memory.peak, container.memory.charged_at_exec, start.syscalls, start.pagefaults, oom.rate"
 )
 
 // Catches, line by line, a bad file that is let in, a place that points
@@ -194,6 +198,29 @@ func TestParseRefuses(t *testing.T) {
 		{"unknown metric", "name: a\ntrials: 1\njudge: [oom.rate, latency]\n", `3:19: unknown metric "latency": write ` + metrics},
 		{"metric twice", "name: a\ntrials: 1\njudge: [oom.rate, oom.rate]\n", "3:19: metric oom.rate a second time: name each once"},
 		{"judges nothing", "name: a\ntrials: 1\njudge: []\n", "3:8: judge is an empty list: name at least one, or leave the key out"},
+
+		// Orders and lanes.
+		{"unknown order", base + "orders: [natural, clone-first]\n", `4:19: order "clone-first": write natural, clone-before-join or join-before-clone`},
+		{"order with a capital", base + "orders: [Natural]\n", `4:10: order "Natural": write natural, clone-before-join or join-before-clone`},
+		{"empty order", base + "orders: ['']\n", `4:10: order "": write natural, clone-before-join or join-before-clone`},
+		{"order twice", base + "orders: [natural, join-before-clone, natural]\n", "4:38: order natural a second time: name each once"},
+		{"one order, no list", base + "orders: natural\n", `4:9: orders "natural" is text, not a sequence: write a list, as in [a, b]`},
+		{"no orders in the list", base + "orders: []\n", "4:9: orders is an empty list: name at least one, or leave the key out"},
+		{"orders of another type", base + "orders: [3]\n", `4:10: orders[0] "3" is a number, not text: write a word, or put it in quotes`},
+		{"order for orders", base + "order: [natural]\n", `4:1: unknown key "order": ` + allKeys},
+		{"observe is no bool", base + "observe: ebpf\n", `4:10: observe "ebpf" is text, not true or false: write true or false`},
+		{"latency under the observer", "name: a\ntrials: 1\njudge: [oom.rate, start.latency]\nobserve: true\n",
+			"3:19: metric start.latency under the observer: observing takes time: judge it in a scenario without observe"},
+		{"CPU time of an imposed order", "name: a\ntrials: 1\njudge: [start.cpu]\norders: [natural, join-before-clone]\n",
+			"3:9: metric start.cpu where an order is imposed: imposing takes time: judge it in a scenario with no order but the natural one"},
+		{"charges unobserved", "name: a\ntrials: 1\njudge: [container.memory.charged_at_exec]\n",
+			"3:9: metric container.memory.charged_at_exec without the observer: only it can tell: add observe: true"},
+		{"page faults of imposed orders alone", "name: a\ntrials: 1\njudge: [start.pagefaults]\norders: [join-before-clone]\n",
+			"3:9: metric start.pagefaults without the observer: only it can tell: add observe: true"},
+		{"product with orders", base + "containers: 10000\norders: [natural, clone-before-join, join-before-clone]\n",
+			"2:9: 2 drivers x 3 orders x 2 trials x 10000 containers make 120000 container starts: a run holds at most 100000"},
+		{"product of 2^32 with orders", "name: a\ntrials: 65536\njudge: [oom.rate]\ncontainers: 32768\norders: [natural, join-before-clone]\ndrivers: [cgroupfs]\n",
+			"2:9: 2 orders x 65536 trials x 32768 containers make 4294967296 container starts: a run holds at most 100000"},
 
 		// Payload and runtimes.
 		{"payload is a number", base + "payload: 3\n", `4:10: payload "3" is a number, not a mapping: write a payload as ` + "`key: value`"},

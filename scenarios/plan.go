@@ -36,7 +36,7 @@ func (s Spec) Size() (trials int64, err error) {
 // too many, product says what they are made of.
 func (s Scenario) size(arms int) (trials int64, product string, ok bool) {
 	measured, product, fits := multiply(
-		factor{len(s.Drivers), "drivers"}, factor{max(1, len(s.Limits)), "limits"}, factor{arms, "runtimes"},
+		factor{len(s.Drivers), "drivers"}, factor{max(1, len(s.Orders)), "orders"}, factor{max(1, len(s.Limits)), "limits"}, factor{arms, "runtimes"},
 		factor{s.Trials, "trials"}, factor{s.Containers, "containers"})
 	if !fits {
 		return 0, product, false
@@ -84,11 +84,12 @@ func amount(total uint64, over bool) string {
 // Cell is one combination of conditions of a scenario; the arms are compared within it.
 type Cell struct {
 	Driver cgroupjoin.Driver `json:"driver"`
+	Order  sequence.Order    `json:"order"`
 	Place  cgroupjoin.Place  `json:"limit_place,omitempty"`
 	Limit  int64             `json:"limit_bytes,omitempty"` // 0: none asked
 }
 
-// Cells lists the scenario's cells, drivers outermost, limits rising.
+// Cells lists the scenario's cells, drivers outermost, then orders, limits rising.
 func (s Scenario) Cells() []Cell {
 	limits := s.Limits
 	if len(limits) == 0 {
@@ -96,12 +97,30 @@ func (s Scenario) Cells() []Cell {
 	}
 	var all []Cell
 	for _, driver := range s.Drivers {
-		for _, limit := range limits {
-			all = append(all, Cell{driver, s.Place, limit})
+		for _, order := range s.AllOrders() {
+			for _, limit := range limits {
+				all = append(all, Cell{driver, order, s.Place, limit})
+			}
 		}
 	}
 	return all
 }
+
+// AllOrders are the scenario's orders; one that names none has the natural one.
+func (s Scenario) AllOrders() []sequence.Order {
+	if len(s.Orders) == 0 {
+		return []sequence.Order{sequence.Natural}
+	}
+	return s.Orders
+}
+
+// Imposes tells whether any trial of the scenario has an order imposed on it.
+func (s Scenario) Imposes() bool {
+	return slices.ContainsFunc(s.Orders, func(o sequence.Order) bool { return o != sequence.Natural })
+}
+
+// Observes tells whether any trial of the scenario is observed.
+func (s Scenario) Observes() bool { return s.Observe || s.Imposes() }
 
 // Trials yields the plan of a Spec that Validate accepts, one trial at a time: the
 // whole never stands in memory, and taking part of it gives the same trials as taking all.
@@ -210,11 +229,13 @@ func (p *planner) emit(arms []string, t Trial) bool {
 
 func measured(sc Scenario, c Cell) Trial {
 	return Trial{
-		Scenario: sc.Name, Driver: c.Driver, Order: sequence.Natural, Place: c.Place, Limit: c.Limit,
+		Scenario: sc.Name, Driver: c.Driver, Order: c.Order, Place: c.Place, Limit: c.Limit,
+		Observe:   sc.Observe || c.Order != sequence.Natural,
 		BatchSize: sc.Containers, Concurrent: sc.Concurrent, Timeout: sc.Timeout, Payload: sc.Payload,
 	}
 }
 
+// warmup is the runtime as it is, unwatched: what it warms is the same in every lane.
 func warmup(sc Scenario, driver cgroupjoin.Driver) Trial {
 	return Trial{
 		Scenario: sc.Name, Driver: driver, Order: sequence.Natural,

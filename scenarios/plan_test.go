@@ -40,6 +40,10 @@ func drawScenario(t *rapid.T, name string) Scenario {
 		Judge:      []string{OOMRate},
 	}
 	s.Concurrent = s.Containers > 1 && rapid.Bool().Draw(t, "concurrent")
+	s.Orders = slices.Clone(rapid.SampledFrom([][]sequence.Order{
+		nil, sequence.Orders()[:1], sequence.Orders()[1:2], sequence.Orders()[:2], sequence.Orders(),
+	}).Draw(t, "orders"))
+	s.Observe = rapid.Bool().Draw(t, "observe")
 	for i := range rapid.IntRange(0, 4).Draw(t, "limits") {
 		s.Limits, s.Place = append(s.Limits, int64(i+8)<<20), cgroupjoin.OnAncestor
 	}
@@ -98,7 +102,7 @@ func TestEveryArmHasItsTrialsInEveryCell(t *testing.T) {
 		}
 		got, want := map[key]int{}, map[key]int{}
 		for trial := range spec.Trials() {
-			got[key{trial.Scenario, trial.Arm, Cell{trial.Driver, trial.Place, trial.Limit}, trial.Warmup}]++
+			got[key{trial.Scenario, trial.Arm, cellOf(trial), trial.Warmup}]++
 		}
 		for _, s := range spec.Scenarios {
 			for _, r := range spec.Runtimes {
@@ -107,12 +111,54 @@ func TestEveryArmHasItsTrialsInEveryCell(t *testing.T) {
 				}
 				for _, d := range s.Drivers {
 					if s.Warmup > 0 {
-						want[key{s.Name, r.Name, Cell{Driver: d}, true}] = s.Warmup
+						want[key{s.Name, r.Name, Cell{Driver: d, Order: sequence.Natural}, true}] = s.Warmup
 					}
 				}
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+func cellOf(t Trial) Cell { return Cell{t.Driver, t.Order, t.Place, t.Limit} }
+
+// Catches a trial that is timed although something watches or delays it, an order imposed that nobody
+// watches, and a warm-up that does more than start the runtime.
+func TestTrialsStayInTheirLanes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		spec := drawSpec(t)
+		of := map[string]Scenario{}
+		for _, s := range spec.Scenarios {
+			of[s.Name] = s
+		}
+		for trial := range spec.Trials() {
+			s := of[trial.Scenario]
+			want := !trial.Warmup && (s.Observe || trial.Order != sequence.Natural)
+			if trial.Observe != want || trial.Warmup && trial.Order != sequence.Natural {
+				t.Fatalf("%+v in a scenario with observe %v and orders %v", trial, s.Observe, s.Orders)
+			}
+			if trial.Observe && !s.Observes() || trial.Order != sequence.Natural && !s.Imposes() {
+				t.Fatalf("%+v: the scenario says it observes %v, imposes %v", trial, s.Observes(), s.Imposes())
+			}
+		}
+	})
+}
+
+// Catches a plan that changed for stored runs from before there were orders: their trials'
+// numbers must mean the same starts.
+func TestNaturalOrderWrittenOutIsTheSamePlan(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		spec := drawSpec(t)
+		for i := range spec.Scenarios {
+			spec.Scenarios[i].Orders = nil
+		}
+		want := slices.Collect(spec.Trials())
+		for i := range spec.Scenarios {
+			spec.Scenarios[i].Orders = []sequence.Order{sequence.Natural}
+		}
+		if diff := cmp.Diff(want, slices.Collect(spec.Trials())); diff != "" {
 			t.Fatal(diff)
 		}
 	})
@@ -186,7 +232,7 @@ func TestEveryRoundVisitsEveryCell(t *testing.T) {
 		for round := range slices.Chunk(blocks(spec.Trials(), false), len(cells)) {
 			visited := map[Cell]bool{}
 			for _, block := range round {
-				visited[Cell{block[0].Driver, block[0].Place, block[0].Limit}] = true
+				visited[cellOf(block[0])] = true
 			}
 			if len(visited) != len(cells) {
 				t.Fatalf("a round visits %d of %d cells", len(visited), len(cells))
@@ -251,7 +297,7 @@ func TestScenariosArePlannedIndependently(t *testing.T) {
 func armsOf(spec Spec, scenario string) (all []string) {
 	for trial := range spec.Trials() {
 		if trial.Scenario == scenario {
-			all = append(all, fmt.Sprint(trial.Arm, trial.Driver, trial.Limit, trial.Warmup))
+			all = append(all, fmt.Sprint(trial.Arm, trial.Driver, trial.Order, trial.Limit, trial.Warmup))
 		}
 	}
 	return all
@@ -338,6 +384,29 @@ func TestPlanOfSeedOneIsPinned(t *testing.T) {
 		"cgroupfs 16MiB candidate", "cgroupfs 16MiB baseline",
 		"systemd 16MiB baseline", "systemd 16MiB candidate",
 		"systemd 16MiB candidate", "systemd 16MiB baseline",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Catches the same for a plan with orders, which multiply the cells between drivers and limits.
+func TestPlanWithOrdersIsPinned(t *testing.T) {
+	s := valid("pinned")
+	s.Limits, s.Place, s.Orders, s.Judge = []int64{12 << 20, 16 << 20}, cgroupjoin.OnContainer, sequence.Orders(), []string{OOMRate}
+	spec, err := NewSpec([]Scenario{s}, []Runtime{{Name: "runc", Ref: "runc"}}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for trial := range spec.Trials() {
+		got = append(got, fmt.Sprintf("%d %s %s %v", trial.Block, FormatSize(trial.Limit), trial.Order, trial.Observe))
+	}
+	want := []string{
+		"0 12MiB clone-before-join true", "1 16MiB clone-before-join true", "2 16MiB natural false",
+		"3 12MiB join-before-clone true", "4 12MiB natural false", "5 16MiB join-before-clone true",
+		"6 16MiB clone-before-join true", "7 12MiB join-before-clone true", "8 16MiB join-before-clone true",
+		"9 16MiB natural false", "10 12MiB natural false", "11 12MiB clone-before-join true",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

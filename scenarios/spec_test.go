@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/sequence"
 )
 
 // valid is a scenario that Validate has nothing against.
@@ -51,6 +52,10 @@ func TestSpecValidateRefuses(t *testing.T) {
 			Spec{Scenarios: []Scenario{many(1<<16, 1<<16)}, Runtimes: twoArms()}},
 		{"scenario many: 2 runtimes x 60000 trials make 120000 container starts: a run holds at most 100000",
 			Spec{Scenarios: []Scenario{many(60_000, 1)}, Runtimes: twoArms()}},
+		{"scenario many: 3 orders x 2 runtimes x 20000 trials make 120000 container starts: a run holds at most 100000",
+			Spec{Scenarios: []Scenario{inAllOrders(many(20_000, 1))}, Runtimes: twoArms()}},
+		{"scenario many: 3 orders x 65536 trials x 32768 containers make 6442450944 container starts: a run holds at most 100000",
+			Spec{Scenarios: []Scenario{inAllOrders(many(1<<16, 1<<15))}, Runtimes: twoArms()}},
 		{"3 scenarios make 120000 container starts: a run holds at most 100000", Spec{Scenarios: []Scenario{
 			renamed(many(20_000, 1), "x"), renamed(many(20_000, 1), "y"), renamed(many(20_000, 1), "z")}, Runtimes: twoArms()}},
 	} {
@@ -60,6 +65,11 @@ func TestSpecValidateRefuses(t *testing.T) {
 			t.Errorf("\ngot  %v\nwant %s", err, test.want)
 		}
 	}
+}
+
+func inAllOrders(s Scenario) Scenario {
+	s.Orders, s.Judge = sequence.Orders(), []string{OOMRate}
+	return s
 }
 
 func renamed(s Scenario, name string) Scenario {
@@ -108,7 +118,7 @@ func TestSpecSurvivesJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Spec{Scenarios: all[2:3], Runtimes: twoArms(), Seed: math.MaxUint64}
+	want := Spec{Scenarios: all, Runtimes: twoArms(), Seed: math.MaxUint64}
 	data, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)
@@ -162,9 +172,15 @@ func TestEstimate(t *testing.T) {
 
 // Catches a metric that was renamed: policies and stored results know it by this name.
 func TestMetricNamesAreStable(t *testing.T) {
-	want := "start.latency create.latency batch.total start.cpu container.memory.peak runtime.memory.peak oom.rate"
+	want := "start.latency create.latency batch.total start.cpu container.memory.peak runtime.memory.peak " +
+		"container.memory.charged_at_exec start.syscalls start.pagefaults oom.rate"
 	if got := strings.Join(metricNames(), " "); got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+	for _, name := range []string{"container.memory.charged_at_exec", "start.syscalls", "start.pagefaults"} {
+		if m, _ := MetricNamed(name); m.Lane != ObservedLane {
+			t.Errorf("%s is of the lane %q", name, m.Lane)
+		}
 	}
 	if m, ok := MetricNamed("batch.total"); !ok || m.Scope != PerBatch || m.Unit != "ns" {
 		t.Errorf("got %+v, %v", m, ok)

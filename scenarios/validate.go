@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/sequence"
 )
 
 const (
@@ -53,8 +54,8 @@ func (s Scenario) Validate() error {
 // flaw returns the first thing wrong, in the order of the keys.
 func (s Scenario) flaw() *flaw {
 	checks := []func() *flaw{
-		s.nameFlaw, s.driversFlaw, s.limitsFlaw, s.placeFlaw, s.countsFlaw,
-		s.timeFlaw, s.payloadFlaw, s.judgeFlaw, s.runtimesFlaw, s.sizeFlaw,
+		s.nameFlaw, s.driversFlaw, s.limitsFlaw, s.placeFlaw, s.ordersFlaw, s.countsFlaw,
+		s.timeFlaw, s.payloadFlaw, s.judgeFlaw, s.lanesFlaw, s.runtimesFlaw, s.sizeFlaw,
 	}
 	for _, check := range checks {
 		if f := check(); f != nil {
@@ -131,6 +132,19 @@ func (s Scenario) placeFlaw() *flaw {
 	return nil
 }
 
+func (s Scenario) ordersFlaw() *flaw {
+	for i, o := range s.Orders {
+		path := fmt.Sprintf("orders[%d]", i)
+		if !slices.Contains(sequence.Orders(), o) {
+			return &flaw{path, "order " + quoted(string(o)), "write natural, clone-before-join or join-before-clone"}
+		}
+		if slices.Contains(s.Orders[:i], o) {
+			return &flaw{path, fmt.Sprintf("order %s a second time", o), "name each once"}
+		}
+	}
+	return nil
+}
+
 func (s Scenario) countsFlaw() *flaw {
 	switch {
 	case s.Trials < 1 || s.Trials > MaxTrials:
@@ -177,6 +191,24 @@ func (s Scenario) judgeFlaw() *flaw {
 		}
 		if slices.Contains(s.Judge[:i], name) {
 			return &flaw{path, "metric " + name + " a second time", "name each once"}
+		}
+	}
+	return nil
+}
+
+// lanesFlaw keeps lanes apart: an observer and a filter take time, and what only
+// an observer can tell is never there without one.
+func (s Scenario) lanesFlaw() *flaw {
+	for i, name := range s.Judge {
+		path := fmt.Sprintf("judge[%d]", i)
+		m, _ := MetricNamed(name) // judgeFlaw has refused what is none
+		switch {
+		case m.Lane == TimedLane && s.Imposes():
+			return &flaw{path, "metric " + name + " where an order is imposed", "imposing takes time: judge it in a scenario with no order but the natural one"}
+		case m.Lane == TimedLane && s.Observe:
+			return &flaw{path, "metric " + name + " under the observer", "observing takes time: judge it in a scenario without observe"}
+		case m.Lane == ObservedLane && !s.Observe:
+			return &flaw{path, "metric " + name + " without the observer", "only it can tell: add observe: true"}
 		}
 	}
 	return nil

@@ -1,0 +1,3 @@
+package report
+
+func traceTable(traces []Trace, opts Options) string { return "" }

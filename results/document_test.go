@@ -8,6 +8,7 @@ import (
 
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
 )
 
 // sections says under which heading of docs/results.md the fields of a type are defined.
@@ -25,6 +26,14 @@ var sections = map[reflect.Type]string{
 	reflect.TypeFor[results.Victim]():      "### Victim",
 	reflect.TypeFor[results.Environment](): "## records.jsonl: an environment",
 	reflect.TypeFor[results.Scale]():       "### Scale",
+
+	reflect.TypeFor[sequence.Enforcement]():  "### Enforcement",
+	reflect.TypeFor[sequence.Finding]():      "### Finding",
+	reflect.TypeFor[sequence.Counters]():     "### Counters",
+	reflect.TypeFor[results.TrialTimeline](): "## timelines.jsonl",
+	reflect.TypeFor[sequence.Timeline]():     "### Timeline",
+	reflect.TypeFor[sequence.Event]():        "### Event",
+	reflect.TypeFor[sequence.Charge]():       "### Charge",
 }
 
 // Catches a field that is stored and nowhere explained, one that is explained and

@@ -23,28 +23,42 @@ func FuzzDecodeLine(f *testing.F) {
 		}
 		f.Add(mustMarshal(f, run.Environments[0]))
 	}
-	f.Fuzz(func(t *testing.T, line []byte) {
-		env, rec, err := results.DecodeLine(line)
-		switch {
-		case err != nil:
-			if env != nil || rec != nil {
+	timeline, err := results.EncodeTimeline(7, timeline1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(timeline)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		line, err := results.DecodeLine(text)
+		kinds := 0
+		for _, is := range []bool{line.Environment != nil, line.Record != nil, line.Timeline != nil} {
+			if is {
+				kinds++
+			}
+		}
+		if err != nil {
+			if kinds != 0 {
 				t.Fatal("an error, and a value beside it")
 			}
 			if strings.Contains(err.Error(), "\n") {
 				t.Fatalf("an error of several lines: %q", err)
 			}
-		case (env == nil) == (rec == nil):
-			t.Fatal("neither an environment nor a trial, or both")
-		case env != nil:
-			again, _, err := results.DecodeLine(mustMarshal(t, env))
-			if diff := cmp.Diff(env, again); err != nil || diff != "" {
-				t.Fatalf("written again: %v\n%s", err, diff)
-			}
+			return
+		}
+		if kinds != 1 {
+			t.Fatalf("%d things at once", kinds)
+		}
+		var again results.Line
+		switch {
+		case line.Environment != nil:
+			again, err = results.DecodeLine(mustMarshal(t, line.Environment))
+		case line.Record != nil:
+			again, err = results.DecodeLine(mustMarshal(t, line.Record))
 		default:
-			_, again, err := results.DecodeLine(mustMarshal(t, rec))
-			if diff := cmp.Diff(rec, again); err != nil || diff != "" {
-				t.Fatalf("written again: %v\n%s", err, diff)
-			}
+			again, err = results.DecodeLine(mustMarshal(t, line.Timeline))
+		}
+		if diff := cmp.Diff(line, again); err != nil || diff != "" {
+			t.Fatalf("written again: %v\n%s", err, diff)
 		}
 	})
 }

@@ -37,9 +37,10 @@ type Run struct {
 	Done map[int]bool
 }
 
-// maxLine bounds one line of records.jsonl. A record is about 2 KiB, of which
-// a failing runtime's output at most 4 KiB.
-const maxLine = 1 << 20
+// MaxLine bounds a line of a run, its newline included: whoever passes lines on needs a buffer of
+// this size. A record is about 2 KiB, with a failing runtime's output at most 4 KiB more; of
+// a timeline EncodeTimeline sees to it.
+const MaxLine = 1 << 20
 
 // Load reads a run's header, environments and the set of trials done, checking every line once.
 func Load(dir string) (*Run, error) {
@@ -63,12 +64,12 @@ func (r *Run) note(l fileLine) error {
 	switch {
 	case l.torn:
 		r.Torn = &Torn{Line: l.number, Offset: l.offset, Bytes: int64(len(l.text))}
-	case l.env != nil:
-		r.Environments = append(r.Environments, *l.env)
-	case r.Done[l.record.Index]:
-		return &InputError{Path: r.at(l.number), Why: fmt.Sprintf("trial %d is recorded twice", l.record.Index)}
+	case l.Environment != nil:
+		r.Environments = append(r.Environments, *l.Environment)
+	case r.Done[l.Record.Index]:
+		return &InputError{Path: l.at(r.Dir, recordsFile), Why: fmt.Sprintf("trial %d is recorded twice", l.Record.Index)}
 	default:
-		r.Done[l.record.Index] = true
+		r.Done[l.Record.Index] = true
 	}
 	return nil
 }
@@ -81,71 +82,95 @@ func (r *Run) Records() iter.Seq2[Record, error] {
 			case err != nil:
 				yield(Record{}, err)
 				return
-			case line.record == nil:
-			case !yield(*line.record, nil):
+			case line.Record == nil:
+			case !yield(*line.Record, nil):
 				return
 			}
 		}
 	}
 }
 
-func (r *Run) at(line int) string {
-	return fmt.Sprintf("%s:%d", filepath.Join(r.Dir, recordsFile), line)
-}
-
+// fileLine is one line of a file of the run; a torn one is not decoded.
 type fileLine struct {
-	number int
-	offset int64
-	text   []byte
-	torn   bool
-	env    *Environment
-	record *Record
+	rawLine
+	Line
 }
 
 // lines decodes records.jsonl line by line; a run that has not begun has none.
 func (r *Run) lines() iter.Seq2[fileLine, error] {
+	return r.decodeLines(recordsFile, func(l Line) error {
+		if l.Timeline != nil {
+			return errors.New("a timeline: the line belongs in " + timelinesFile)
+		}
+		return nil
+	})
+}
+
+// decodeLines streams a file's lines; belongs says what a line there may not be.
+func (r *Run) decodeLines(file string, belongs func(Line) error) iter.Seq2[fileLine, error] {
 	return func(yield func(fileLine, error) bool) {
-		f, err := os.Open(filepath.Join(r.Dir, recordsFile))
+		for raw, err := range readLines(r.Dir, file) {
+			if err != nil {
+				yield(fileLine{}, err)
+				return
+			}
+			l := fileLine{rawLine: raw}
+			if !raw.torn {
+				if l.Line, err = DecodeLine(raw.text); err == nil {
+					err = belongs(l.Line)
+				}
+			}
+			if err != nil {
+				yield(fileLine{}, &InputError{Path: raw.at(r.Dir, file), Why: err.Error()})
+				return
+			}
+			if !yield(l, nil) {
+				return
+			}
+		}
+	}
+}
+
+// rawLine is a line of a file with its newline, or torn, without one.
+type rawLine struct {
+	number int // from 1
+	offset int64
+	text   []byte
+	torn   bool
+}
+
+func (l rawLine) at(dir, file string) string {
+	return fmt.Sprintf("%s:%d", filepath.Join(dir, file), l.number)
+}
+
+// readLines streams a file of the run; one that is not there has no lines.
+func readLines(dir, file string) iter.Seq2[rawLine, error] {
+	return func(yield func(rawLine, error) bool) {
+		f, err := os.Open(filepath.Join(dir, file))
 		if errors.Is(err, fs.ErrNotExist) {
 			return
 		}
 		if err != nil {
-			yield(fileLine{}, &InputError{Path: r.Dir, Why: err.Error()})
+			yield(rawLine{}, &InputError{Path: dir, Why: err.Error()})
 			return
 		}
 		// Only read from: a close that fails loses nothing.
 		defer func() { _ = f.Close() }()
 		in := bufio.NewReaderSize(f, 64<<10)
-		next := fileLine{number: 1}
+		next := rawLine{number: 1}
 		for {
-			done, err := r.read(in, &next)
-			if err != nil {
-				yield(fileLine{}, err)
+			next.text, err = readLine(in)
+			next.torn = errors.Is(err, io.EOF) && len(next.text) > 0
+			switch {
+			case err != nil && !errors.Is(err, io.EOF):
+				yield(rawLine{}, &InputError{Path: next.at(dir, file), Why: err.Error()})
+				return
+			case len(next.text) == 0 || !yield(next, nil) || next.torn:
 				return
 			}
-			if done || !yield(next, nil) || next.torn {
-				return
-			}
-			next = fileLine{number: next.number + 1, offset: next.offset + int64(len(next.text))}
+			next = rawLine{number: next.number + 1, offset: next.offset + int64(len(next.text))}
 		}
 	}
-}
-
-// read fills l with the next line; done means there was none.
-func (r *Run) read(in *bufio.Reader, l *fileLine) (done bool, err error) {
-	l.text, err = readLine(in)
-	switch {
-	case errors.Is(err, io.EOF):
-		l.torn = len(l.text) > 0
-		return !l.torn, nil
-	case err != nil:
-		return false, &InputError{Path: r.at(l.number), Why: err.Error()}
-	}
-	l.env, l.record, err = DecodeLine(l.text)
-	if err != nil {
-		return false, &InputError{Path: r.at(l.number), Why: err.Error()}
-	}
-	return false, nil
 }
 
 func readLine(in *bufio.Reader) ([]byte, error) {
@@ -153,8 +178,8 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	for {
 		part, err := in.ReadSlice('\n')
 		line = append(line, part...)
-		if len(line) > maxLine {
-			return nil, fmt.Errorf("the line is longer than %d bytes: no record is", maxLine)
+		if len(line) > MaxLine {
+			return nil, fmt.Errorf("the line is longer than %d bytes: none that initbench writes is", MaxLine)
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return line, err
@@ -162,36 +187,55 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// DecodeLine reads one line of records.jsonl: an environment or a trial.
-func DecodeLine(text []byte) (*Environment, *Record, error) {
+// Line is a line of a run: exactly one of these.
+type Line struct {
+	Environment *Environment
+	Record      *Record
+	Timeline    *TrialTimeline
+}
+
+// DecodeLine reads one line of a run's files, or of what a guest sends.
+func DecodeLine(text []byte) (Line, error) {
 	var kind struct {
 		Kind   string `json:"kind"`
 		Schema int    `json:"schema"`
 	}
 	if err := json.Unmarshal(text, &kind); err != nil {
-		return nil, nil, fmt.Errorf("not a record: %w", err)
+		return Line{}, fmt.Errorf("not a record: %w", err)
 	}
 	if kind.Schema < 1 || kind.Schema > Schema {
-		return nil, nil, fmt.Errorf("schema %d: this initbench reads schema 1 to %d", kind.Schema, Schema)
+		return Line{}, fmt.Errorf("schema %d: this initbench reads schema 1 to %d", kind.Schema, Schema)
 	}
 	switch kind.Kind {
 	case "environment":
 		env := new(Environment)
-		if err := json.Unmarshal(text, env); err != nil {
-			return nil, nil, fmt.Errorf("environment: %w", err)
-		}
-		return env, nil, nil
+		return Line{Environment: env}.orError(decode(text, kind.Kind, env, nil))
 	case "trial":
 		rec := new(Record)
-		if err := json.Unmarshal(text, rec); err != nil {
-			return nil, nil, fmt.Errorf("trial: %w", err)
-		}
-		if err := rec.check(); err != nil {
-			return nil, nil, err
-		}
-		return nil, rec, nil
+		return Line{Record: rec}.orError(decode(text, kind.Kind, rec, rec.check))
+	case "timeline":
+		t := new(TrialTimeline)
+		return Line{Timeline: t}.orError(decode(text, kind.Kind, t, t.check))
 	}
-	return nil, nil, fmt.Errorf("kind %q is neither environment nor trial", kind.Kind)
+	return Line{}, fmt.Errorf("kind %q is neither environment nor trial nor timeline", kind.Kind)
+}
+
+func decode(text []byte, kind string, into any, check func() error) error {
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("%s: %w", kind, err)
+	}
+	if check == nil {
+		return nil
+	}
+	return check()
+}
+
+// orError is the line, or nothing beside an error.
+func (l Line) orError(err error) (Line, error) {
+	if err != nil {
+		return Line{}, err
+	}
+	return l, nil
 }
 
 // check refuses what no initbench of this schema writes: a reader may rely on the closed sets.

@@ -192,7 +192,7 @@ func TestLatenciesNeedTheirMoments(t *testing.T) {
 func TestOutcomesAreClosed(t *testing.T) {
 	for _, o := range results.Outcomes() {
 		line := strings.Replace(goodTrial, `"started"`, `"`+string(o)+`"`, 1)
-		if _, rec, err := results.DecodeLine([]byte(line)); err != nil || rec.Outcome != o {
+		if l, err := results.DecodeLine([]byte(line)); err != nil || l.Record.Outcome != o {
 			t.Errorf("%s: %v", o, err)
 		}
 	}

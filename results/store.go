@@ -19,8 +19,9 @@ const (
 
 // Store appends to one run's directory. It is for one goroutine at a time.
 type Store struct {
-	dir string
-	f   *os.File
+	dir       string
+	f         *os.File
+	timelines *os.File // nil until there is one
 }
 
 // Create makes dir, which must be new or empty, and writes the header.
@@ -45,7 +46,7 @@ func Create(dir string, h Header) (*Store, error) {
 	return openStore(dir, os.O_CREATE|os.O_EXCL)
 }
 
-// Resume opens the run in r for appending. A torn last line is cut off first:
+// Resume opens the run in r for appending. A torn last line of either file is cut off first:
 // its trial never finished, and a line must start at a line's beginning.
 func Resume(r *Run) (*Store, error) {
 	path := filepath.Join(r.Dir, recordsFile)
@@ -54,15 +55,26 @@ func Resume(r *Run) (*Store, error) {
 			return nil, fmt.Errorf("results: cut the half line: %w", err)
 		}
 	}
+	if err := r.cutTimelines(); err != nil {
+		return nil, err
+	}
 	return openStore(r.Dir, os.O_CREATE)
 }
 
 func openStore(dir string, flags int) (*Store, error) {
-	f, err := os.OpenFile(filepath.Join(dir, recordsFile), os.O_WRONLY|os.O_APPEND|flags, 0o644)
+	f, err := openLines(dir, recordsFile, flags)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{dir: dir, f: f}, nil
+}
+
+func openLines(dir, file string, flags int) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, file), os.O_WRONLY|os.O_APPEND|flags, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("results: %w", err)
 	}
-	return &Store{dir: dir, f: f}, nil
+	return f, nil
 }
 
 // Dir is the run's directory.
@@ -94,12 +106,16 @@ func (s *Store) Empty() bool {
 
 // Discard removes a run's directory in which nothing was recorded.
 func (s *Store) Discard() error {
-	return errors.Join(os.Remove(filepath.Join(s.dir, recordsFile)), os.Remove(filepath.Join(s.dir, headerFile)), os.Remove(s.dir))
+	return errors.Join(removeTimelines(s.dir), os.Remove(filepath.Join(s.dir, recordsFile)), os.Remove(filepath.Join(s.dir, headerFile)), os.Remove(s.dir))
 }
 
 // Close syncs the records to disk and closes the file.
 func (s *Store) Close() error {
-	return errors.Join(s.f.Sync(), s.f.Close())
+	err := errors.Join(s.f.Sync(), s.f.Close())
+	if s.timelines != nil {
+		err = errors.Join(err, s.timelines.Sync(), s.timelines.Close())
+	}
+	return err
 }
 
 // InputError is a results directory that cannot be used as it is: the user's

@@ -9,6 +9,7 @@ import (
 
 	"github.com/initbench/initbench/internal/runner"
 	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/sequence"
 )
 
 // newCollectCommand is what runs inside the guest: a job on stdin, its lines on stdout.
@@ -28,19 +29,35 @@ func newCollectCommand() *cobra.Command {
 			if err := job.Spec.Validate(); err != nil {
 				return err
 			}
-			return runner.Collect(cmd.Context(), job, lineSink{json.NewEncoder(cmd.OutOrStdout())}, cmd.ErrOrStderr())
+			return runner.Collect(cmd.Context(), job, lineSink{cmd.OutOrStdout()}, cmd.ErrOrStderr())
 		},
 	}
 }
 
 // lineSink writes each line with one write: whoever reads sees it as soon as its trial has ended.
-type lineSink struct{ enc *json.Encoder }
+type lineSink struct{ out io.Writer }
 
-func (s lineSink) Environment(e results.Environment) error { return s.line(e) }
-func (s lineSink) Record(r results.Record) error           { return s.line(r) }
+func (s lineSink) Environment(e results.Environment) error { return s.encode(e) }
+func (s lineSink) Record(r results.Record) error           { return s.encode(r) }
 
-func (s lineSink) line(v any) error {
-	if err := s.enc.Encode(v); err != nil {
+func (s lineSink) Timeline(trial int, t sequence.Timeline) error {
+	line, err := results.EncodeTimeline(trial, t)
+	if err != nil {
+		return err
+	}
+	return s.write(line)
+}
+
+func (s lineSink) encode(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return s.write(append(line, '\n'))
+}
+
+func (s lineSink) write(line []byte) error {
+	if _, err := s.out.Write(line); err != nil {
 		return fmt.Errorf("write to stdout: %w", err)
 	}
 	return nil

@@ -144,16 +144,18 @@ func runCollector(ctx context.Context, guest *vm.Guest, job runner.Job, sink run
 // storeLines hands each line of the guest to the store as it comes.
 func storeLines(r io.Reader, sink runner.Sink) error {
 	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 64<<10), 1<<20)
+	lines.Buffer(make([]byte, 64<<10), results.MaxLine+1) // a scanner fails at its bound, not above it
 	for lines.Scan() {
-		env, rec, err := results.DecodeLine(lines.Bytes())
+		line, err := results.DecodeLine(lines.Bytes())
 		switch {
 		case err != nil:
 			return fmt.Errorf("the guest sent: %w", err)
-		case env != nil:
-			err = sink.Environment(*env)
+		case line.Environment != nil:
+			err = sink.Environment(*line.Environment)
+		case line.Timeline != nil:
+			err = sink.Timeline(line.Timeline.Trial, line.Timeline.Timeline)
 		default:
-			err = sink.Record(*rec)
+			err = sink.Record(*line.Record)
 		}
 		if err != nil {
 			return err

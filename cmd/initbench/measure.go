@@ -17,6 +17,7 @@ import (
 	"github.com/initbench/initbench/internal/runner"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
 )
 
 // measurement is one run from its plan to its last record.
@@ -199,6 +200,8 @@ type tee struct {
 }
 
 func (t *tee) Environment(e results.Environment) error { return t.store.Append(e) }
+
+func (t *tee) Timeline(trial int, tl sequence.Timeline) error { return t.store.Timeline(trial, tl) }
 
 func (t *tee) Record(r results.Record) error {
 	if err := t.store.Append(r); err != nil {

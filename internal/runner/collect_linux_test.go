@@ -20,6 +20,7 @@ import (
 	"github.com/initbench/initbench/internal/testenv"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
 )
 
 // asHarness makes the test binary a harness that is there to be killed.
@@ -46,12 +47,24 @@ func harness(text string) int {
 
 // memory is a sink.
 type memory struct {
-	env     []results.Environment
-	records []results.Record
+	env       []results.Environment
+	records   []results.Record
+	timelines map[int]sequence.Timeline // by trial
 }
 
 func (m *memory) Environment(e results.Environment) error { m.env = append(m.env, e); return nil }
 func (m *memory) Record(r results.Record) error           { m.records = append(m.records, r); return nil }
+
+func (m *memory) Timeline(trial int, t sequence.Timeline) error {
+	if m.timelines == nil {
+		m.timelines = map[int]sequence.Timeline{}
+	}
+	if _, twice := m.timelines[trial]; twice {
+		return fmt.Errorf("a second timeline of trial %d", trial)
+	}
+	m.timelines[trial] = t
+	return nil
+}
 
 func require(t *testing.T) {
 	t.Helper()

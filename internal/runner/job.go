@@ -7,6 +7,7 @@ import (
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
 )
 
 // Job is a run as it is handed to the place where trials are made: this process
@@ -31,9 +32,10 @@ type Lane struct {
 	Initbench   string `json:"initbench"`
 }
 
-// Sink takes the lines of a run as they are made.
+// Sink takes the lines of a run as they are made. An observed trial's timeline comes right before its record.
 type Sink interface {
 	Environment(results.Environment) error
+	Timeline(trial int, t sequence.Timeline) error
 	Record(results.Record) error
 }
 

@@ -15,7 +15,8 @@ type Copy struct {
 	Init bool
 }
 
-// Copies lists the sealed memfds that the create made until its payload ran, by the time of their seals.
+// Copies lists the memfds that were sealed before the payload ran, by the time of their
+// seals: those of start as well, which is a process of the runtime like create.
 func (t Timeline) Copies() []Copy {
 	s := newStart(t)
 	var out []Copy

@@ -13,7 +13,9 @@ func (s *start) withShares(f Finding, clone *memfd) Finding {
 	}
 	create, seal := s.Events[clone.create], s.Events[clone.seal]
 	inContainer, inRuntime := s.spans(clone)
-	f.CloneBytes = copied(seal.Bytes)
+	if seal.Bytes != nil && *seal.Bytes >= 0 {
+		f.CloneBytes = copied(seal.Bytes)
+	}
 	f.CloneToContainer = capped(grownContainer(create.Container, seal.Container, inContainer), f.CloneBytes, nil)
 	f.CloneToRuntime = capped(grown(create.Runtime, seal.Runtime, inRuntime), f.CloneBytes, f.CloneToContainer)
 	return f

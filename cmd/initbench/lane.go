@@ -30,7 +30,7 @@ func (m *measurement) chooseLane(ctx context.Context) (lane, error) {
 	if m.flags.in == "vm" {
 		return lane{"vm"}, nil
 	}
-	err := runner.CanMeasure(ctx, runner.Drivers(m.header.Spec))
+	err := runner.CanRun(ctx, m.header.Spec)
 	switch {
 	case err == nil:
 		return lane{"host"}, nil

@@ -14,6 +14,7 @@ import (
 	"github.com/initbench/initbench/internal/ociruntime"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence/observe"
 )
 
 // collector makes the trials of one job.
@@ -30,6 +31,9 @@ type collector struct {
 	swap     bool
 	klog     *kernelLog // nil where /dev/kmsg may not be read
 	killed   []victim   // since forgetKills
+	// observer is nil between scenarios that have use for one; noObserver where there is none to be had.
+	observer   *observe.Observer
+	noObserver bool
 	// unclean is set when something of a trial could not be removed: the journal then stays.
 	unclean bool
 	scope   string // of the journal's entries: runScope or a trial's
@@ -46,7 +50,7 @@ type runtimeUnderTest struct {
 // error when it was interrupted: the trial under way is then removed and not
 // recorded.
 func Collect(ctx context.Context, job Job, sink Sink, notes io.Writer) (err error) {
-	if err := CanMeasure(ctx, Drivers(job.Spec)); err != nil {
+	if err := CanRun(ctx, job.Spec); err != nil {
 		return err
 	}
 	lock, err := journal.Lock(journal.Base())
@@ -150,7 +154,11 @@ func identify(ctx context.Context, pathOrName string) (runtimeUnderTest, error) 
 
 // describe checks the scales and writes down what the run is made in.
 func (c *collector) describe(ctx context.Context) error {
-	env, err := environment(ctx, c.job.Lane, c.host.Controllers())
+	observer, err := c.openObserver()
+	if err != nil {
+		return err
+	}
+	env, err := environment(ctx, c.job.Lane, c.host.Controllers(), observer)
 	if err != nil {
 		return &EnvError{Err: err}
 	}
@@ -168,7 +176,7 @@ func (c *collector) note(format string, args ...any) {
 
 // close removes what the run shares. The journal stays when anything of the run does.
 func (c *collector) close() error {
-	var errs []error
+	errs := []error{c.closeObserver()}
 	if c.host != nil {
 		errs = append(errs, c.host.Close())
 	}
@@ -188,6 +196,9 @@ func (c *collector) close() error {
 func (c *collector) runPlan(ctx context.Context) error {
 	for batch := range c.job.batches {
 		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := c.forScenario(batch[0].Scenario); err != nil {
 			return err
 		}
 		run := c.runInTurn
@@ -210,14 +221,14 @@ func (c *collector) runInTurn(ctx context.Context, batch []scenarios.Trial) erro
 		if err == nil {
 			m = c.call(ctx, p)
 		}
-		rec, cleanErr := c.conclude(p, m)
+		end, cleanErr := c.conclude(p, m)
 		if err := errors.Join(err, cleanErr); err != nil {
 			return wrapTrial(t, err)
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := c.sink.Record(rec); err != nil {
+		if err := c.store(end); err != nil {
 			return err
 		}
 	}
@@ -252,22 +263,22 @@ func (c *collector) runAtOnce(ctx context.Context, batch []scenarios.Trial) erro
 
 func (c *collector) concludeAll(ctx context.Context, all []*prepared, of []measured, short bool, err error) error {
 	errs := []error{err}
-	var records []results.Record
+	var ends []concluded
 	for i, p := range all {
-		rec, err := c.conclude(p, of[i])
+		end, err := c.conclude(p, of[i])
 		if err != nil {
 			errs = append(errs, wrapTrial(p.Trial, err))
 		}
 		if short {
-			rec.Warnings = append(rec.Warnings, "the batch was interrupted: fewer containers ran at once than asked")
+			end.Warnings = append(end.Warnings, "the batch was interrupted: fewer containers ran at once than asked")
 		}
-		records = append(records, rec)
+		ends = append(ends, end)
 	}
 	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
 		return err
 	}
-	for _, rec := range records {
-		if err := c.sink.Record(rec); err != nil {
+	for _, end := range ends {
+		if err := c.store(end); err != nil {
 			return err
 		}
 	}

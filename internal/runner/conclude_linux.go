@@ -10,25 +10,44 @@ import (
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/sequence"
 )
 
 // conclude reads what the trial's cgroups say, names the outcome and removes
 // everything, also after a cancelled or half-prepared trial.
-func (c *collector) conclude(p *prepared, m measured) (results.Record, error) {
+func (c *collector) conclude(p *prepared, m measured) (concluded, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer cancel()
 	if p.tree == nil {
-		return results.Record{}, c.discard(p, nil)
+		return concluded{}, c.discard(p, nil)
 	}
 	reading, readErr := p.tree.Read()
-	rec := c.record(p, m, reading)
+	end := concluded{Record: c.record(p, m, reading)}
+	end.timeline = p.look(m, &end.Record) // before the removal, which is no step of the start
 	leaks, removeErr := p.tree.Remove(ctx)
-	rec.Leaks = append(leaks, c.diskLeaks(p)...)
-	return rec, errors.Join(readErr, c.discard(p, removeErr))
+	end.Leaks = append(leaks, c.diskLeaks(p)...)
+	return end, errors.Join(readErr, c.discard(p, removeErr))
 }
 
-// discard removes the trial's directory and closes its scope in the journal.
+// concluded is a trial that is over.
+type concluded struct {
+	results.Record
+	timeline *sequence.Timeline // nil where nothing watched
+}
+
+// store hands a trial on, its timeline first.
+func (c *collector) store(end concluded) error {
+	if end.timeline != nil {
+		if err := c.sink.Timeline(end.Index, *end.timeline); err != nil {
+			return err
+		}
+	}
+	return c.sink.Record(end.Record)
+}
+
+// discard removes the trial's directory, ends its lane and closes its scope in the journal.
 func (c *collector) discard(p *prepared, err error) error {
+	err = errors.Join(err, p.leaveLane())
 	for _, out := range []*capture{p.stdout, p.stderr} {
 		if out != nil {
 			out.finish()

@@ -7,6 +7,12 @@
 // is (cgroups, bundle, pipes), then the runtime is called and only clocks are
 // read, then everything is read, judged into an outcome and removed.
 //
+// Trials run in three lanes, which are never mixed: timed ones have nothing of ours about them, observed
+// ones are watched by sequence/observe, and where an order of clone and join is asked for,
+// sequence/enforce imposes it on create. Neither outlives the harness, not even one that was
+// killed: BPF links and a filter's listener are descriptors, and the kernel takes them back. A call
+// that was held then fails with ENOSYS, and initbench clean removes what is left of its runtime.
+//
 // It refuses to run beside another run, on top of what an earlier run left, or
 // with scales that are off; it never decides an outcome from a message.
 package runner

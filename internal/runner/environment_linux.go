@@ -18,11 +18,11 @@ import (
 
 // environment reads the machine. A fact that cannot be read is an error: a
 // record that says less than it should compares as equal to anything.
-func environment(ctx context.Context, lane Lane, controllers []string) (results.Environment, error) {
+func environment(ctx context.Context, lane Lane, controllers []string, observer string) (results.Environment, error) {
 	e := results.Environment{
 		Kind: "environment", Schema: results.Schema, Initbench: lane.Initbench,
 		Where: lane.Where, Accelerator: lane.Accelerator, Clock: lane.Clock, QEMU: lane.QEMU,
-		Cgroup: "cgroup2", Controllers: controllers, PageSize: os.Getpagesize(),
+		Observer: observer, Cgroup: "cgroup2", Controllers: controllers, PageSize: os.Getpagesize(),
 	}
 	for _, read := range []func(*results.Environment) error{readKernel, readCPU, readMemory, readSys} {
 		if err := read(&e); err != nil {

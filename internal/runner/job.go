@@ -21,6 +21,8 @@ type Job struct {
 	// Binaries has, for each arm, a path or a name on the PATH of the place where trials are made.
 	Binaries map[string]string `json:"binaries"`
 	Lane     Lane              `json:"lane"`
+	// MustObserve refuses the job where trials cannot be observed.
+	MustObserve bool `json:"must_observe,omitempty"`
 }
 
 // Lane is what only the caller can know of where trials run.

@@ -8,6 +8,7 @@ import (
 	"runtime"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/scenarios"
 )
 
 // errSystem is what every way to start a trial says where there are no cgroups.
@@ -18,6 +19,15 @@ func Collect(context.Context, Job, Sink, io.Writer) error { return errSystem }
 
 // CanMeasure says no.
 func CanMeasure(context.Context, []cgroupjoin.Driver) error { return errSystem }
+
+// CanRun says no.
+func CanRun(context.Context, scenarios.Spec) error { return errSystem }
+
+// CanImpose says no.
+func CanImpose() error { return errSystem }
+
+// CanObserve says no.
+func CanObserve() error { return errSystem }
 
 // Remains has nothing to list: no run was ever made here.
 func Remains(context.Context) ([]string, error) { return nil, nil }

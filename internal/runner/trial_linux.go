@@ -13,6 +13,9 @@ import (
 	"github.com/initbench/initbench/internal/ociruntime"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
+	"github.com/initbench/initbench/sequence/enforce"
+	"github.com/initbench/initbench/sequence/observe"
 )
 
 // prepared is a trial with everything made that can be made before its clock starts.
@@ -26,6 +29,9 @@ type prepared struct {
 	stdout *capture
 	stderr *capture
 	nonce  string
+
+	enforcer *enforce.Enforcer // nil in the natural order
+	watch    *observe.Watch    // nil where nothing watches
 }
 
 // measured is what calling the runtime gave.
@@ -37,12 +43,18 @@ type measured struct {
 	leaf         *results.Events
 	output       string
 	warnings     []string
+	pid          int // of the last verb
+	createPID    int
+	enforcement  *sequence.Enforcement
 }
+
+const verbCreate = "create"
 
 // cleanupTimeout bounds the removal of a trial, also of one that was cancelled.
 const cleanupTimeout = 30 * time.Second
 
-// prepare makes the trial's cgroups, bundle and pipes, journal first.
+// prepare makes the trial's cgroups, bundle and pipes, journal first, then the filter and the watch of
+// its lane. These two are not journalled: they are descriptors, and gone with the process.
 func (c *collector) prepare(ctx context.Context, t scenarios.Trial) (*prepared, error) {
 	p := &prepared{Trial: t, id: fmt.Sprintf("%s-%d", c.job.Run, t.Index), nonce: ociruntime.NewNonce()}
 	p.scope = p.id
@@ -61,7 +73,7 @@ func (c *collector) prepare(ctx context.Context, t scenarios.Trial) (*prepared, 
 	if p.stderr, err = newCapture(""); err != nil {
 		return p, fmt.Errorf("pipe: %w", err)
 	}
-	return p, nil
+	return p, c.enterLane(p)
 }
 
 func (c *collector) makeTree(ctx context.Context, p *prepared) error {
@@ -117,11 +129,14 @@ func (c *collector) call(ctx context.Context, p *prepared) measured {
 // verb calls the runtime once and says how that ended and when.
 func (c *collector) verb(ctx context.Context, p *prepared, m *measured, name string, stdout *os.File, argv []string) (*exit, *int64) {
 	m.phase = name
-	proc, err := spawn(argv, p.tree.RuntimeCgroupFD(), nil, stdout, p.stderr.w, p.dir)
+	proc, err := p.spawn(name, func() (*process, error) {
+		return spawn(argv, p.tree.RuntimeCgroupFD(), nil, stdout, p.stderr.w, p.dir)
+	})
 	if err != nil {
 		m.spawnErr = err
 		return nil, nil
 	}
+	m.pid = proc.cmd.Process.Pid
 	status, at, err := proc.wait(ctx, p.tree.Kill)
 	if err != nil {
 		m.noteDeadline(ctx, err)
@@ -147,7 +162,9 @@ func errorsBut(err, known error) error {
 }
 
 func (c *collector) create(ctx context.Context, p *prepared, m *measured) {
-	m.create, m.latency.Created = c.verb(ctx, p, m, "create", p.stdout.w, p.cli.Create(p.id, p.bundle(), p.pidFile()))
+	m.create, m.latency.Created = c.verb(ctx, p, m, verbCreate, p.stdout.w, p.cli.Create(p.id, p.bundle(), p.pidFile()))
+	m.createPID = m.pid
+	p.created(m)
 }
 
 // start calls start and waits for the payload's stamp and its end. What is read

@@ -5,8 +5,9 @@
 // not meet. Where INITBENCH_REQUIRE=1 is set (the guest lane sets it) the same
 // skip is a failure: a lane that quietly tests nothing must not be green.
 //
-// Main runs a package's tests and fails the binary when descriptors, child
-// processes, mounts, cgroups or systemd units of initbench outlive them. It
+// Main runs a package's tests and fails the binary when descriptors, processes
+// (its children, and orphans by a variable that they inherited), mounts, cgroups
+// or systemd units of initbench outlive them. It
 // asks the kernel and systemctl, never the packages under test. Tests that make
 // such things need the machine to themselves: run their packages one at a time
 // (go test -p 1).

@@ -12,24 +12,29 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Main runs the tests of a package and exits: with 1 when they leave something behind.
 // Call it from TestMain.
 func Main(m *testing.M) {
-	os.Exit(run(m, os.Stderr))
+	os.Exit(run(m, os.Stderr, settling))
 }
 
 type runner interface{ Run() int }
 
-func run(m runner, stderr io.Writer) int {
+func run(m runner, stderr io.Writer, patience time.Duration) int {
 	if err := warmUp(); err != nil {
+		fmt.Fprintln(stderr, "testenv:", err)
+		return 1
+	}
+	if err := os.Setenv(mark, fmt.Sprint(os.Getpid())); err != nil {
 		fmt.Fprintln(stderr, "testenv:", err)
 		return 1
 	}
 	before := snapshot()
 	code := m.Run()
-	leaks := before.left(snapshot())
+	leaks := before.leftAfter(patience)
 	for _, l := range leaks {
 		fmt.Fprintln(stderr, "testenv: left behind by the tests:", l)
 	}
@@ -49,6 +54,23 @@ func warmUp() error {
 		return err
 	}
 	return w.Close()
+}
+
+// mark is the variable by which a process is known as started by these tests, also
+// when whoever started it is gone. Its value is the test binary's process.
+const mark = "INITBENCH_TESTENV"
+
+// settling is how long what has been killed may take to be gone.
+const settling = 5 * time.Second
+
+// leftAfter gives what goes away by itself the time to: a killed orphan is nobody's to wait for.
+func (before world) leftAfter(patience time.Duration) []string {
+	for until := time.Now().Add(patience); ; time.Sleep(patience / 100) {
+		leaks := before.left(snapshot())
+		if len(leaks) == 0 || time.Now().After(until) {
+			return leaks
+		}
+	}
 }
 
 // world is a set of things that can outlive a test, each in words.
@@ -87,9 +109,12 @@ func descriptors() []string {
 	return list
 }
 
-// processes lists the children of this process, adopted ones (a subreaper's) and zombies too.
+// processes lists the children of this process, adopted ones (a subreaper's) and
+// zombies too, and whoever carries its mark. What a container runs carries none:
+// runtimes give it an environment of its own, and its cgroup tells of it.
 func processes() []string {
 	var list []string
+	self := fmt.Sprint(os.Getpid())
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well-formed
 	for _, path := range stats {
 		b, err := os.ReadFile(path)
@@ -97,11 +122,18 @@ func processes() []string {
 			continue // ended meanwhile
 		}
 		pid, parent, comm := parseStat(string(b))
-		if parent == fmt.Sprint(os.Getpid()) {
+		if pid != self && (parent == self || marked(filepath.Dir(path), self)) {
 			list = append(list, fmt.Sprintf("process %s (%s)", pid, comm))
 		}
 	}
 	return list
+}
+
+// marked reports whether a process was started by these tests. One of another user
+// does not say.
+func marked(dir, self string) bool {
+	b, err := os.ReadFile(filepath.Join(dir, "environ"))
+	return err == nil && slices.Contains(strings.Split(string(b), "\x00"), mark+"="+self)
 }
 
 // parseStat takes apart "PID (COMM) STATE PPID ..."; COMM may hold anything, ')' too.

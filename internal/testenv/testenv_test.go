@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -60,12 +61,13 @@ func TestRunFailsOnLeaks(t *testing.T) {
 	}{
 		"descriptor": {leakDescriptor, "descriptor "},
 		"process":    {leakProcess, "process "},
+		"orphan":     {leakOrphan, "process "},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var undo func()
 			var out bytes.Buffer
-			code := run(runFunc(func() int { undo = tt.leak(); return 0 }), &out)
+			code := run(runFunc(func() int { undo = tt.leak(); return 0 }), &out, 0)
 			undo()
 			if code != 1 || !strings.Contains(out.String(), "left behind by the tests: "+tt.want) {
 				t.Errorf("exit code %d, said %q; want 1 and the %s", code, &out, name)
@@ -97,12 +99,36 @@ func leakProcess() func() {
 	}
 }
 
+// leakOrphan leaves a process whose parent is gone.
+func leakOrphan() func() {
+	in, feed, err := os.Pipe()
+	if err != nil {
+		panic(err)
+	}
+	said, out, err := os.Pipe()
+	if err != nil {
+		panic(err)
+	}
+	// Not the shell's own stdin, which a process in its background does not get.
+	cmd := exec.Command("sh", "-c", "cat <&3 >&4 & exit 0")
+	cmd.ExtraFiles = []*os.File{in, out}
+	_, werr := feed.WriteString("x")
+	if err := errors.Join(werr, cmd.Run(), in.Close(), out.Close()); err != nil {
+		panic(err)
+	}
+	// In the middle of its exec a process has no environment to be known by.
+	if _, err := io.ReadFull(said, make([]byte, 1)); err != nil {
+		panic(err)
+	}
+	return func() { _, _ = feed.Close(), said.Close() } // ends cat
+}
+
 // Catches a check that reports what the tests did not do, and one that turns a
 // failed run into a passed one.
 func TestRunKeepsExitCode(t *testing.T) {
 	for _, want := range []int{0, 1, 2} {
 		var out bytes.Buffer
-		if got := run(runFunc(func() int { return want }), &out); got != want || out.Len() > 0 {
+		if got := run(runFunc(func() int { return want }), &out, settling); got != want || out.Len() > 0 {
 			t.Errorf("exit code %d, said %q; want %d and silence", got, &out, want)
 		}
 	}

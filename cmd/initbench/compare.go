@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+
 	"github.com/spf13/cobra"
 
 	"github.com/initbench/initbench/internal/report"
@@ -32,13 +34,14 @@ and is invalid when the runs' environments differ in what matters.`,
 			if err != nil {
 				return err
 			}
-			return deliver(cmd, format, "", v)
+			return deliver(cmd, format, "", io.Discard, v)
 		},
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&format, "format", "table", "output format")
 	fl.StringArrayVar(&margins, "margin", nil, "METRIC=MARGIN, such as start.latency=10% (may be repeated)")
 	complete(cmd, "format", report.Formats()...)
+	completeBy(cmd, "margin", completeMargins)
 	return cmd
 }
 

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -55,8 +57,8 @@ func doctor(cmd *cobra.Command, format string, deep bool) error {
 	ctx := cmd.Context()
 	host := hostFindings(ctx)
 	guest := guestFindings(ctx, deep, cmd.ErrOrStderr())
-	extra := extraFindings(ctx)
-	if err := printFindings(cmd.OutOrStdout(), format, append(append(host, guest...), extra...)); err != nil {
+	all := slices.Concat(host, laneFindings(host), guest, extraFindings(ctx))
+	if err := printFindings(cmd.OutOrStdout(), format, all); err != nil {
 		return err
 	}
 	if !canAny(host) && !can(guest) {
@@ -69,9 +71,35 @@ func doctor(cmd *cobra.Command, format string, deep bool) error {
 func hostFindings(ctx context.Context) []finding {
 	var all []finding
 	for _, d := range cgroupjoin.Drivers() {
-		all = append(all, found("host, "+string(d)+" driver", runner.CanMeasure(ctx, []cgroupjoin.Driver{d}), "trials can be made here", ""))
+		err := runner.CanMeasure(ctx, []cgroupjoin.Driver{d})
+		all = append(all, found("host, "+string(d)+" driver", err, "trials can be made here", hostRemedy()))
 	}
 	return all
+}
+
+// hostRemedy is the first thing that stands in the way here; the guest needs none of it.
+func hostRemedy() string {
+	switch {
+	case runtime.GOOS != "linux":
+		return "measure on Linux"
+	case os.Geteuid() != 0:
+		return "run as root, or use the guest (--in vm)"
+	}
+	return "boot with cgroup v2 alone and systemd as PID 1, or use the guest (--in vm)"
+}
+
+// laneFindings are what observed trials and those with an order imposed need of the host.
+// The observer is loaded to know, which is done only where a trial could use it.
+func laneFindings(host []finding) []finding {
+	const observer, notify = "host, BPF observer", "host, seccomp user notification"
+	if !canAny(host) {
+		const why = "not tried: no trial can be made here"
+		return []finding{{Name: observer, OK: "unknown", Detail: why}, {Name: notify, OK: "unknown", Detail: why}}
+	}
+	return []finding{
+		found(observer, runner.CanObserve(), "trials can be observed", "allow BPF: a kernel with BTF (CONFIG_DEBUG_INFO_BTF), CAP_BPF and CAP_PERFMON; or use the guest (--in vm)"),
+		found(notify, runner.CanImpose(), "orders can be imposed", "use Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, or the guest (--in vm)"),
+	}
 }
 
 func guestFindings(ctx context.Context, deep bool, stderr io.Writer) []finding {
@@ -120,8 +148,12 @@ func readable(path string) error {
 
 func remainsFinding(ctx context.Context) finding {
 	lock, err := journal.Lock(journal.Base())
-	if err != nil {
+	var busy *journal.BusyError
+	switch {
+	case errors.As(err, &busy):
 		return found("no remains of earlier runs", err, "", "wait for the run to end")
+	case err != nil:
+		return found("no remains of earlier runs", err, "", "run as root, or set INITBENCH_STATE_DIR to a directory of yours")
 	}
 	remains, err := runner.Remains(ctx)
 	if uerr := lock.Unlock(); err == nil {

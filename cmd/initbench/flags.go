@@ -16,6 +16,7 @@ import (
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
 )
 
 // measureFlags are those of every command that starts trials.
@@ -27,34 +28,73 @@ type measureFlags struct {
 	progress string
 	quiet    bool
 	drivers  []string
+	orders   []string
+	limits   []string
 	trials   int
 	seed     uint64
 	timeout  time.Duration
 	guest    guestFlags
+
+	// mustObserve refuses a place in which trials cannot be observed; temporary is
+	// a run whose directory nobody will see.
+	mustObserve, temporary bool
 }
 
 func (f *measureFlags) register(cmd *cobra.Command, formats []string) {
+	f.registerPlace(cmd, formats)
 	fl := cmd.Flags()
-	fl.StringVar(&f.in, "in", "auto", "where trials run: auto (the host if it can measure, else the guest), host, vm")
 	fl.StringVar(&f.out, "out", "", "directory for the run's records (default results-<time>)")
 	fl.StringVar(&f.resume, "resume", "", "finish the interrupted run in this directory: its own plan and seed, only the trials it lacks")
-	fl.StringVar(&f.format, "format", "table", "output: "+strings.Join(formats, ", "))
 	fl.StringVar(&f.progress, "progress", "auto", "progress on stderr: auto (a bar on a terminal, else plain lines), plain, off")
-	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no notes, only the answer and errors")
 	fl.StringArrayVar(&f.drivers, "driver", nil, "only this cgroup driver: cgroupfs or systemd (may be repeated)")
 	fl.IntVar(&f.trials, "trials", 0, "trials of each runtime in each cell instead of the scenario's own number")
 	fl.Uint64Var(&f.seed, "seed", 0, "seed of the plan's random order (default: a random one, recorded)")
-	fl.DurationVar(&f.timeout, "timeout", 0, "a trial's timeout instead of the scenario's own")
-	f.guest.register(fl)
-	complete(cmd, "in", "auto", "host", "vm")
-	complete(cmd, "driver", "cgroupfs", "systemd")
-	complete(cmd, "format", formats...)
+	complete(cmd, "driver", driverWords()...)
 	complete(cmd, "progress", "auto", "plain", "off")
 }
 
+// registerPlace are the flags that say where trials run and how they are shown.
+func (f *measureFlags) registerPlace(cmd *cobra.Command, formats []string) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.in, "in", "auto", "where trials run: auto (the host if it can measure, else the guest), host, vm")
+	fl.StringVar(&f.format, "format", formats[0], "output: "+strings.Join(formats, ", "))
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no notes, only the answer and errors")
+	fl.DurationVar(&f.timeout, "timeout", 0, "a trial's timeout instead of the scenario's own")
+	f.guest.register(cmd)
+	complete(cmd, "in", "auto", "host", "vm")
+	complete(cmd, "format", formats...)
+}
+
+// registerAxes are the flags that narrow or replace what a scenario's cells are made of,
+// besides --driver. A gate has neither: what it judges would be another thing under the same name.
+func (f *measureFlags) registerAxes(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringArrayVar(&f.orders, "order", nil, "only this order of clone and join: "+strings.Join(orderWords(), ", ")+" (may be repeated)")
+	fl.StringArrayVar(&f.limits, "limit", nil, "this memory limit, such as 12MiB, instead of the scenario's own (may be repeated)")
+	complete(cmd, "order", orderWords()...)
+	complete(cmd, "limit")
+}
+
+func driverWords() (words []string) {
+	for _, d := range cgroupjoin.Drivers() {
+		words = append(words, string(d))
+	}
+	return words
+}
+
+func orderWords() (words []string) {
+	for _, o := range sequence.Orders() {
+		words = append(words, string(o))
+	}
+	return words
+}
+
 func complete(cmd *cobra.Command, flag string, words ...string) {
-	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
-	if err != nil {
+	completeBy(cmd, flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func completeBy(cmd *cobra.Command, flag string, words cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, words); err != nil {
 		panic(err) // only for a flag that does not exist
 	}
 }
@@ -87,7 +127,7 @@ func checkWord(flag, value string, words ...string) error {
 
 // planFlags are fixed by a stored run: with --resume they have no say.
 func (f *measureFlags) refusePlanFlags(cmd *cobra.Command, names ...string) error {
-	for _, name := range append(names, "driver", "trials", "seed", "timeout") {
+	for _, name := range append(names, "driver", "order", "limit", "trials", "seed", "timeout") {
 		if cmd.Flags().Changed(name) {
 			return usagef("--resume %s and --%s: a resumed run keeps the plan it was started with", f.resume, name)
 		}
@@ -103,19 +143,39 @@ func (f *measureFlags) override(s scenarios.Scenario) (scenarios.Scenario, error
 	if f.timeout > 0 {
 		s.Timeout = f.timeout
 	}
-	if len(f.drivers) > 0 {
-		s.Drivers = nil
+	var err error
+	if s.Drivers, err = chosen("--driver", f.drivers, s.Drivers, cgroupjoin.ParseDriver); err != nil {
+		return s, err
 	}
-	for _, name := range f.drivers {
-		d, err := cgroupjoin.ParseDriver(name)
-		if err != nil {
-			return s, usagef("--driver: %w", err)
-		}
-		if !slices.Contains(s.Drivers, d) {
-			s.Drivers = append(s.Drivers, d)
-		}
+	if s.Orders, err = chosen("--order", f.orders, s.Orders, sequence.ParseOrder); err != nil {
+		return s, err
+	}
+	if s.Limits, err = chosen("--limit", f.limits, s.Limits, scenarios.ParseSize); err != nil {
+		return s, err
+	}
+	slices.Sort(s.Limits)
+	if len(s.Limits) > 0 && s.Place == "" {
+		s.Place = cgroupjoin.OnContainer
 	}
 	return s, nil
+}
+
+// chosen are the values a repeatable flag was given, each once, or what stands without it.
+func chosen[T comparable](flag string, given []string, otherwise []T, parse func(string) (T, error)) ([]T, error) {
+	if len(given) == 0 {
+		return otherwise, nil
+	}
+	var all []T
+	for _, text := range given {
+		v, err := parse(text)
+		if err != nil {
+			return nil, usagef("%s: %w", flag, err)
+		}
+		if !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return all, nil
 }
 
 // seedOrRandom keeps below 2^53, so that the seed survives any JSON reader.

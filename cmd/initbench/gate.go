@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -15,7 +16,8 @@ import (
 
 // gateScenarios are what an upgrade is judged by when nothing else is asked:
 // latency and memory of a start, and the limits it survives on itself and on its pod.
-var gateScenarios = []string{"startup", "oom-limits", "pod-limit"}
+// Besides, what it charges and calls, which noise cannot touch.
+var gateScenarios = []string{"startup", "oom-limits", "pod-limit", "charges"}
 
 func newGateCommand() *cobra.Command {
 	var f measureFlags
@@ -28,7 +30,12 @@ func newGateCommand() *cobra.Command {
 and judges each metric against a practical margin. "Could not measure" is never "no change".`,
 		Example: `  initbench gate --baseline runc@v1.1.14 --candidate runc@v1.1.15
   initbench gate --baseline /usr/bin/runc --candidate ./runc --driver systemd --format markdown`,
-		Args: cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("%q is no flag: to judge by a scenario write --scenario %s", args[0], args[0])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return gate(cmd, &f, armRefs{baseline, candidate}, named, margins)
 		},
@@ -39,10 +46,18 @@ and judges each metric against a practical margin. "Could not measure" is never 
 	fl.StringVar(&candidate, "candidate", "", "runtime to be judged")
 	fl.StringArrayVar(&named, "scenario", gateScenarios, "scenario or file to judge by (may be repeated)")
 	fl.StringArrayVar(&margins, "margin", nil, "METRIC=MARGIN, such as start.latency=10% (may be repeated)")
-	if err := cmd.RegisterFlagCompletionFunc("scenario", completeScenarios); err != nil {
-		panic(err) // only for a flag that does not exist
-	}
+	completeBy(cmd, "scenario", completeScenarios)
+	completeBy(cmd, "margin", completeMargins)
 	return cmd
+}
+
+// completeMargins offers the metrics; the margin itself is the user's to say.
+func completeMargins(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var words []string
+	for _, name := range verdict.MetricNames() {
+		words = append(words, name+"=")
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 type armRefs struct{ baseline, candidate string }
@@ -81,6 +96,7 @@ func gateHeader(cmd *cobra.Command, f *measureFlags, arms armRefs, named []strin
 				Right: "leave runtimes out of the file, or use initbench run"}
 		}
 		all[i] = s
+		warnFew(f.notes(cmd.ErrOrStderr()), s)
 	}
 	seed, err := f.seedOrRandom(cmd)
 	if err != nil {
@@ -94,6 +110,22 @@ func gateHeader(cmd *cobra.Command, f *measureFlags, arms armRefs, named []strin
 	return newHeader(spec, true)
 }
 
+// fewestTrials make six blocks, the fewest with an interval of 95 % for what is no rate. With
+// fewer no verdict but inconclusive can come out, which is better said before the run than after it.
+const fewestTrials = 12
+
+func warnFew(notes io.Writer, s scenarios.Scenario) {
+	if s.Trials >= fewestTrials {
+		return
+	}
+	for _, name := range s.Judge {
+		if name != scenarios.OOMRate {
+			_, _ = fmt.Fprintf(notes, "note: scenario %s: an interval for %s needs %d trials and will have %d: it can only be inconclusive\n", s.Name, name, fewestTrials, s.Trials) // notes are only advice
+			return
+		}
+	}
+}
+
 func judgeGate(cmd *cobra.Command, f *measureFlags, run *results.Run, opts verdict.Options) error {
 	if !run.Header.Gate {
 		return &results.InputError{Path: run.Dir, Why: "is not a gate's: resume it with initbench run"}
@@ -102,7 +134,7 @@ func judgeGate(cmd *cobra.Command, f *measureFlags, run *results.Run, opts verdi
 	if err != nil {
 		return err
 	}
-	return deliver(cmd, f.format, run.Dir, v)
+	return deliver(cmd, f.format, run.Dir, f.notes(cmd.ErrOrStderr()), v)
 }
 
 // judgeOptions reads the --margin flags.
@@ -119,12 +151,12 @@ func judgeOptions(margins []string) (verdict.Options, error) {
 }
 
 // deliver keeps the verdict beside the records, prints it and makes it the exit code.
-func deliver(cmd *cobra.Command, format, dir string, v verdict.Verdict) error {
+func deliver(cmd *cobra.Command, format, dir string, notes io.Writer, v verdict.Verdict) error {
 	if dir != "" {
 		if err := keepVerdict(dir, v); err != nil {
 			return err
 		}
-		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "records: %s (judge them again: initbench compare %s)\n", dir, dir)
+		_, _ = fmt.Fprintf(notes, "records: %s (judge them again: initbench compare %s)\n", dir, dir) // notes are only advice
 	}
 	out := cmd.OutOrStdout()
 	if err := report.Write(out, format, v, reportOptions(out)); err != nil {

@@ -11,7 +11,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"github.com/initbench/initbench/internal/journal"
 	"github.com/initbench/initbench/internal/runner"
@@ -31,6 +31,9 @@ func (m *measurement) chooseLane(ctx context.Context) (lane, error) {
 		return lane{"vm"}, nil
 	}
 	err := runner.CanRun(ctx, m.header.Spec)
+	if err == nil && m.flags.mustObserve {
+		err = runner.CanObserve()
+	}
 	switch {
 	case err == nil:
 		return lane{"host"}, nil
@@ -192,12 +195,16 @@ type guestFlags struct {
 	accel  string
 }
 
-func (g *guestFlags) register(fl *pflag.FlagSet) {
+func (g *guestFlags) register(cmd *cobra.Command) {
+	fl := cmd.Flags()
 	fl.StringVar(&g.suite, "suite", string(vm.Bookworm), "guest: Debian release, bookworm (Linux 6.1) or trixie (6.12)")
 	fl.StringVar(&g.memory, "memory", "2GiB", "guest: memory")
 	fl.IntVar(&g.cpus, "cpus", 0, "guest: virtual CPUs (default 2, or what the host has)")
 	fl.StringVar(&g.clock, "clock", "wall", "guest: wall, or instructions (QEMU -icount: guest time counts instructions)")
 	fl.StringVar(&g.accel, "accel", "auto", "guest: auto (kvm if a guest boots with it), kvm, tcg")
+	complete(cmd, "suite", string(vm.Bookworm), string(vm.Trixie))
+	complete(cmd, "clock", string(vm.Wall), string(vm.Instructions))
+	complete(cmd, "accel", string(vm.AccelAuto), string(vm.KVM), string(vm.TCG))
 }
 
 // check refuses options that cannot be meant before anything is started.

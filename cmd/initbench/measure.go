@@ -28,8 +28,10 @@ type measurement struct {
 	changed func(flag string) bool
 	header  results.Header
 	done    []int
-	store   *results.Store
-	trials  int64 // in the plan
+	// outcomes of those done in earlier sessions
+	outcomes map[results.Outcome]int
+	store    *results.Store
+	trials   int64 // in the plan
 	// binaries has, for each arm, where its binary lies on this machine; a bare name is left to the place that measures.
 	binaries map[string]ociruntime.Binary
 }
@@ -102,8 +104,13 @@ func (m *measurement) loadStored() error {
 	if err := m.flags.goOn(m.changed, run.Header.Place); err != nil {
 		return err
 	}
-	for i := range run.Done {
-		m.done = append(m.done, i)
+	m.outcomes = map[results.Outcome]int{}
+	for r, err := range run.Records() {
+		if err != nil {
+			return err
+		}
+		m.done = append(m.done, r.Index)
+		m.outcomes[r.Outcome]++
 	}
 	slices.Sort(m.done)
 	return nil
@@ -163,11 +170,11 @@ func (m *measurement) collect(ctx context.Context, lane lane, stderr io.Writer) 
 		_, _ = fmt.Fprintln(m.notes, "every trial of the plan is recorded already") // notes are only advice
 		return nil
 	}
-	job := runner.Job{Run: m.header.ID, Spec: m.header.Spec, Done: m.done, Binaries: map[string]string{}}
+	job := runner.Job{Run: m.header.ID, Spec: m.header.Spec, Done: m.done, Binaries: map[string]string{}, MustObserve: m.flags.mustObserve}
 	for name, b := range m.binaries {
 		job.Binaries[name] = b.Path
 	}
-	p := newProgress(m.flags, stderr, m.trials, int64(len(m.done)))
+	p := newProgress(m.flags, stderr, m.trials, m.outcomes)
 	defer p.stop()
 	sink := &tee{store: m.store, progress: p}
 	if lane.where == "vm" {
@@ -179,6 +186,12 @@ func (m *measurement) collect(ctx context.Context, lane lane, stderr io.Writer) 
 
 // explain adds to an interruption or a failure how the run can be finished.
 func (m *measurement) explain(ctx context.Context, err error) error {
+	if m.flags.temporary {
+		if ctx.Err() != nil {
+			return &codeError{code: exitInterrupted, message: "interrupted"}
+		}
+		return err
+	}
 	if m.flags.resume == "" && m.store.Empty() {
 		err = errors.Join(err, m.store.Discard())
 		if ctx.Err() != nil {

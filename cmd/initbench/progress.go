@@ -32,8 +32,14 @@ type progress struct {
 // life, not a line for each trial.
 const plainEvery = 10 * time.Second
 
-func newProgress(f *measureFlags, stderr io.Writer, total, done int64) *progress {
-	p := &progress{out: stderr, total: total, done: done, resumed: done, outcomes: map[results.Outcome]int{}}
+// newProgress goes on from what earlier sessions of a resumed run recorded.
+func newProgress(f *measureFlags, stderr io.Writer, total int64, before map[results.Outcome]int) *progress {
+	p := &progress{out: stderr, total: total, outcomes: map[results.Outcome]int{}}
+	for outcome, n := range before {
+		p.outcomes[outcome] = n
+		p.done += int64(n)
+	}
+	p.resumed = p.done
 	if f.quiet || f.progress == "off" {
 		p.out = io.Discard
 	} else if f.progress == "auto" && isTerminal(stderr) {

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // version is set by the Makefile; a plain go build has the module's.
@@ -57,12 +60,26 @@ Machine output goes to stdout, everything else to stderr.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%s: %w (see %s --help)", cmd.CommandPath(), err, cmd.CommandPath())
+		return usagef("%s: %w (see %s --help)", cmd.CommandPath(), plainly(err), cmd.CommandPath())
 	})
-	root.AddCommand(newGateCommand(), newRunCommand(), newCompareCommand(), newScenariosCommand(),
+	root.AddCommand(newGateCommand(), newRunCommand(), newTraceCommand(), newCompareCommand(), newScenariosCommand(),
 		newDoctorCommand(), newCleanCommand(), newVMCommand(), newVMAgentCommand(), newCollectCommand())
 	usageArgs(root)
 	return root
+}
+
+// plainly says of a flag's value what it should be, where the library repeats what
+// Go's own parser thought of it.
+func plainly(err error) error {
+	var value *pflag.InvalidValueError
+	if !errors.As(err, &value) {
+		return err
+	}
+	wanted := map[string]string{"int": "a whole number", "uint64": "a whole number from 0 to 2^64-1", "duration": "a duration such as 30s", "bool": "true or false"}
+	if want, known := wanted[value.GetFlag().Value.Type()]; known {
+		return fmt.Errorf("--%s %q is not %s", value.GetFlag().Name, value.GetValue(), want)
+	}
+	return err
 }
 
 // usageArgs makes a wrong number of arguments a usage error everywhere.

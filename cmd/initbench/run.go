@@ -21,6 +21,7 @@ A runtime REF is a path, a name on PATH (in the guest: the guest's PATH, which h
 runc@v1.1.15, installed on first use. NAME=REF gives it another name in tables and records.`,
 		Example: `  initbench run startup --runtime runc@v1.2.6 --runtime crun
   initbench run oom-limits --runtime runc@v1.1.15 --driver cgroupfs --trials 5
+  initbench run order-matrix --runtime runc@v1.1.15 --limit 12MiB
   initbench run --resume results-20260102t030405ab12`,
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -28,6 +29,7 @@ runc@v1.1.15, installed on first use. NAME=REF gives it another name in tables a
 		},
 	}
 	f.register(cmd, report.Formats())
+	f.registerAxes(cmd)
 	cmd.Flags().StringArrayVar(&runtimes, "runtime", nil, "runtime under test: REF or NAME=REF (may be repeated)")
 	return cmd
 }
@@ -70,17 +72,25 @@ func runSpec(cmd *cobra.Command, f *measureFlags, args, runtimes []string) (scen
 	if err != nil {
 		return scenarios.Spec{}, err
 	}
-	var more []scenarios.Runtime
-	for _, arg := range runtimes {
-		r, err := scenarios.ParseRuntime(arg)
-		if err != nil {
-			return scenarios.Spec{}, err
-		}
-		more = append(more, r)
+	more, err := parseRuntimes(runtimes)
+	if err != nil {
+		return scenarios.Spec{}, err
 	}
 	seed, err := f.seedOrRandom(cmd)
 	if err != nil {
 		return scenarios.Spec{}, err
 	}
 	return scenarios.NewSpec(all, more, seed)
+}
+
+func parseRuntimes(args []string) ([]scenarios.Runtime, error) {
+	var all []scenarios.Runtime
+	for _, arg := range args {
+		r, err := scenarios.ParseRuntime(arg)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
 }

@@ -118,7 +118,8 @@ func (f *showFlags) register(cmd *cobra.Command) {
 	fl.IntVar(&f.first, "first", 20, "how many trials of the plan to print")
 	fl.BoolVar(&f.all, "all", false, "print the whole plan")
 	fl.StringVar(&f.format, "format", "table", "output: table, json")
-	complete(cmd, "driver", "cgroupfs", "systemd")
+	f.measure.registerAxes(cmd)
+	complete(cmd, "driver", driverWords()...)
 	complete(cmd, "format", "table", "json")
 }
 
@@ -185,13 +186,9 @@ func (f *showFlags) spec(arg string) (scenarios.Spec, error) {
 	if s, err = f.measure.override(s); err != nil {
 		return scenarios.Spec{}, err
 	}
-	var arms []scenarios.Runtime
-	for _, r := range f.runtimes {
-		arm, err := scenarios.ParseRuntime(r)
-		if err != nil {
-			return scenarios.Spec{}, err
-		}
-		arms = append(arms, arm)
+	arms, err := parseRuntimes(f.runtimes)
+	if err != nil {
+		return scenarios.Spec{}, err
 	}
 	if len(arms)+len(s.Runtimes) == 0 {
 		arms = gateArms()
@@ -276,9 +273,9 @@ func pace(concurrent bool) string {
 
 func (p shownPlan) writeCells(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "\nDRIVER\tLIMIT\tPLACE")
+	fmt.Fprintln(tw, "\nDRIVER\tORDER\tLIMIT\tPLACE")
 	for _, c := range p.Cells {
-		fmt.Fprintf(tw, "%s\t%s\t%s\n", c.Driver, limitWord(c.Limit), orDash(string(c.Place)))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", c.Driver, c.Order, limitWord(c.Limit), orDash(string(c.Place)))
 	}
 	return tw.Flush()
 }
@@ -290,12 +287,12 @@ func (p shownPlan) writeTrials(w io.Writer) error {
 	for _, r := range p.Runtimes {
 		arms = append(arms, r.Name)
 	}
-	row := fmt.Sprintf("%%-7v  %%-6v  %%-6v  %%-8v  %%-9v  %%-%dv  %%v\n", widest(append(arms, "ARM")))
-	if _, err := fmt.Fprintf(w, "\n"+row, "TRIAL", "BLOCK", "BATCH", "DRIVER", "LIMIT", "ARM", "PURPOSE"); err != nil {
+	row := fmt.Sprintf("%%-7v  %%-6v  %%-6v  %%-8v  %%-17v  %%-9v  %%-%dv  %%v\n", widest(append(arms, "ARM")))
+	if _, err := fmt.Fprintf(w, "\n"+row, "TRIAL", "BLOCK", "BATCH", "DRIVER", "ORDER", "LIMIT", "ARM", "PURPOSE"); err != nil {
 		return err
 	}
 	for t := range p.trials() {
-		if _, err := fmt.Fprintf(w, row, t.Index, t.Block, t.Batch, t.Driver, limitWord(t.Limit), t.Arm, purpose(t)); err != nil {
+		if _, err := fmt.Fprintf(w, row, t.Index, t.Block, t.Batch, t.Driver, t.Order, limitWord(t.Limit), t.Arm, purpose(t)); err != nil {
 			return err
 		}
 	}
@@ -315,10 +312,13 @@ func widest(words []string) int {
 }
 
 func purpose(t scenarios.Trial) string {
-	if t.Warmup {
+	switch {
+	case t.Warmup:
 		return "warm-up"
+	case t.Observe:
+		return "observed"
 	}
-	return "measured"
+	return "timed"
 }
 
 func limitWord(limit int64) string {

@@ -44,7 +44,7 @@ func TestScenariosList(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(table), "\n")
-	if !strings.HasPrefix(lines[0], "NAME  ") || len(lines) != 6 {
+	if !strings.HasPrefix(lines[0], "NAME  ") || len(lines) != 8 {
 		t.Errorf("got\n%s", table)
 	}
 	out, err := scenariosOutput(t, "--format", "json")
@@ -76,15 +76,15 @@ seed      1
 size      6 container starts
 estimate  about 12s if a start takes 2s (assumed, not measured: see --per-trial)
 
-DRIVER    LIMIT  PLACE
-cgroupfs  12MiB  container
-cgroupfs  16MiB  container
+DRIVER    ORDER    LIMIT  PLACE
+cgroupfs  natural  12MiB  container
+cgroupfs  natural  16MiB  container
 
-TRIAL    BLOCK   BATCH   DRIVER    LIMIT      ARM   PURPOSE
-0        0       0       cgroupfs  none       old   warm-up
-1        0       1       cgroupfs  none       crun  warm-up
-2        1       2       cgroupfs  16MiB      crun  measured
-3        1       3       cgroupfs  16MiB      old   measured
+TRIAL    BLOCK   BATCH   DRIVER    ORDER              LIMIT      ARM   PURPOSE
+0        0       0       cgroupfs  natural            none       old   warm-up
+1        0       1       cgroupfs  natural            none       crun  warm-up
+2        1       2       cgroupfs  natural            16MiB      crun  timed
+3        1       3       cgroupfs  natural            16MiB      old   timed
 ... and 2 more (--all prints them)
 `
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -66,7 +66,7 @@ func newVMAgentCommand() *cobra.Command {
 
 func (f *vmFlags) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	f.guest.register(fl)
+	f.guest.register(cmd)
 	fl.StringVar(&f.cache, "cache", "", "directory for guest images (default: initbench in the user's cache directory)")
 	fl.StringArrayVar(&f.push, "push", nil, "copy LOCAL[:GUEST] to the guest first; without GUEST onto its PATH (may be repeated)")
 	fl.StringVar(&f.hold, "hold", "", "boot, say ready on stdout, and serve --attach DIR until interrupted")

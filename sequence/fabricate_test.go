@@ -41,7 +41,7 @@ func timeline(parts ...[]Event) Timeline {
 func spawned() []Event {
 	return []Event{
 		at(0, Fork, harness, "initbench", Elsewhere, other(create)),
-		at(10, Exec, create, "runc", Runtime, detail("/usr/bin/runc")),
+		at(10, Exec, create, "runc", Runtime, detail("/usr/bin/runc"), runtime(shmem(5*mib, 0))),
 		at(20, Fork, create, "runc", Runtime, other(101)), // a thread
 		at(1000, Fork, create, "runc", Runtime, other(stage0)),
 		at(1010, Exec, stage0, "exe", Runtime, detail("/proc/self/exe")),
@@ -52,7 +52,7 @@ func spawned() []Event {
 func joins(us int64, by int) []Event {
 	return []Event{
 		at(us-100, CgroupCreate, by, "runc", Runtime, detail("leaf")),
-		at(us, Join, stage0, "exe", Container, other(by), container(shmem(8192, 0)), runtime(shmem(5*mib, 0))),
+		at(us, Join, stage0, "exe", Container, other(by), container(shmem(8192, 0))),
 	}
 }
 

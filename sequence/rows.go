@@ -19,7 +19,14 @@ type Row struct {
 }
 
 // Rows are the events with what changed since the one before. A run of noise is one row.
-func (t Timeline) Rows() []Row {
+func (t Timeline) Rows() []Row { return changes(t.rows()) }
+
+// Steps are the rows without noise, each with what changed since the one before it of these.
+func (t Timeline) Steps() []Row {
+	return changes(slices.DeleteFunc(t.rows(), func(r Row) bool { return r.Noise }))
+}
+
+func (t Timeline) rows() []Row {
 	s := newStart(t)
 	var rows []Row
 	for i, e := range t.Events {
@@ -32,7 +39,6 @@ func (t Timeline) Rows() []Row {
 		}
 		rows = append(rows, row)
 	}
-	addChanges(rows)
 	return rows
 }
 
@@ -53,7 +59,7 @@ func (s *start) idle(p *process) bool {
 	return !slices.ContainsFunc(p.events, func(i int) bool { return s.Events[i].Step != Exit })
 }
 
-func addChanges(rows []Row) {
+func changes(rows []Row) []Row {
 	container, runtime := new(int64), (*int64)(nil)
 	for i := range rows {
 		r := &rows[i]
@@ -71,4 +77,5 @@ func addChanges(rows []Row) {
 			runtime = &r.Runtime.Bytes
 		}
 	}
+	return rows
 }

@@ -1,0 +1,117 @@
+package report
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/initbench/initbench/sequence"
+)
+
+// pair is a line of two starts: the same step of both, or a step that only one has.
+type pair struct{ a, b *sequence.Row }
+
+// align puts the steps that both have, in an order that both have, on the same lines: a
+// longest common subsequence. A step is the same when its name is and when both or neither took it in init.
+func align(a, b []sequence.Row) []pair {
+	same := func(i, j int) bool { return a[i].Step == b[j].Step && a[i].Init == b[j].Init }
+	// common[i][j] is the length for a[i:] and b[j:].
+	common := make([][]int, len(a)+1)
+	for i := range common {
+		common[i] = make([]int, len(b)+1)
+	}
+	for i := len(a) - 1; i >= 0; i-- {
+		for j := len(b) - 1; j >= 0; j-- {
+			common[i][j] = max(common[i+1][j], common[i][j+1])
+			if same(i, j) {
+				common[i][j] = max(common[i][j], 1+common[i+1][j+1])
+			}
+		}
+	}
+	var pairs []pair
+	i, j := 0, 0
+	for i < len(a) || j < len(b) {
+		switch {
+		case i < len(a) && j < len(b) && same(i, j) && common[i][j] == 1+common[i+1][j+1]:
+			pairs = append(pairs, pair{&a[i], &b[j]})
+			i, j = i+1, j+1
+		case j == len(b) || i < len(a) && common[i+1][j] >= common[i][j+1]:
+			pairs = append(pairs, pair{a: &a[i]})
+			i++
+		default:
+			pairs = append(pairs, pair{b: &b[j]})
+			j++
+		}
+	}
+	return pairs
+}
+
+// columns are what one side of two shows of a row.
+type columns struct {
+	header []string
+	cells  func(*sequence.Row, Options) []string
+}
+
+var (
+	wideSide = columns{
+		header: []string{"since", "process", "cgroup", "container", "change", "runtime", "change"},
+		cells: func(r *sequence.Row, o Options) []string {
+			return []string{since(*r), process(*r), string(r.Cgroup), charged(r.Container), o.change(r.ContainerChange), charged(r.Runtime), grew(r.RuntimeChange)}
+		},
+	}
+	slimSide = columns{
+		header: []string{"since", "cgroup", "container", "change"},
+		cells: func(r *sequence.Row, o Options) []string {
+			return []string{since(*r), string(r.Cgroup), charged(r.Container), o.change(r.ContainerChange)}
+		},
+	}
+)
+
+// side is one start's cells of a line; all empty where it has no such step.
+func (c columns) side(r *sequence.Row, o Options) []string {
+	if r == nil {
+		return slices.Repeat([]string{""}, len(c.header))
+	}
+	return c.cells(r, o)
+}
+
+// sideBySide says with fits whether the terminal is wide enough for any of its layouts.
+func sideBySide(a, b Trace, opts Options) (drawn string, fits bool) {
+	pairs := align(a.Timeline.Steps(), b.Timeline.Steps())
+	for _, c := range []columns{wideSide, slimSide} {
+		table := pairGrid(pairs, c, opts).plain()
+		if !opts.fits(table) {
+			continue
+		}
+		return strings.Join([]string{
+			about(opts, slices.Concat(startOf("A ", a), startOf("B ", b), machines(a, b))), table,
+			conclusions("A ", a, opts), conclusions("B ", b, opts), sentence("A ", a, opts) + sentence("B ", b, opts),
+		}, "\n"), true
+	}
+	return "", false
+}
+
+// machines is one line when both ran in the same place.
+func machines(a, b Trace) [][2]string {
+	on, other := machine(a.Environment), machine(b.Environment)
+	if on == other {
+		return [][2]string{{"machine", on}}
+	}
+	return [][2]string{{"A machine", on}, {"B machine", other}}
+}
+
+func pairGrid(pairs []pair, c columns, opts Options) *grid {
+	g := &grid{header: []string{"step"}}
+	for _, label := range []string{"A ", "B "} {
+		for _, name := range c.header {
+			g.header = append(g.header, label+name)
+		}
+	}
+	for _, p := range pairs {
+		row := p.a
+		if row == nil {
+			row = p.b
+		}
+		g.add(slices.Concat([]string{string(row.Step)}, c.side(p.a, opts), c.side(p.b, opts))...)
+	}
+	return g
+}

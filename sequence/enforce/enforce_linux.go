@@ -1,26 +1,186 @@
 package enforce
 
-import "github.com/initbench/initbench/sequence"
+import (
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/initbench/initbench/sequence"
+)
+
+const (
+	procRoot   = "/proc"
+	cgroupRoot = "/sys/fs/cgroup"
+)
 
 // Enforcer answers the calls of one runtime and its children, its payload included.
-type Enforcer struct{ opts Options }
+type Enforcer struct {
+	h *handler
 
-// Supported says why orders cannot be imposed on this machine; nil when nothing is known to stand against it.
-func Supported() error { return nil }
+	mu      sync.Mutex
+	spawned bool // the handler runs
+	result  *sequence.Enforcement
+	closed  bool
+}
+
+func (o *Options) check() error {
+	if !slices.Contains(sequence.Orders(), o.Order) {
+		return fmt.Errorf("order %q is none", o.Order)
+	}
+	for _, p := range []string{o.Pod, o.Leaf} {
+		if p != path.Clean(p) || !strings.HasPrefix(p, cgroupRoot+"/") {
+			return fmt.Errorf("%q is no cgroup below %s", p, cgroupRoot)
+		}
+	}
+	if !strings.HasPrefix(o.Leaf, o.Pod+"/") {
+		return fmt.Errorf("the leaf %s is not below the pod %s", o.Leaf, o.Pod)
+	}
+	if o.Deadline < 0 {
+		return fmt.Errorf("negative deadline %v", o.Deadline)
+	}
+	if o.Deadline == 0 {
+		o.Deadline = DefaultDeadline
+	}
+	return nil
+}
 
 // New makes an enforcer. Close it, also when Spawn fails.
-func New(o Options) (*Enforcer, error) { return &Enforcer{opts: o}, nil }
+func New(o Options) (*Enforcer, error) {
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("enforce: %w", err)
+	}
+	events, err := unix.Open(filepath.Join(o.Pod, "cgroup.events"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("enforce: open %s/cgroup.events: %w", o.Pod, err)
+	}
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		_ = unix.Close(events) // only read from
+		return nil, fmt.Errorf("enforce: eventfd: %w", err)
+	}
+	return &Enforcer{h: &handler{
+		opts: o, proc: procRoot, podPath: strings.TrimPrefix(o.Pod, cgroupRoot),
+		events: events, wake: wake, listener: listener{fd: -1},
+		requests: make(chan func(), 4), done: make(chan struct{}), stuck: map[int]string{},
+	}}, nil
+}
 
 // Spawn calls start on a thread that has the filter, so that the process start
 // makes inherits it; start returns its pid. Only that process and its descendants are under the filter.
+//
+// start must not ask for a signal at its parent's death (Pdeathsig): the thread ends with it.
 func (e *Enforcer) Spawn(start func() (pid int, err error)) error {
-	_, err := start()
-	return err
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.spawned || e.closed {
+		return errors.New("enforce: an enforcer spawns one process")
+	}
+	result := make(chan error)
+	go onThreadOfItsOwn(func() { result <- e.spawn(start) })
+	return <-result
+}
+
+// onThreadOfItsOwn calls f on a thread that ends after it: a filter cannot be taken off. Go
+// ends the thread of a goroutine that ends locked to it, and starts no thread from such a one. The
+// process's first thread it would keep, filter and all, so that one is left for others.
+func onThreadOfItsOwn(f func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != unix.Getpid() {
+		f()
+		return
+	}
+	done := make(chan struct{})
+	go func() { onThreadOfItsOwn(f); close(done) }()
+	<-done
+	runtime.UnlockOSThread()
+}
+
+// spawn runs with e.mu held by Spawn.
+func (e *Enforcer) spawn(start func() (int, error)) error {
+	fd, err := install()
+	if err != nil {
+		return fmt.Errorf("enforce: %w", err)
+	}
+	if e.h.listener, err = newListener(fd); err != nil {
+		_ = unix.Close(fd) // nothing can be under the filter yet
+		return fmt.Errorf("enforce: size of a notification: %w", err)
+	}
+	e.spawned = true
+	go e.h.run()
+	pid, err := start()
+	if err != nil {
+		return err
+	}
+	e.ask(func() { e.h.start(pid) })
+	return nil
+}
+
+// ask has the handler's goroutine call f and returns when it has, or when the handler has ended.
+func (e *Enforcer) ask(f func()) {
+	answered := make(chan struct{})
+	select {
+	case e.h.requests <- func() { f(); close(answered) }:
+	case <-e.h.done:
+		return
+	}
+	e.h.rouse()
+	select {
+	case <-answered:
+	case <-e.h.done:
+	}
+}
+
+// rouse ends the handler's wait.
+func (h *handler) rouse() {
+	one := [8]byte{1, 1, 1, 1, 1, 1, 1, 1} // any number but 0, in either byte order
+	_, _ = unix.Write(h.wake, one[:])      // fails only when so many are there already that one more makes no difference
 }
 
 // Created says that the runtime's create has ended: nothing is held any more, and
 // everything is still answered until Close. It returns how imposing went.
-func (e *Enforcer) Created() sequence.Enforcement { return sequence.Enforcement{} }
+func (e *Enforcer) Created() sequence.Enforcement {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.result == nil {
+		e.result = &sequence.Enforcement{Outcome: sequence.OrderCouldNot, Why: "no process was spawned"}
+		switch {
+		case e.closed && e.spawned:
+			*e.result = e.h.cost // the handler has ended
+		case e.spawned:
+			e.ask(func() { *e.result = e.h.created() })
+		}
+	}
+	return *e.result
+}
 
-// Close ends the answering. Call it when no process of the trial is left.
-func (e *Enforcer) Close() error { return nil }
+// Close ends the answering. Call it when no process of the trial is left: to one that is, the
+// calls that the filter stops would look like unknown ones (ENOSYS).
+func (e *Enforcer) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil
+	}
+	e.closed = true
+	if e.spawned {
+		e.ask(func() {
+			e.h.settle(sequence.OrderCouldNot, "the enforcer was closed before create had ended")
+			e.h.stopping = true
+		})
+		<-e.h.done
+	}
+	var errs []error
+	for _, fd := range []int{e.h.listener.fd, e.h.events, e.h.wake} {
+		if fd >= 0 {
+			errs = append(errs, unix.Close(fd))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
 )
 
 // bench writes the Go benchmark format (golang.org/design/14313-benchmark-format),
@@ -18,18 +19,29 @@ type bench struct {
 	err error
 }
 
-// units by what the format calls them; it knows that less of ns/op and B/op is better.
-var benchUnits = map[verdict.Unit]string{
-	verdict.Nanoseconds: "ns/op",
-	verdict.Bytes:       "B/op",
-	verdict.Fraction:    "fraction",
-	verdict.Counted:     "things/op",
+// What the format has no word for, and must be told that less of it is better.
+var ownUnits = []string{"fraction", "things/op", "syscalls/op", "faults/op"}
+
+// benchUnit is what the format calls a metric's unit; it knows that less of ns/op and B/op is better.
+func benchUnit(name string, u verdict.Unit) string {
+	switch {
+	case u == verdict.Nanoseconds:
+		return "ns/op"
+	case u == verdict.Bytes:
+		return "B/op"
+	case u == verdict.Fraction:
+		return "fraction"
+	case name == scenarios.StartSyscalls:
+		return "syscalls/op"
+	case name == scenarios.StartPageFaults:
+		return "faults/op"
+	}
+	return "things/op"
 }
 
 func newBench(w io.Writer) *bench {
 	b := &bench{w: benchfmt.NewWriter(w)}
-	for _, u := range []verdict.Unit{verdict.Fraction, verdict.Counted} {
-		unit := benchUnits[u]
+	for _, unit := range ownUnits {
 		b.write(&benchfmt.UnitMetadata{
 			UnitMetadataKey: benchfmt.UnitMetadataKey{Unit: unit, Key: "better"}, OrigUnit: unit, Value: "lower",
 		})
@@ -43,11 +55,11 @@ func (b *bench) write(r benchfmt.Record) {
 	}
 }
 
-func (b *bench) values(config []benchfmt.Config, name string, unit verdict.Unit, values ...float64) {
+func (b *bench) values(config []benchfmt.Config, name, unit string, values ...float64) {
 	for _, x := range values {
 		b.write(&benchfmt.Result{
 			Config: config, Name: benchfmt.Name(name), Iters: 1,
-			Values: []benchfmt.Value{{Value: x, Unit: benchUnits[unit]}},
+			Values: []benchfmt.Value{{Value: x, Unit: unit}},
 		})
 	}
 }
@@ -60,13 +72,13 @@ func verdictBenchfmt(w io.Writer, v verdict.Verdict) error {
 		config := append([]benchfmt.Config{fileConfig("arm", arm)}, common...)
 		for _, m := range v.Metrics {
 			a := []verdict.Arm{m.Baseline, m.Candidate}[i]
-			name := benchName(m.Name, m.Scenario, string(m.Driver), string(m.Order), m.Limit)
+			unit, name := benchUnit(m.Name, m.Unit), benchName(m.Name, m.Scenario, string(m.Driver), string(m.Order), m.Limit)
 			switch {
 			case a.N == 0: // nothing was measured: no line
 			case a.Values == nil:
-				b.values(config, name, m.Unit, a.Center)
+				b.values(config, name, unit, a.Center)
 			default:
-				b.values(config, name, m.Unit, a.Values...)
+				b.values(config, name, unit, a.Values...)
 			}
 		}
 	}

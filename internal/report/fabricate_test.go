@@ -10,17 +10,25 @@ import (
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
 )
 
 // fabricate writes the two stored runs below testdata. The figures are made up
 // after what was seen in a guest: a candidate that copies itself inside the
-// container's cgroup always with cgroupfs, and half of the time with systemd.
+// container's cgroup always with cgroupfs, and with systemd half of the time,
+// under a limit never, unless the order is imposed.
 func fabricate(t *testing.T) {
 	t.Helper()
+	both, matrix := ladder(8), ladder(2)
+	both.Orders = []sequence.Order{sequence.Natural, sequence.JoinBeforeClone}
+	matrix.Name, matrix.Orders, matrix.Observe = "order-matrix", sequence.Orders(), true
+	charges := startup(12)
+	charges.Name, charges.Observe = "charges", true
+	charges.Judge = []string{scenarios.ContainerChargedAtExec, scenarios.StartSyscalls, scenarios.StartPageFaults}
 	store(t, "gate", results.Header{
 		Schema: results.Schema, ID: "20241107-gate", Created: "2024-11-07T10:00:00Z", Initbench: "v0.1.0", Gate: true,
 		Spec: scenarios.Spec{
-			Scenarios: []scenarios.Scenario{startup(12), ladder(6)}, Seed: 1,
+			Scenarios: []scenarios.Scenario{startup(12), both, charges}, Seed: 1,
 			Runtimes: []scenarios.Runtime{{Name: "baseline", Ref: "runc@v1.1.14"}, {Name: "candidate", Ref: "runc@v1.1.15"}},
 		},
 	})
@@ -29,7 +37,7 @@ func fabricate(t *testing.T) {
 	store(t, "run", results.Header{
 		Schema: results.Schema, ID: "20241107-run", Created: "2024-11-07T11:00:00Z", Initbench: "v0.1.0",
 		Spec: scenarios.Spec{
-			Scenarios: []scenarios.Scenario{hundred, ladder(2)}, Seed: 2,
+			Scenarios: []scenarios.Scenario{hundred, matrix}, Seed: 2,
 			Runtimes: []scenarios.Runtime{{Name: "runc-1.1.15", Ref: "runc@v1.1.15"}, {Name: "crun", Ref: "crun"}},
 		},
 	})
@@ -80,12 +88,14 @@ func guest() results.Environment {
 		BootID: "b0", OS: "Debian GNU/Linux 12 (bookworm)", CPU: "QEMU Virtual CPU", CPUs: 2, MemBytes: 2 << 30,
 		THP: "always", ShmemTHP: "never", PageSize: 4096, Cgroup: "cgroup2", Controllers: []string{"cpu", "memory"}, Systemd: "252",
 		Where: "vm", Accelerator: "tcg", Clock: "wall", QEMU: "7.2.15", Clocksource: "tsc",
+		Observer: "ebpf",
 	}
 }
 
 func record(t scenarios.Trial, r *rand.Rand) results.Record {
 	copies := t.Arm == "candidate" || t.Arm == "runc-1.1.15"
-	inside := copies && (t.Driver == cgroupjoin.Cgroupfs || r.Float64() < 0.5)
+	inside := copies && t.Order != sequence.CloneBeforeJoin &&
+		(t.Order == sequence.JoinBeforeClone || t.Driver == cgroupjoin.Cgroupfs || r.Float64() < 0.5 && t.Limit == 0)
 	version := map[bool]string{true: "runc version 1.1.15", false: "runc version 1.1.14"}[copies]
 	if t.Arm == "crun" {
 		version = "crun version 1.8.1"
@@ -111,10 +121,39 @@ func record(t scenarios.Trial, r *rand.Rand) results.Record {
 		ContainerCPU: noisy(60e3), RuntimeCPU: noisy(180e3),
 		Latency: results.Latency{Created: pick(copies, 640e6, 430e6), Started: pick(copies, 760e6, 520e6), Exited: noisy(800e6), Deleted: noisy(900e6)},
 	}
+	if t.Observe {
+		observe(&rec, copies, inside)
+	}
 	if inside && t.Limit != 0 && t.Limit < 20<<20 {
 		rec.Outcome, rec.Reason = results.InitOOMKilled, "1 OOM kill(s) in the container's cgroup before the payload's first instruction"
 		rec.Latency = results.Latency{}
 		rec.Victim = &results.Victim{PID: 400 + t.Index, Comm: "runc:[2:INIT]", AnonBytes: 1 << 20, FileBytes: 3 << 20, ShmemBytes: 7600 << 10, Line: "Memory cgroup out of memory: Killed process"}
 	}
 	return rec
+}
+
+// observe adds what the observer saw and the enforcer did. One trial in sixteen cannot be brought into its order.
+func observe(rec *results.Record, copies, inside bool) {
+	*rec.Latency.Started += 9e6
+	clone, none, exec := int64(10170368), int64(0), int64(1800<<10)
+	rec.Found = &sequence.Finding{Order: sequence.FoundNoClone, ChargedAtExec: &exec}
+	rec.ContainerCounters = &sequence.Counters{Syscalls: 410 + int64(rec.Index%3), PageFaults: 900}
+	rec.RuntimeCounters = &sequence.Counters{Syscalls: 2210 + int64(rec.Index%7), PageFaults: 3100}
+	if copies {
+		rec.Found = &sequence.Finding{Order: sequence.FoundCloneBeforeJoin, CloneBytes: &clone, CloneToContainer: &none, CloneToRuntime: &clone, ChargedAtExec: &exec}
+		rec.ContainerCounters.Syscalls += 300
+	}
+	if inside {
+		exec += clone
+		rec.Found.Order, rec.Found.CloneToContainer, rec.Found.CloneToRuntime = sequence.FoundJoinBeforeClone, &clone, &none
+	}
+	switch {
+	case rec.Order == sequence.Natural:
+	case !copies:
+		rec.Enforcement = &sequence.Enforcement{Outcome: sequence.OrderNotApplicable, Why: "nothing was copied inside init", Notifications: 4, AnsweredNS: 300e3}
+	case rec.Index%16 == 0:
+		rec.Enforcement = &sequence.Enforcement{Outcome: sequence.OrderCouldNot, Why: "the deadline of 10 s passed while memfd_create was held", Notifications: 5, Held: 1, HeldNS: 10e9}
+	default:
+		rec.Enforcement = &sequence.Enforcement{Outcome: sequence.OrderImposed, Why: "the join was seen before the clone", Notifications: 6, Held: 1, HeldNS: 21e6}
+	}
 }

@@ -36,9 +36,25 @@ func cells(texts []string) table.Row {
 	return row
 }
 
-// plain draws without borders: what is piped can be cut by column, and what is
+// fit draws the first of several layouts of one table that the terminal is wide
+// enough for. Where none is, each row becomes a few lines of its own: a table that
+// the terminal breaks is a heap of figures.
+func fit(opts Options, layouts ...*grid) string {
+	for _, g := range layouts {
+		if text := g.table(); opts.Width == 0 || widthOf(text) <= opts.Width {
+			return opts.heading(g.title) + text
+		}
+	}
+	last := layouts[len(layouts)-1]
+	return opts.heading(last.title) + last.list(opts)
+}
+
+// plain draws the table at whatever width it takes.
+func (g *grid) plain() string { return Options{}.heading(g.title) + g.table() }
+
+// table draws without borders: what is piped can be cut by column, and what is
 // copied from a terminal into an issue stays legible.
-func (g *grid) plain() string {
+func (g *grid) table() string {
 	w := g.writer()
 	style := table.StyleDefault
 	style.Format.Header = text.FormatDefault
@@ -46,14 +62,57 @@ func (g *grid) plain() string {
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	w.SetStyle(style)
 	w.SuppressTrailingSpaces()
-	return heading(g.title) + w.Render() + "\n"
+	return w.Render() + "\n"
 }
 
-func heading(title string) string {
+// list draws each row as its first cell and, below it, the others by the names of their columns.
+func (g *grid) list(opts Options) string {
+	var b strings.Builder
+	for _, row := range g.rows {
+		for i, cell := range row {
+			cell = strings.ReplaceAll(cell, "\n", " ")
+			switch {
+			case i == 0:
+				b.WriteString(opts.wrapped("", "  ", cell))
+			case cell != "-":
+				b.WriteString(opts.wrapped("  ", "    ", g.header[i]+": "+cell))
+			}
+		}
+	}
+	return b.String()
+}
+
+// widthOf is the width of the widest line, colours not counted.
+func widthOf(drawn string) int {
+	widest := 0
+	for line := range strings.Lines(drawn) {
+		widest = max(widest, text.StringWidthWithoutEscSequences(strings.TrimRight(line, "\n")))
+	}
+	return widest
+}
+
+// tall is the same table with its words below each other where they may be parted.
+func (g *grid) tall() *grid {
+	part := strings.NewReplacer(" (", "\n(", "not applicable", "not\napplicable", ", worst", ",\nworst", ", join", ",\njoin", ", clone", ",\nclone").Replace
+	out := &grid{title: g.title}
+	for _, title := range g.header {
+		out.header = append(out.header, part(title))
+	}
+	for _, row := range g.rows {
+		var cells []string
+		for _, cell := range row {
+			cells = append(cells, part(cell))
+		}
+		out.rows = append(out.rows, cells)
+	}
+	return out
+}
+
+func (o Options) heading(title string) string {
 	if title == "" {
 		return ""
 	}
-	return title + "\n"
+	return o.wrapped("", "  ", title)
 }
 
 func (g *grid) markdown() string {
@@ -87,7 +146,7 @@ func (o Options) wrapped(first, indent, sentence string) string {
 	column := len(first)
 	b.WriteString(first)
 	for i, word := range strings.Fields(strings.ReplaceAll(sentence, " %", "\x00%")) {
-		n := utf8.RuneCountInString(word)
+		n := utf8.RuneCountInString(text.StripEscape(word))
 		switch {
 		case i == 0:
 		case o.Width > 0 && column+1+n > o.Width:

@@ -33,7 +33,10 @@ type jsonVerdict struct {
 	ExitCode    int                          `json:"exit_code"`
 	Reasons     []string                     `json:"reasons"`
 	Metrics     []jsonMetric                 `json:"metrics"`
+	Ladders     []jsonLadder                 `json:"ladders"`
+	Findings    []jsonFinding                `json:"findings"`
 	Warnings    []string                     `json:"warnings"`
+	Notes       []string                     `json:"notes"`
 	Runtimes    map[string]results.RuntimeID `json:"runtimes"`
 	Trials      jsonTrials                   `json:"trials"`
 	Interleaved bool                         `json:"interleaved"`
@@ -41,9 +44,7 @@ type jsonVerdict struct {
 	Environment results.Environment          `json:"environment"`
 }
 
-// jsonMetric: centres and intervals are in Unit (ns, bytes, fraction, count);
-// change, its ends and margin are fractions of the baseline for ns and bytes, and differences
-// for fraction and count. limit_bytes is null without a limit, and where a row pools its ladder.
+// jsonMetric: docs/verdict.md defines every field of these types, and a test holds the two together.
 type jsonMetric struct {
 	Name      string         `json:"name"`
 	Unit      verdict.Unit   `json:"unit"`
@@ -61,6 +62,8 @@ type jsonMetric struct {
 	ChangeHi  number         `json:"change_hi"`
 	Margin    number         `json:"margin"`
 	PHolm     number         `json:"p_holm"`
+	Relative  bool           `json:"relative"`
+	Why       string         `json:"why"`
 	Ladder    []jsonRung     `json:"ladder,omitempty"`
 }
 
@@ -69,7 +72,10 @@ type jsonArm struct {
 	Center number `json:"center"`
 	Lo     number `json:"lo"`
 	Hi     number `json:"hi"`
-	Events *int   `json:"events,omitempty"` // of a fraction or count
+	Events *int   `json:"events,omitempty"`
+	// Of a sum of two sides.
+	Container *number `json:"container_center,omitempty"`
+	Runtime   *number `json:"runtime_center,omitempty"`
 }
 
 type jsonRung struct {
@@ -82,6 +88,8 @@ type jsonCount struct {
 	Started   int `json:"started"`
 	OOMKilled int `json:"oom_killed"`
 	Failed    int `json:"failed"`
+	// NotApplicable of them all.
+	NotApplicable int `json:"order_not_applicable"`
 }
 
 type jsonTrials struct {
@@ -89,6 +97,8 @@ type jsonTrials struct {
 	Recorded int `json:"recorded"`
 	Failed   int `json:"failed"`
 	Leaking  int `json:"leaking"`
+	// NotCounted trials are in no row.
+	NotCounted int `json:"not_counted"`
 }
 
 func verdictJSON(v verdict.Verdict) ([]byte, error) {
@@ -97,6 +107,7 @@ func verdictJSON(v verdict.Verdict) ([]byte, error) {
 		Metrics: []jsonMetric{}, Environment: v.Environment,
 		Runtimes: map[string]results.RuntimeID{"baseline": v.Baseline, "candidate": v.Candidate},
 		Trials:   jsonTrials(v.Trials), Interleaved: v.Interleaved, Confidence: number(v.Confidence),
+		Ladders: laddersJSON(v.Ladders), Findings: findingsJSON(v.Findings), Notes: list(v.Notes),
 	}
 	for _, m := range v.Metrics {
 		out.Metrics = append(out.Metrics, metricJSON(m))
@@ -107,9 +118,10 @@ func verdictJSON(v verdict.Verdict) ([]byte, error) {
 func metricJSON(m verdict.Metric) jsonMetric {
 	out := jsonMetric{
 		Name: m.Name, Unit: m.Unit, Driver: string(m.Driver), Order: string(m.Order), Limit: orNull(m.Limit),
-		Baseline: armJSON(m.Unit, m.Baseline), Candidate: armJSON(m.Unit, m.Candidate),
+		Baseline: armJSON(m, m.Baseline), Candidate: armJSON(m, m.Candidate),
 		Change: number(m.Change), P: number(m.P), Verdict: m.Ruling, Reason: m.Reason, Scenario: m.Scenario,
 		ChangeLo: number(m.ChangeLo), ChangeHi: number(m.ChangeHi), Margin: number(m.Margin), PHolm: number(m.PHolm),
+		Relative: m.Relative, Why: m.Why,
 	}
 	for _, r := range m.Ladder {
 		out.Ladder = append(out.Ladder, jsonRung{Limit: orNull(r.Limit), Baseline: jsonCount(r.Baseline), Candidate: jsonCount(r.Candidate)})
@@ -117,12 +129,20 @@ func metricJSON(m verdict.Metric) jsonMetric {
 	return out
 }
 
-func armJSON(u verdict.Unit, a verdict.Arm) jsonArm {
-	out := jsonArm{N: a.N, Center: number(a.Center), Lo: number(a.Lo), Hi: number(a.Hi)}
-	if u == verdict.Fraction || u == verdict.Counted {
+func armJSON(m verdict.Metric, a verdict.Arm) jsonArm {
+	out := medianJSON(a)
+	if m.Unit == verdict.Fraction || counts(m) {
 		out.Events = &a.Events
 	}
+	if s := a.Sides; s != nil {
+		container, runtime := number(s.Container), number(s.Runtime)
+		out.Container, out.Runtime = &container, &runtime
+	}
 	return out
+}
+
+func medianJSON(a verdict.Arm) jsonArm {
+	return jsonArm{N: a.N, Center: number(a.Center), Lo: number(a.Lo), Hi: number(a.Hi)}
 }
 
 // orNull is null for no limit: 0 would be one.

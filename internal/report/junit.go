@@ -27,7 +27,9 @@ type junitSuite struct {
 	Errors     int             `xml:"errors,attr"`
 	Properties []junitProperty `xml:"properties>property,omitempty"`
 	Cases      []junitCase     `xml:"testcase"`
-	Output     string          `xml:"system-err,omitempty"`
+	// Findings and notes go to standard output, warnings to standard error.
+	Said     string `xml:"system-out,omitempty"`
+	Warnings string `xml:"system-err,omitempty"`
 }
 
 type junitProperty struct {
@@ -80,7 +82,7 @@ func verdictJUnit(v verdict.Verdict) ([]byte, error) {
 	if v.Ruling == verdict.Invalid || len(v.Metrics) == 0 {
 		r.suite("initbench", properties).add("initbench", "comparison", v.Ruling, strings.Join(v.Reasons, "; "))
 	}
-	return r.marshal(v.Warnings)
+	return r.marshal(v.Findings, v.Notes, v.Warnings)
 }
 
 func (r *junitReport) suite(name string, properties []junitProperty) *junitSuite {
@@ -90,11 +92,18 @@ func (r *junitReport) suite(name string, properties []junitProperty) *junitSuite
 	return &r.Suites[len(r.Suites)-1]
 }
 
-func (r *junitReport) marshal(warnings []string) ([]byte, error) {
+func (r *junitReport) marshal(findings []verdict.Finding, notes, warnings []string) ([]byte, error) {
 	for i := range r.Suites {
 		s := &r.Suites[i]
 		r.Tests, r.Failures, r.Errors = r.Tests+s.Tests, r.Failures+s.Failures, r.Errors+s.Errors
-		s.Output = strings.Join(warnings, "\n")
+		s.Warnings = strings.Join(warnings, "\n")
+		var said []string
+		for _, f := range findings {
+			if f.Scenario == s.Name {
+				said = append(said, "finding: "+f.Text)
+			}
+		}
+		s.Said = strings.Join(append(said, notes...), "\n")
 	}
 	text, err := xml.MarshalIndent(r, "", "  ")
 	if err != nil {

@@ -13,12 +13,13 @@ func verdictMarkdown(v verdict.Verdict) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### initbench: %s (exit %d)\n\n", v.Ruling, v.ExitCode())
 	b.WriteString(bullets("", v.Reasons))
+	b.WriteString(bullets("finding: ", texts(v.Findings)))
 	for _, driver := range driversOf(v.Metrics) {
 		rows := of(v.Metrics, driver)
-		for _, g := range ladderGrids(rows) {
+		for _, g := range ladderGrids(v.Ladders, driver) {
 			b.WriteString(g.markdown() + "\n")
 		}
-		g := metricsGrid(string(driver), rows, Options{})
+		g := metricsGrid(string(driver), rows, Options{}, " ")
 		g.header = append(g.header, "reason")
 		for i, m := range rows {
 			g.rows[i] = append(g.rows[i], m.Why)
@@ -26,6 +27,7 @@ func verdictMarkdown(v verdict.Verdict) string {
 		b.WriteString(g.markdown() + "\n")
 	}
 	b.WriteString(bullets("warning: ", v.Warnings))
+	b.WriteString(bullets("note: ", v.Notes))
 	b.WriteString(bullets("", []string{
 		"baseline: " + binary(v.Baseline), "candidate: " + binary(v.Candidate),
 		counted(v.Trials) + "; " + method(v), machine(v.Environment),

@@ -142,6 +142,7 @@ func TestGolden(t *testing.T) {
 	for _, format := range []string{JSON, Markdown, Benchfmt} {
 		golden(t, "regressed."+format, drawn(t, format, regressed, Options{}))
 	}
+	golden(t, "regressed-40.table", drawn(t, Table, regressed, Options{Width: 40}))
 	golden(t, "regressed-80.table", drawn(t, Table, regressed, Options{Width: 80}))
 	golden(t, "regressed-130.table", drawn(t, Table, regressed, Options{Width: 130}))
 	golden(t, "regressed-color.table", drawn(t, Table, regressed, Options{Width: 180, Color: true}))
@@ -162,7 +163,7 @@ func TestGolden(t *testing.T) {
 // Catches a line longer than the terminal, which then breaks in the middle of a figure.
 func TestTablesKeepToTheWidth(t *testing.T) {
 	v := cases(t)[verdict.Regressed]
-	for _, width := range []int{80, 100, 124, 125, 140, 164, 165, 200} {
+	for _, width := range []int{40, 60, 80, 100, 124, 125, 140, 164, 165, 200} {
 		for i, line := range strings.Split(string(drawn(t, Table, v, Options{Width: width})), "\n") {
 			if n := len([]rune(line)); n > width {
 				t.Errorf("width %d: line %d has %d columns: %q", width, i+1, n, line)
@@ -231,7 +232,7 @@ func TestJSONKeepsTheContract(t *testing.T) {
 		if _, ok := got["environment"].(map[string]any); !ok {
 			t.Errorf("%s: environment is %T", ruling, got["environment"])
 		}
-		for _, key := range []string{"metrics", "warnings", "reasons"} {
+		for _, key := range []string{"metrics", "warnings", "reasons", "findings", "ladders", "notes"} {
 			if _, ok := got[key].([]any); !ok {
 				t.Errorf("%s: %s is %T, want a list", ruling, key, got[key])
 			}

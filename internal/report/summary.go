@@ -10,6 +10,7 @@ import (
 
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/sequence"
 )
 
 func summaryTable(s verdict.Summary, opts Options) string {
@@ -21,20 +22,24 @@ func summaryTable(s verdict.Summary, opts Options) string {
 	b.WriteString(about(opts, append(lines,
 		[2]string{"measured", fmt.Sprintf("%s; intervals at %.3g %%", counted(s.Trials), s.Confidence*100)},
 		[2]string{"machine", machine(s.Environment)})))
-	for _, g := range summaryGrids(s, opts.between()) {
-		b.WriteString("\n" + g.plain())
+	short := summaryGrids(s, "\n")
+	for i, g := range summaryGrids(s, " ") {
+		b.WriteString("\n" + fit(opts, g, short[i], short[i].tall()))
 	}
-	b.WriteString(warnings(s.Warnings, opts))
+	b.WriteString(said(opts, "failed", failures(s.Cells)))
+	b.WriteString(remarks(opts, s.Warnings, s.Notes))
+	b.WriteString(said(opts, "finding", texts(s.Findings)))
 	return b.String()
 }
 
 func summaryMarkdown(s verdict.Summary) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### initbench: run %s\n\n", escape(s.ID))
+	b.WriteString(bullets("finding: ", texts(s.Findings)))
 	for _, g := range summaryGrids(s, " ") {
 		b.WriteString(g.markdown() + "\n")
 	}
-	b.WriteString(bullets("warning: ", s.Warnings))
+	b.WriteString(bullets("failed: ", failures(s.Cells)) + bullets("warning: ", s.Warnings) + bullets("note: ", s.Notes))
 	var about []string
 	for _, id := range s.Runtimes {
 		about = append(about, id.Name+": "+binary(id))
@@ -43,7 +48,7 @@ func summaryMarkdown(s verdict.Summary) string {
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
-// summaryGrids are, for each scenario, outcomes and latencies, whole batches, peaks
+// summaryGrids are, for each scenario, outcomes and latencies, orders, charges, whole batches, peaks
 // and the ladder; the victims of all come last.
 func summaryGrids(s verdict.Summary, between string) []*grid {
 	var grids []*grid
@@ -54,11 +59,11 @@ func summaryGrids(s verdict.Summary, between string) []*grid {
 		}
 		cells := s.Cells[:n]
 		s.Cells = s.Cells[n:]
-		grids = append(grids, latencies(cells, between))
-		if g := batches(cells); g != nil {
-			grids = append(grids, g)
+		for _, g := range []*grid{latencies(cells, between), orders(cells), charges(cells), batches(cells), peaks(cells, between)} {
+			if g != nil {
+				grids = append(grids, g)
+			}
 		}
-		grids = append(grids, peaks(cells, between))
 		grids = append(grids, runLadders(s.Ladders, cells[0].Scenario)...)
 	}
 	if len(s.Victims) > 0 {
@@ -67,26 +72,72 @@ func summaryGrids(s verdict.Summary, between string) []*grid {
 	return grids
 }
 
-// condition are the first columns of a cell's row.
-func condition(c verdict.CellSummary) []string {
-	return []string{c.Runtime, string(c.Driver), limit(c.Limit)}
+// ordered tells whether a scenario's cells are in any order but the natural one.
+func ordered(cells []verdict.CellSummary) bool {
+	for _, c := range cells {
+		if c.Order != sequence.Natural {
+			return true
+		}
+	}
+	return false
+}
+
+// conditions are the titles of the first columns of a cell's row; condition has its cells.
+func conditions(cells []verdict.CellSummary, more ...string) []string {
+	columns := []string{"runtime", "driver"}
+	if ordered(cells) {
+		columns = append(columns, "order")
+	}
+	return append(append(columns, "limit"), more...)
+}
+
+func condition(cells []verdict.CellSummary, c verdict.CellSummary, more ...string) []string {
+	columns := []string{c.Runtime, string(c.Driver)}
+	if ordered(cells) {
+		columns = append(columns, string(c.Order))
+	}
+	return append(append(columns, limit(c.Limit)), more...)
 }
 
 func latencies(cells []verdict.CellSummary, between string) *grid {
 	g := &grid{
 		title:  cells[0].Scenario + ": start latency, from create to the payload's first instruction",
-		header: []string{"runtime", "driver", "limit", "trials", "outcomes", "median", "p95", "p99", "mean"},
+		header: conditions(cells, "trials", "outcomes", "median", "p95", "p99", "mean"),
+	}
+	lanes := !timed(cells)
+	if lanes {
+		g.header = append(g.header, "lane")
 	}
 	ns := verdict.Nanoseconds.Format
 	for _, c := range cells {
 		mean := ns(c.Start.Mean)
-		// Without a bound, or with one that no latency can have, there are too few or too skewed values for an interval.
-		if c.Start.MeanLo > 0 && !math.IsInf(c.Start.MeanHi, 0) {
+		if !math.IsInf(c.Start.MeanLo, 0) && !math.IsNaN(c.Start.MeanLo) {
 			mean = stack(mean, bracket(ns, c.Start.MeanLo, c.Start.MeanHi), between)
 		}
-		g.add(append(condition(c), fmt.Sprint(c.Trials()), outcomes(c, between), ns(c.Start.Median), ns(c.Start.P95), ns(c.Start.P99), mean)...)
+		row := condition(cells, c, trials(c), outcomes(c, between), ns(c.Start.Median), ns(c.Start.P95), ns(c.Start.P99), mean)
+		if lanes {
+			row = append(row, string(c.Lane))
+		}
+		g.add(row...)
 	}
 	return g
+}
+
+// timed tells whether nothing was in the way of a scenario's starts.
+func timed(cells []verdict.CellSummary) bool {
+	for _, c := range cells {
+		if c.Lane != verdict.Timed {
+			return false
+		}
+	}
+	return true
+}
+
+func trials(c verdict.CellSummary) string {
+	if c.NotCounted == 0 {
+		return fmt.Sprint(c.Trials())
+	}
+	return fmt.Sprintf("%d (%d not counted)", c.Trials(), c.NotCounted)
 }
 
 func outcomes(c verdict.CellSummary, between string) string {
@@ -102,9 +153,88 @@ func outcomes(c verdict.CellSummary, between string) string {
 	return strings.Join(parts, ","+between)
 }
 
+// failures says of each cell in which a trial failed why the first did.
+func failures(cells []verdict.CellSummary) []string {
+	var out []string
+	for _, c := range cells {
+		if c.Failure != "" {
+			out = append(out, fmt.Sprintf("%s (%s): %s", c.Runtime, strings.Join(condition([]verdict.CellSummary{c}, c)[1:], ", "), c.Failure))
+		}
+	}
+	return out
+}
+
+// orders holds the order asked for against the one found. It is nil where neither was looked at.
+func orders(cells []verdict.CellSummary) *grid {
+	g := &grid{
+		title:  cells[0].Scenario + ": order asked for and orders found, and what imposing took (medians of a trial)",
+		header: conditions(cells, "imposed", "not applicable", "could not", "found", "notifications", "held"),
+	}
+	any := false
+	for _, c := range cells {
+		any = any || c.Imposing.Trials() > 0 || len(c.Found) > 0
+		row := []string{"-", "-", "-", found(c), "-", "-"}
+		if i := c.Imposing; i.Trials() > 0 {
+			row = []string{
+				fmt.Sprint(i.Imposed), fmt.Sprint(i.NotApplicable), fmt.Sprint(i.CouldNot), found(c),
+				verdict.Counted.Format(i.Notifications), verdict.Nanoseconds.Format(i.HeldNS),
+			}
+		}
+		g.add(condition(cells, c, row...)...)
+	}
+	if !any {
+		return nil
+	}
+	return g
+}
+
+func found(c verdict.CellSummary) string {
+	var parts []string
+	for _, f := range []sequence.Found{
+		sequence.FoundCloneBeforeJoin, sequence.FoundJoinBeforeClone, sequence.FoundOverlapping,
+		sequence.FoundBornInCgroup, sequence.FoundNoClone, sequence.FoundUnknown,
+	} {
+		if n := c.Found[f]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, f))
+		}
+	}
+	if len(parts) == 0 {
+		return "-"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// charges says who paid. It is nil where no trial was observed.
+func charges(cells []verdict.CellSummary) *grid {
+	g := &grid{
+		title: cells[0].Scenario + ": who was charged what, and did what (medians; container + runtime)",
+		header: conditions(cells, "clone", "to container", "to runtime", "container at exec",
+			"start.syscalls", "start.pagefaults"),
+	}
+	any := false
+	b := verdict.Bytes.Format
+	for _, c := range cells {
+		p := c.Charges
+		any = any || !math.IsNaN(p.AtExec) || !math.IsNaN(p.Clone)
+		g.add(condition(cells, c, b(p.Clone), b(p.ToContainer), b(p.ToRuntime), b(p.AtExec),
+			sides(c.Counters.Syscalls), sides(c.Counters.PageFaults))...)
+	}
+	if !any {
+		return nil
+	}
+	return g
+}
+
+func sides(s verdict.Sides) string {
+	if math.IsNaN(s.Container) || math.IsNaN(s.Runtime) {
+		return "-"
+	}
+	return verdict.Counted.Format(s.Container) + " + " + verdict.Counted.Format(s.Runtime)
+}
+
 // batches is nil where containers run one by one.
 func batches(cells []verdict.CellSummary) *grid {
-	g := &grid{header: []string{"runtime", "driver", "limit", "batches", "total (median)", "fastest", "slowest", "each"}}
+	g := &grid{header: conditions(cells, "batches", "total (median)", "fastest", "slowest", "each")}
 	ns := verdict.Nanoseconds.Format
 	for _, c := range cells {
 		if c.Batch.Containers < 2 {
@@ -115,7 +245,7 @@ func batches(cells []verdict.CellSummary) *grid {
 			how = "at once, from the first create to the last delete"
 		}
 		g.title = fmt.Sprintf("%s: batches of %d containers %s", c.Scenario, c.Batch.Containers, how)
-		g.add(append(condition(c), fmt.Sprint(c.Batch.N), ns(c.Batch.Total), ns(c.Batch.Fastest), ns(c.Batch.Slowest), ns(c.Batch.Each))...)
+		g.add(condition(cells, c, fmt.Sprint(c.Batch.N), ns(c.Batch.Total), ns(c.Batch.Fastest), ns(c.Batch.Slowest), ns(c.Batch.Each))...)
 	}
 	return g
 }
@@ -123,67 +253,58 @@ func batches(cells []verdict.CellSummary) *grid {
 func peaks(cells []verdict.CellSummary, between string) *grid {
 	g := &grid{
 		title:  cells[0].Scenario + ": memory peaks of the starts, and who paid",
-		header: []string{"runtime", "driver", "limit", "container.memory.peak", "runtime.memory.peak"},
+		header: conditions(cells, "container.memory.peak", "runtime.memory.peak"),
 	}
 	show := func(a verdict.Arm) string {
 		if !a.Known() {
 			return "-"
 		}
-		return arm(verdict.Bytes, a, between)
+		return stack(verdict.Bytes.Format(a.Center), spread(verdict.Bytes, a), between)
 	}
 	for _, c := range cells {
-		g.add(append(condition(c), show(c.ContainerPeak), show(c.RuntimePeak))...)
+		g.add(condition(cells, c, show(c.ContainerPeak), show(c.RuntimePeak))...)
 	}
 	return g
-}
-
-func runLadders(ladders []verdict.LadderSummary, scenario string) []*grid {
-	var grids []*grid
-	for _, l := range ladders {
-		if l.Scenario != scenario {
-			continue
-		}
-		g := &grid{
-			title:  fmt.Sprintf("%s, %s: containers started under each memory limit", l.Scenario, l.Driver),
-			header: append([]string{"limit"}, l.Runtimes...),
-		}
-		for _, r := range l.Rungs {
-			row := []string{limit(r.Limit)}
-			for _, c := range r.Counts {
-				row = append(row, started(c))
-			}
-			g.add(row...)
-		}
-		grids = append(grids, g)
-	}
-	return grids
 }
 
 func victims(list []verdict.VictimSummary) *grid {
 	g := &grid{
 		title:  "processes the kernel killed, and what they held (medians)",
-		header: []string{"scenario", "runtime", "driver", "limit", "victim", "kills", "anon", "file", "shmem"},
+		header: []string{"scenario", "runtime", "driver", "order", "limit", "victim", "kills", "anon", "file", "shmem"},
 	}
 	b := verdict.Bytes.Format
 	for _, v := range list {
-		g.add(v.Scenario, v.Runtime, string(v.Driver), limit(v.Limit), v.Comm, fmt.Sprint(v.N), b(v.Anon), b(v.File), b(v.Shmem))
+		g.add(v.Scenario, v.Runtime, string(v.Driver), string(v.Order), limit(v.Limit), v.Comm, fmt.Sprint(v.N), b(v.Anon), b(v.File), b(v.Shmem))
 	}
 	return g
 }
 
 // summaryJUnit has one case a cell: in error when a trial of it failed or none was
-// made. An OOM kill is what such a run looks for, not an error.
+// counted. An OOM kill is what such a run looks for, not an error.
 func summaryJUnit(s verdict.Summary) ([]byte, error) {
 	r := junitReport{Name: "initbench"}
 	for _, c := range s.Cells {
-		ruling := verdict.Pass
+		ruling, text := verdict.Pass, outcomes(c, " ")
 		if c.Trials() == 0 || c.Outcomes[results.Failed]+c.Outcomes[results.TimedOut] > 0 {
 			ruling = verdict.Inconclusive
 		}
-		r.suite(c.Scenario, facts(s.Environment)).add(
-			c.Scenario+"."+string(c.Driver), c.Runtime+" at limit "+limit(c.Limit), ruling, outcomes(c, " "))
+		if c.NotCounted > 0 {
+			text += fmt.Sprintf(", %d not counted", c.NotCounted)
+		}
+		if c.Failure != "" {
+			text += " (" + c.Failure + ")"
+		}
+		r.suite(c.Scenario, facts(s.Environment)).add(c.Scenario+"."+string(c.Driver), cellName(c), ruling, text)
 	}
-	return r.marshal(s.Warnings)
+	return r.marshal(s.Findings, s.Notes, s.Warnings)
+}
+
+func cellName(c verdict.CellSummary) string {
+	name := c.Runtime + " at limit " + limit(c.Limit)
+	if c.Order != sequence.Natural {
+		name += ", " + string(c.Order)
+	}
+	return name
 }
 
 func summaryBenchfmt(w io.Writer, s verdict.Summary) error {
@@ -201,14 +322,14 @@ func summaryBenchfmt(w io.Writer, s verdict.Summary) error {
 			}
 			for _, m := range []struct {
 				name   string
-				unit   verdict.Unit
+				unit   string
 				values []float64
 			}{
-				{"start.latency", verdict.Nanoseconds, c.Start.Values},
-				{"create.latency", verdict.Nanoseconds, c.Create.Values},
-				{"batch.total", verdict.Nanoseconds, c.Batch.Values},
-				{"container.memory.peak", verdict.Bytes, c.ContainerPeak.Values},
-				{"runtime.memory.peak", verdict.Bytes, c.RuntimePeak.Values},
+				{"start.latency", "ns/op", c.Start.Values},
+				{"create.latency", "ns/op", c.Create.Values},
+				{"batch.total", "ns/op", c.Batch.Values},
+				{"container.memory.peak", "B/op", c.ContainerPeak.Values},
+				{"runtime.memory.peak", "B/op", c.RuntimePeak.Values},
 			} {
 				b.values(config, benchName(m.name, c.Scenario, string(c.Driver), string(c.Order), c.Limit), m.unit, m.values...)
 			}

@@ -1,37 +1,70 @@
 package report
 
 import (
+	"maps"
+
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/sequence"
 )
 
 type jsonSummary struct {
 	Schema      int                 `json:"schema"`
 	ID          string              `json:"id"`
 	Cells       []jsonCell          `json:"cells"`
+	Ladders     []jsonLadder        `json:"ladders"`
+	Findings    []jsonFinding       `json:"findings"`
 	Victims     []jsonVictim        `json:"victims"`
 	Warnings    []string            `json:"warnings"`
+	Notes       []string            `json:"notes"`
 	Runtimes    []results.RuntimeID `json:"runtimes"`
 	Trials      jsonTrials          `json:"trials"`
 	Confidence  number              `json:"confidence"`
 	Environment results.Environment `json:"environment"`
 }
 
-// jsonCell: latencies and batch totals in ns, peaks in bytes; all but the outcomes
-// are of trials that started.
 type jsonCell struct {
 	Scenario      string                  `json:"scenario"`
 	Runtime       string                  `json:"runtime"`
 	Driver        string                  `json:"driver"`
 	Order         string                  `json:"order"`
 	Limit         *int64                  `json:"limit_bytes"`
+	Lane          verdict.Lane            `json:"lane"`
 	Trials        int                     `json:"n"`
+	NotCounted    int                     `json:"not_counted"`
+	NotApplicable int                     `json:"order_not_applicable"`
 	Outcomes      map[results.Outcome]int `json:"outcomes"`
 	Start         jsonSpread              `json:"start.latency"`
 	Create        jsonSpread              `json:"create.latency"`
 	Batch         *jsonBatch              `json:"batch.total,omitempty"`
 	ContainerPeak jsonArm                 `json:"container.memory.peak"`
 	RuntimePeak   jsonArm                 `json:"runtime.memory.peak"`
+	Failure       string                  `json:"failure,omitempty"`
+	Imposing      *jsonImposing           `json:"imposing,omitempty"`
+	Found         map[sequence.Found]int  `json:"found"`
+	Charges       jsonCharges             `json:"charges"`
+	Syscalls      jsonSides               `json:"start.syscalls"`
+	PageFaults    jsonSides               `json:"start.pagefaults"`
+}
+
+type jsonImposing struct {
+	Imposed       int    `json:"imposed"`
+	NotApplicable int    `json:"not_applicable"`
+	CouldNot      int    `json:"could_not"`
+	Notifications number `json:"notifications"`
+	HeldNS        number `json:"held_ns"`
+}
+
+type jsonCharges struct {
+	Clone       number `json:"clone_bytes"`
+	ToContainer number `json:"clone_to_container_bytes"`
+	ToRuntime   number `json:"clone_to_runtime_bytes"`
+	AtExec      number `json:"container.memory.charged_at_exec"`
+}
+
+type jsonSides struct {
+	Container number `json:"container"`
+	Runtime   number `json:"runtime"`
 }
 
 type jsonSpread struct {
@@ -58,6 +91,7 @@ type jsonVictim struct {
 	Scenario string `json:"scenario"`
 	Runtime  string `json:"runtime"`
 	Driver   string `json:"driver"`
+	Order    string `json:"order"`
 	Limit    *int64 `json:"limit_bytes"`
 	Comm     string `json:"comm"`
 	N        int    `json:"n"`
@@ -71,13 +105,14 @@ func summaryJSON(s verdict.Summary) ([]byte, error) {
 		Schema: schema, ID: s.ID, Cells: []jsonCell{}, Victims: []jsonVictim{}, Warnings: list(s.Warnings),
 		Runtimes: append([]results.RuntimeID{}, s.Runtimes...), Trials: jsonTrials(s.Trials),
 		Confidence: number(s.Confidence), Environment: s.Environment,
+		Ladders: laddersJSON(s.Ladders), Findings: findingsJSON(s.Findings), Notes: list(s.Notes),
 	}
 	for _, c := range s.Cells {
 		out.Cells = append(out.Cells, cellJSON(c))
 	}
 	for _, v := range s.Victims {
 		out.Victims = append(out.Victims, jsonVictim{
-			Scenario: v.Scenario, Runtime: v.Runtime, Driver: string(v.Driver), Limit: orNull(v.Limit), Comm: v.Comm, N: v.N,
+			Scenario: v.Scenario, Runtime: v.Runtime, Driver: string(v.Driver), Order: string(v.Order), Limit: orNull(v.Limit), Comm: v.Comm, N: v.N,
 			Anon: number(v.Anon), File: number(v.File), Shmem: number(v.Shmem),
 		})
 	}
@@ -87,8 +122,18 @@ func summaryJSON(s verdict.Summary) ([]byte, error) {
 func cellJSON(c verdict.CellSummary) jsonCell {
 	out := jsonCell{
 		Scenario: c.Scenario, Runtime: c.Runtime, Driver: string(c.Driver), Order: string(c.Order), Limit: orNull(c.Limit),
-		Trials: c.Trials(), Outcomes: map[results.Outcome]int{}, Start: spreadJSON(c.Start), Create: spreadJSON(c.Create),
-		ContainerPeak: armJSON(verdict.Bytes, c.ContainerPeak), RuntimePeak: armJSON(verdict.Bytes, c.RuntimePeak),
+		Lane: c.Lane, Trials: c.Trials(), NotCounted: c.NotCounted, NotApplicable: c.NotApplicable, Failure: c.Failure,
+		Outcomes: map[results.Outcome]int{}, Start: spreadJSON(c.Start), Create: spreadJSON(c.Create),
+		ContainerPeak: medianJSON(c.ContainerPeak), RuntimePeak: medianJSON(c.RuntimePeak),
+		Found: map[sequence.Found]int{}, Syscalls: sidesJSON(c.Counters.Syscalls), PageFaults: sidesJSON(c.Counters.PageFaults),
+		Charges: jsonCharges{
+			Clone: number(c.Charges.Clone), ToContainer: number(c.Charges.ToContainer),
+			ToRuntime: number(c.Charges.ToRuntime), AtExec: number(c.Charges.AtExec),
+		},
+	}
+	maps.Copy(out.Found, c.Found)
+	if i := c.Imposing; i.Trials() > 0 {
+		out.Imposing = &jsonImposing{i.Imposed, i.NotApplicable, i.CouldNot, number(i.Notifications), number(i.HeldNS)}
 	}
 	for _, o := range results.Outcomes() {
 		out.Outcomes[o] = c.Outcomes[o]
@@ -108,3 +153,5 @@ func spreadJSON(s verdict.Spread) jsonSpread {
 		Mean: number(s.Mean), MeanLo: number(s.MeanLo), MeanHi: number(s.MeanHi),
 	}
 }
+
+func sidesJSON(s verdict.Sides) jsonSides { return jsonSides{number(s.Container), number(s.Runtime)} }

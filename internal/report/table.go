@@ -9,39 +9,6 @@ import (
 	"github.com/initbench/initbench/internal/verdict"
 )
 
-// layout is how much of a row fits.
-type layout int
-
-const (
-	wide   layout = iota // everything in one line
-	medium               // intervals below their centres
-	narrow               // no intervals of the arms, no p
-)
-
-// Widths of the widest row of a typical gate in each layout.
-const (
-	wideFrom   = 165
-	mediumFrom = 125
-)
-
-func (o Options) layout() layout {
-	switch {
-	case o.Width == 0 || o.Width >= wideFrom:
-		return wide
-	case o.Width >= mediumFrom:
-		return medium
-	}
-	return narrow
-}
-
-// between is what parts a centre from its interval.
-func (o Options) between() string {
-	if o.layout() == wide {
-		return " "
-	}
-	return "\n"
-}
-
 // verdictTable shows for each driver how its containers started and every metric
 // fared, then warnings, then the reasons for the verdict, and ends with the verdict itself.
 func verdictTable(v verdict.Verdict, opts Options) string {
@@ -52,12 +19,14 @@ func verdictTable(v verdict.Verdict, opts Options) string {
 	}))
 	for _, driver := range driversOf(v.Metrics) {
 		rows := of(v.Metrics, driver)
-		for _, g := range ladderGrids(rows) {
-			b.WriteString("\n" + g.plain())
+		for _, g := range ladderGrids(v.Ladders, driver) {
+			b.WriteString("\n" + fit(opts, g, g.tall()))
 		}
-		b.WriteString("\n" + metricsGrid(string(driver), rows, opts).plain() + whys(rows, opts))
+		b.WriteString("\n" + fit(opts, metricsGrid(string(driver), rows, opts, " "), metricsGrid(string(driver), rows, opts, "\n"),
+			narrowGrid(string(driver), rows, opts)) + whys(rows, opts))
 	}
-	b.WriteString(warnings(v.Warnings, opts))
+	b.WriteString(remarks(opts, v.Warnings, v.Notes))
+	b.WriteString(said(opts, "finding", texts(v.Findings)))
 	b.WriteString("\n")
 	for _, reason := range v.Reasons {
 		b.WriteString(opts.wrapped("", "", reason))
@@ -88,28 +57,39 @@ func of(metrics []verdict.Metric, d cgroupjoin.Driver) []verdict.Metric {
 	return slices.DeleteFunc(slices.Clone(metrics), func(m verdict.Metric) bool { return m.Driver != d })
 }
 
-func metricsGrid(title string, rows []verdict.Metric, opts Options) *grid {
-	if opts.layout() == narrow {
-		return narrowGrid(title, rows, opts)
-	}
+func metricsGrid(title string, rows []verdict.Metric, opts Options, between string) *grid {
 	g := &grid{title: title, header: []string{"metric", "scenario", "baseline", "candidate", "change", "p", "verdict"}}
 	for _, m := range rows {
-		g.add(metricName(m), m.Scenario, arm(m.Unit, m.Baseline, opts.between()), arm(m.Unit, m.Candidate, opts.between()),
-			change(m, opts.between()), verdict.FormatP(m.P), opts.ruling(m.Ruling))
+		g.add(metricName(m), m.Scenario, arm(m, m.Baseline, between), arm(m, m.Candidate, between),
+			change(m, between), verdict.FormatP(m.P), opts.ruling(m.Ruling))
 	}
 	return g
 }
 
+// narrowGrid leaves out the arms' intervals and p.
 func narrowGrid(title string, rows []verdict.Metric, opts Options) *grid {
 	g := &grid{title: title, header: []string{"metric", "baseline", "candidate", "change", "verdict"}}
 	for _, m := range rows {
-		g.add(metricName(m)+"\n"+m.Scenario, center(m.Unit, m.Baseline), center(m.Unit, m.Candidate), change(m, "\n"), opts.ruling(m.Ruling))
+		g.add(broken(metricName(m))+"\n"+m.Scenario, center(m, m.Baseline), center(m, m.Candidate), change(m, "\n"), opts.ruling(m.Ruling))
 	}
 	return g
 }
 
-func arm(u verdict.Unit, a verdict.Arm, between string) string {
-	return stack(center(u, a), spread(u, a), between)
+// broken parts a long name where it may be.
+func broken(name string) string {
+	const long = 22 // container.memory.peak fits
+	if len(name) <= long {
+		return name
+	}
+	name = strings.ReplaceAll(name, ", ", ",\n")
+	return strings.ReplaceAll(name, ".charged", ".\ncharged")
+}
+
+func arm(m verdict.Metric, a verdict.Arm, between string) string {
+	if counts(m) {
+		return center(m, a)
+	}
+	return stack(center(m, a), spread(m.Unit, a), between)
 }
 
 func stack(center, interval, between string) string {
@@ -117,25 +97,6 @@ func stack(center, interval, between string) string {
 		return center
 	}
 	return center + between + interval
-}
-
-// ladderGrids takes one ladder a scenario, driver and order: its several rates share it.
-func ladderGrids(rows []verdict.Metric) []*grid {
-	var grids []*grid
-	seen := map[string]bool{}
-	for _, m := range rows {
-		title := fmt.Sprintf("%s, %s: containers started under each memory limit", m.Driver, m.Scenario)
-		if len(m.Ladder) < 2 || seen[title+string(m.Order)] {
-			continue
-		}
-		seen[title+string(m.Order)] = true
-		g := &grid{title: title, header: []string{"limit", "baseline", "candidate"}}
-		for _, r := range m.Ladder {
-			g.add(limit(r.Limit), started(r.Baseline), started(r.Candidate))
-		}
-		grids = append(grids, g)
-	}
-	return grids
 }
 
 // whys says why each row was ruled so; its numbers are in the table above.
@@ -147,14 +108,22 @@ func whys(rows []verdict.Metric, opts Options) string {
 	return b.String()
 }
 
-func warnings(list []string, opts Options) string {
-	if len(list) == 0 {
+// remarks are what lowers trust, and below it what is only worth knowing.
+func remarks(opts Options, warnings, notes []string) string {
+	return said(opts, "warning", warnings) + said(opts, "note", notes)
+}
+
+// said draws texts, each under its label, with an empty line above them.
+func said(opts Options, label string, texts []string) string {
+	if len(texts) == 0 {
 		return ""
 	}
 	var b strings.Builder
 	b.WriteString("\n")
-	for _, w := range list {
-		b.WriteString(opts.wrapped("", "  ", "warning: "+w))
+	for _, t := range texts {
+		b.WriteString(opts.wrapped("", "  ", label+": "+t))
 	}
 	return b.String()
 }
+
+func warnings(list []string, opts Options) string { return said(opts, "warning", list) }

@@ -8,6 +8,7 @@ import (
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
 )
 
 // limit names a memory limit; 0 is none.
@@ -18,34 +19,38 @@ func limit(bytes int64) string {
 	return scenarios.FormatSize(bytes)
 }
 
-// metricName adds the condition that tells rows of one metric apart.
+// metricName adds the conditions that tell rows of one metric apart.
 func metricName(m verdict.Metric) string {
-	if m.Limit == 0 {
-		return m.Name
+	name := m.Name
+	if m.Limit != 0 {
+		name += " at " + limit(m.Limit)
 	}
-	return m.Name + " at " + limit(m.Limit)
+	if m.Order != sequence.Natural {
+		name += ", " + string(m.Order)
+	}
+	return name
 }
 
+// counts reports whether an arm's figure is a number of things among N, not a centre.
+func counts(m verdict.Metric) bool { return m.Unit == verdict.Counted && !m.Relative }
+
 // center is an arm's figure, a count of a count where it is one.
-func center(u verdict.Unit, a verdict.Arm) string {
+func center(m verdict.Metric, a verdict.Arm) string {
 	switch {
 	case a.N == 0:
 		return "not measured"
-	case u == verdict.Fraction:
+	case m.Unit == verdict.Fraction:
 		return fmt.Sprintf("%d/%d", a.Events, a.N)
-	case u == verdict.Counted:
+	case counts(m):
 		return fmt.Sprintf("%d in %d", a.Events, a.N)
 	}
-	return u.Format(a.Center)
+	return m.Unit.Format(a.Center)
 }
 
-// spread is an arm's interval, empty where it is not bounded on both sides or the figure is a count.
+// spread is an arm's interval, empty where it is not bounded on both sides.
 func spread(u verdict.Unit, a verdict.Arm) string {
-	if a.N == 0 || u == verdict.Counted || math.IsInf(a.Lo, 0) || math.IsInf(a.Hi, 0) {
+	if a.N == 0 || math.IsInf(a.Lo, 0) || math.IsInf(a.Hi, 0) {
 		return ""
-	}
-	if u == verdict.Fraction {
-		return bracket(verdict.Percent, a.Lo, a.Hi)
 	}
 	return bracket(u.Format, a.Lo, a.Hi)
 }
@@ -56,17 +61,16 @@ func bracket(format func(float64) string, lo, hi float64) string {
 
 // change is the metric's change and its interval.
 func change(m verdict.Metric, between string) string {
-	if m.Unit == verdict.Counted {
-		return m.Unit.FormatChange(m.Change)
-	}
-	if math.IsNaN(m.Change) {
+	switch {
+	case math.IsNaN(m.Change):
 		return "-"
+	case counts(m):
+		return m.FormatChange(m.Change)
+	case math.IsInf(m.ChangeLo, 0) && math.IsInf(m.ChangeHi, 0):
+		return m.FormatChange(m.Change) + between + "[no interval]"
 	}
-	if math.IsInf(m.ChangeLo, 0) && math.IsInf(m.ChangeHi, 0) {
-		return m.Unit.FormatChange(m.Change) + between + "[no interval]"
-	}
-	short := func(x float64) string { return strings.TrimSuffix(m.Unit.FormatChange(x), " points") }
-	return m.Unit.FormatChange(m.Change) + between + bracket(short, m.ChangeLo, m.ChangeHi)
+	short := func(x float64) string { return strings.TrimSuffix(m.FormatChange(x), " points") }
+	return m.FormatChange(m.Change) + between + bracket(short, m.ChangeLo, m.ChangeHi)
 }
 
 // started is a rung's cell: how many containers started of how many, and what became of the others.
@@ -81,6 +85,12 @@ func started(c verdict.Count) string {
 	}
 	if c.Failed > 0 {
 		rest = append(rest, fmt.Sprintf("%d failed", c.Failed))
+	}
+	switch {
+	case c.Natural():
+		rest = append(rest, "order not applicable")
+	case c.NotApplicable > 0:
+		rest = append(rest, fmt.Sprintf("%d order not applicable", c.NotApplicable))
 	}
 	if len(rest) == 0 {
 		return text
@@ -124,7 +134,11 @@ func machine(e results.Environment) string {
 
 // counted is what the figures rest on.
 func counted(t verdict.Trials) string {
-	return fmt.Sprintf("%d of %d planned trials, %d failed, %d left something behind", t.Recorded, t.Planned, t.Failed, t.Leaking)
+	text := fmt.Sprintf("%d of %d planned trials, %d failed, %d left something behind", t.Recorded, t.Planned, t.Failed, t.Leaking)
+	if t.NotCounted > 0 {
+		text += fmt.Sprintf(", %d not counted", t.NotCounted)
+	}
+	return text
 }
 
 // method says how the arms were compared.
@@ -133,9 +147,18 @@ func method(v verdict.Verdict) string {
 	if v.Interleaved {
 		how = "arms interleaved in blocks"
 	}
-	return fmt.Sprintf("%s, medians with intervals at %.3g %%", how, v.Confidence*100)
+	return fmt.Sprintf("%s, medians with intervals at %.3g %%, those of rates stratified by limit", how, v.Confidence*100)
 }
 
 func finalLine(v verdict.Verdict, ruling string) string {
 	return fmt.Sprintf("verdict: %s (exit %d)", ruling, v.ExitCode())
+}
+
+// texts of findings.
+func texts(findings []verdict.Finding) []string {
+	var out []string
+	for _, f := range findings {
+		out = append(out, f.Text)
+	}
+	return out
 }

@@ -40,6 +40,7 @@ func telling(e results.Environment) []fact {
 		{"swap", fmt.Sprint(e.SwapBytes)},
 		{"QEMU", e.QEMU},
 		{"clock source", e.Clocksource},
+		{"observer", e.Observer},
 	}
 }
 
@@ -144,6 +145,8 @@ func conditions(sc scenarios.Scenario) []fact {
 		{"drivers", fmt.Sprint(sc.Drivers)},
 		{"limits", strings.Join(limits, ", ")},
 		{"place of the limit", string(sc.Place)},
+		{"orders", fmt.Sprint(sc.AllOrders())},
+		{"observed", fmt.Sprint(sc.Observe)},
 		{"containers", fmt.Sprint(sc.Containers)},
 		{"concurrent", fmt.Sprint(sc.Concurrent)},
 		{"timeout", sc.Timeout.String()},

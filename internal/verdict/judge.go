@@ -3,7 +3,9 @@ package verdict
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -60,7 +62,7 @@ func Judge(run Run, opts Options) (Verdict, error) {
 		return Verdict{}, err
 	}
 	t.invalid = append(t.invalid, empty(run, t.trials.Recorded)...)
-	j := &judge{tally: t, opts: opts, planned: [arms]scenarios.Spec{spec, spec}, paired: true}
+	j := &judge{tally: t, opts: opts, planned: [arms]scenarios.Spec{spec, spec}, paired: true, coarse: map[string]float64{}}
 	return j.verdict(run.Name, run.Environments, append(tornWarning(run), boots(run.Environments)...))
 }
 
@@ -105,7 +107,7 @@ func JudgeRuns(a, b Run, opts Options) (Verdict, error) {
 		warnings = append(warnings, "both directories hold the same run")
 	}
 	t.invalid = append(t.invalid, compareScenarios(a.Header.Spec.Scenarios, b.Header.Spec.Scenarios)...)
-	j := &judge{tally: t, opts: opts, planned: [arms]scenarios.Spec{a.Header.Spec, b.Header.Spec}}
+	j := &judge{tally: t, opts: opts, planned: [arms]scenarios.Spec{a.Header.Spec, b.Header.Spec}, coarse: map[string]float64{}}
 	return j.verdict(a.Name, append(slices.Clone(a.Environments), b.Environments...), warnings)
 }
 
@@ -170,6 +172,7 @@ func (j *judge) verdict(name string, envs []results.Environment, warnings []stri
 			j.trials.Planned += plannedOf(sc)
 		}
 	}
+	j.clocks = j.twoClocks(envs)
 	v := Verdict{
 		Interleaved: j.paired, Confidence: j.opts.confidence(), Trials: j.trials,
 		Baseline: j.runtimes[baseline], Candidate: j.runtimes[candidate],
@@ -186,11 +189,85 @@ func (j *judge) verdict(name string, envs []results.Environment, warnings []stri
 			return Verdict{}, err
 		}
 		v.Metrics = settle(rows, j.opts)
+		j.orders(&v)
 	}
 	warnings = append(warnings, interrupted(v.Trials)...)
 	v.Ruling, v.Reasons = overall(j.invalid, v)
-	v.Warnings = slices.Concat(warnings, binaries(j.runtimes), j.skipped, j.notes.list())
+	v.Warnings = slices.Concat(warnings, binaries(j.runtimes), j.notCounted(), j.skipped, j.coarseMargins(), j.notes.list())
 	return v, nil
+}
+
+// orders adds what there is to say of orders and lanes.
+func (j *judge) orders(v *Verdict) {
+	count := func(k key, i int) Count { return j.at(k)[i].count }
+	for _, sc := range j.planned[baseline].Scenarios {
+		v.Ladders = append(v.Ladders, climb(sc, armNames[:], count)...)
+	}
+	v.Findings = findings(v.Ladders, j.opts.alpha())
+	v.Notes = observerCost(j.planned[baseline].Scenarios, arms, func(k key, i int) *side { return j.at(k)[i] }, j.opts.confidence())
+}
+
+// twoClocks says why the times of two runs do not compare. An emulated guest's wall clock runs
+// at whatever pace the host's other load leaves it, which within a run both arms share.
+func (j *judge) twoClocks(envs []results.Environment) string {
+	if j.paired || len(boots(envs)) == 0 {
+		return ""
+	}
+	for _, e := range envs {
+		if e.Accelerator == "tcg" && e.Clock != "instructions" {
+			return "two boots of an emulated machine (tcg) do not tell time alike: judge both in one gate, or use --clock instructions"
+		}
+	}
+	return ""
+}
+
+// notCounted says for each order how many trials could not be brought into it.
+func (j *judge) notCounted() []string {
+	var out []string
+	for _, sc := range j.planned[baseline].Scenarios {
+		for _, group := range groups(sc) {
+			for i, name := range armNames {
+				var total side
+				for _, limit := range limitsOf(sc) {
+					group.limit = limit
+					total.take(j.at(group)[i])
+				}
+				out = append(out, total.unordered(group, "the "+name)...)
+			}
+		}
+	}
+	return out
+}
+
+// take adds up what decides how many trials are counted.
+func (s *side) take(other *side) {
+	s.count.plus(other.count)
+	s.uncounted += other.uncounted
+	if s.why == "" {
+		s.why = other.why
+	}
+}
+
+// unordered warns of the trials of a cell, or of a ladder of them, that are in none.
+func (s *side) unordered(k key, who string) []string {
+	if s.uncounted == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d of %s of %s could not be brought into %s (%s, %s) and do not count: %s",
+		s.uncounted, plural(s.count.Trials()+s.uncounted, "trial"), who, k.order, k.scenario, k.driver, s.why)}
+}
+
+// coarseMargins says where a change larger than was asked for passes, because peaks come in steps.
+func (j *judge) coarseMargins() []string {
+	if len(j.coarse) == 0 {
+		return nil
+	}
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(j.coarse)) {
+		list = append(list, fmt.Sprintf("%s (up to %s)", name, Bytes.formatMargin(true, j.coarse[name])))
+	}
+	return []string{fmt.Sprintf("huge pages are always used here, so memory comes in steps of %s, and the margins of %s are wider than asked for",
+		Bytes.Format(hugePage), strings.Join(list, ", "))}
 }
 
 // overall is the gravest of all: nothing can be said, something is worse, something

@@ -51,7 +51,7 @@ func TestAWorseCandidateRegresses(t *testing.T) {
 	if got, want := oom.Ladder[1], (Rung{12 << 20, Count{Started: 6}, Count{OOMKilled: 6}}); got != want {
 		t.Errorf("rung at 12 MiB: %+v, want %+v", got, want)
 	}
-	wantText(t, oom.Reason, "oom.rate (oom-limits, cgroupfs)", "0 of 30", "18 of 30", "+60.0 points [", "(smallest limit without a kill: at most 8MiB, then 20MiB)")
+	wantText(t, oom.Reason, "oom.rate (oom-limits, cgroupfs)", "0 of 30", "18 of 30", "+60.0 points [", "(start.threshold: <= 8MiB, then (16MiB, 20MiB])")
 	wantText(t, v.find(t, "start.latency", cgroupjoin.Systemd).Reason, "start.latency (startup, systemd)", "margin of 20 %")
 	if v.find(t, "runtime.memory.peak", cgroupjoin.Systemd).Ruling != Pass {
 		t.Error("a metric that did not change did not pass beside those that did")
@@ -187,7 +187,7 @@ func TestWhatIsNoGateIsAnError(t *testing.T) {
 	notGate.Gate = false
 	stranger := model{mutate: func(r *results.Record) { r.Arm = "x" }}.run(h)
 	unknown := startup(16)
-	unknown.Judge = []string{"start.syscalls"}
+	unknown.Judge = []string{"start.moons"}
 	torn := errors.New("disk gone")
 	broken := Run{Header: h, Records: func(yield func(results.Record, error) bool) { yield(results.Record{}, torn) }}
 	for _, c := range []struct {
@@ -196,7 +196,7 @@ func TestWhatIsNoGateIsAnError(t *testing.T) {
 	}{
 		{model{}.run(notGate), "run: not a gate: its runtimes are [baseline candidate]"},
 		{stranger, `runtime "x" is not one the run's header names`},
-		{model{}.run(gateOf(unknown)), `scenario startup: judge: "start.syscalls" is not one of the metrics`},
+		{model{}.run(gateOf(unknown)), `scenario startup: judge: "start.moons" is not one of the metrics`},
 		{broken, "disk gone"},
 	} {
 		_, err := Judge(c.run, Options{})
@@ -225,7 +225,7 @@ func TestOneRungThatFlipsIsFound(t *testing.T) {
 	sc.Trials = 6 // 2/924 is below 0.05/20
 	v = mustJudge(t, model{killed: [arms]func(int64) bool{below(10), below(11)}}.run(gateOf(sc)))
 	wantRuling(t, v, Regressed, 1)
-	wantText(t, v.Reasons[0], "(smallest limit without a kill: 10MiB, then 11MiB)", "6 of 6 candidates")
+	wantText(t, v.Reasons[0], "(start.threshold: (9MiB, 10MiB], then (10MiB, 11MiB])", "6 of 6 candidates")
 
 	v = mustJudge(t, model{killed: [arms]func(int64) bool{below(11), below(10)}}.run(gateOf(sc)))
 	wantRuling(t, v, Pass, 0)

@@ -42,6 +42,13 @@ func DefaultMargins() map[string]Margin {
 		// A container's limit is rarely chosen closer than a tenth.
 		scenarios.ContainerMemoryPeak: {Fraction: 0.10, Memory: true},
 		scenarios.RuntimeMemoryPeak:   {Fraction: 0.10, Memory: true},
+		// A container's share of a clone is charged at exec or it is not: 9.7 MiB against 1 or 2.
+		scenarios.ContainerChargedAtExec: {Fraction: 0.10, Memory: true},
+		// Counts do not depend on the machine's speed. What moves them a little is the Go runtime of the
+		// runtime under test, whose threads wait for each other (futex) and whose heap is laid out anew each
+		// time; one call in twenty more is another program.
+		scenarios.StartSyscalls:   {Fraction: 0.05},
+		scenarios.StartPageFaults: {Fraction: 0.05},
 		// One rung of a ladder of five. 0 of 18 against 0 of 18 excludes 18 points; a
 		// rung that flips as a whole is found on its own (see rungs).
 		scenarios.OOMRate: {Fraction: 0.20},

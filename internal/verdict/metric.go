@@ -6,6 +6,7 @@ import (
 
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
 )
 
 // Besides the metrics that a scenario names, three are judged wherever something
@@ -35,8 +36,12 @@ type metric struct {
 	kind kind
 	// pooled metrics have one row a driver, over all scenarios.
 	pooled bool
+	// lane is that of the trials whose values count; trials of different lanes are never put together.
+	lane scenarios.Lane
 	// read takes the value from a trial that started; nil for what is not one value a trial.
 	read func(*results.Record) (int64, bool)
+	// split takes the same value apart into the container's side and the runtime's; nil for what has no sides.
+	split func(*results.Record) (container, runtime int64, ok bool)
 	// events says of a rate how many of the trials count, and how many of those are events.
 	events func(Count) (events, trials int)
 }
@@ -49,17 +54,17 @@ var table = metrics()
 func metrics() []metric {
 	var all []metric
 	for _, m := range scenarios.Metrics() {
-		all = append(all, withReader(metric{name: m.Name, unit: Unit(m.Unit)}))
+		all = append(all, withReader(metric{name: m.Name, unit: Unit(m.Unit), lane: m.Lane}))
 	}
 	return append(all,
-		metric{name: StartFailures, unit: Fraction, kind: rate, pooled: true, events: failures},
-		metric{name: LeakCount, unit: Counted, kind: leaks, pooled: true})
+		metric{name: StartFailures, unit: Fraction, kind: rate, lane: scenarios.AnyLane, pooled: true, events: failures},
+		metric{name: LeakCount, unit: Counted, kind: leaks, lane: scenarios.AnyLane, pooled: true})
 }
 
 func withReader(m metric) metric {
 	switch m.name {
 	case scenarios.StartLatency:
-		m.read = func(r *results.Record) (int64, bool) { return value(r.Latency.Started) }
+		m.read = startLatency
 	case scenarios.CreateLatency:
 		m.read = func(r *results.Record) (int64, bool) { return value(r.Latency.Created) }
 	case scenarios.ContainerMemoryPeak:
@@ -68,10 +73,56 @@ func withReader(m metric) metric {
 		m.read = func(r *results.Record) (int64, bool) { return value(r.RuntimePeak) }
 	case scenarios.StartCPU:
 		m.read = startCPU
+	case scenarios.ContainerChargedAtExec:
+		m.read = chargedAtExec
+	case scenarios.StartSyscalls:
+		m.split = counted(func(c *sequence.Counters) int64 { return c.Syscalls })
+	case scenarios.StartPageFaults:
+		m.split = counted(func(c *sequence.Counters) int64 { return c.PageFaults })
 	case scenarios.OOMRate:
 		m.kind, m.events = rate, oomKills
 	}
+	if m.split != nil {
+		m.read = func(r *results.Record) (int64, bool) {
+			container, runtime, ok := m.split(r)
+			return container + runtime, ok
+		}
+	}
 	return m
+}
+
+// startLatency leaves out what initbench did between two calls. A record from before
+// that was kept has the payload's stamp alone.
+func startLatency(r *results.Record) (int64, bool) {
+	if ns, ok := r.Latency.Start(); ok {
+		return ns, true
+	}
+	return value(r.Latency.Started)
+}
+
+// life is the time of the whole container, likewise.
+func life(r *results.Record) (int64, bool) {
+	if ns, ok := r.Latency.Life(); ok {
+		return ns, true
+	}
+	return value(r.Latency.Deleted)
+}
+
+// chargedAtExec is nothing where the observer lost events: the exec may be among them.
+func chargedAtExec(r *results.Record) (int64, bool) {
+	if r.Found == nil || r.LostEvents > 0 {
+		return 0, false
+	}
+	return value(r.Found.ChargedAtExec)
+}
+
+func counted(read func(*sequence.Counters) int64) func(*results.Record) (container, runtime int64, ok bool) {
+	return func(r *results.Record) (container, runtime int64, ok bool) {
+		if r.ContainerCounters == nil || r.RuntimeCounters == nil || r.LostEvents > 0 {
+			return 0, 0, false
+		}
+		return read(r.ContainerCounters), read(r.RuntimeCounters), true
+	}
 }
 
 func value(p *int64) (int64, bool) {

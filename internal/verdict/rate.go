@@ -62,7 +62,7 @@ func (j *judge) pooledRows() []row {
 func (j *judge) pools() []key {
 	var pools []key
 	for _, sc := range j.planned[baseline].Scenarios {
-		for _, k := range j.groups(sc) {
+		for _, k := range groups(sc) {
 			k.scenario = AllScenarios
 			if !slices.Contains(pools, k) {
 				pools = append(pools, k)
@@ -75,7 +75,7 @@ func (j *judge) pools() []key {
 func (j *judge) everywhere(pool key) []spot {
 	var spots []spot
 	for _, sc := range j.planned[baseline].Scenarios {
-		for _, k := range j.groups(sc) {
+		for _, k := range groups(sc) {
 			if k.driver != pool.driver || k.order != pool.order {
 				continue
 			}
@@ -109,6 +109,9 @@ func (j *judge) rate(group key, m metric, spots []spot) (r row, seen bool) {
 		seen = seen || s.Base.X+s.Cand.X > 0
 		r.rungs = append(r.rungs, j.rung(at.where, s))
 		r.miss(j.shortfall(at, c))
+		if r.unfit == "" {
+			r.unfit = mostNotCounted(c, at.where)
+		}
 		if m.pooled {
 			r.exemplify(c[baseline].failure, c[candidate].failure)
 		} else {
@@ -117,7 +120,9 @@ func (j *judge) rate(group key, m metric, spots []spot) (r row, seen bool) {
 	}
 	r.adjustRungs()
 	r.setRates(strata, j.opts)
-	r.unfit = r.thinRung()
+	if r.unfit == "" {
+		r.unfit = r.thinRung()
+	}
 	return r, seen
 }
 
@@ -203,9 +208,10 @@ func (r *row) exemplify(base, cand string) {
 	}
 }
 
+// meanArm has no interval: what is left behind comes rarely and in lumps, and Student's
+// interval of such a count reaches below nothing.
 func meanArm(values []float64, opts Options) Arm {
-	m := stats.Mean(values, opts.confidence())
-	a := Arm{N: len(values), Center: m.Center, Lo: m.Lo, Hi: m.Hi}
+	a := Arm{N: len(values), Center: stats.Mean(values, opts.confidence()).Center, Lo: math.Inf(-1), Hi: math.Inf(1)}
 	for _, v := range values {
 		a.Events += int(v)
 	}

@@ -3,10 +3,11 @@ package verdict
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/initbench/initbench/internal/stats"
+	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
 )
@@ -15,12 +16,14 @@ const natural = sequence.Natural
 
 // sentence puts a row's subject and numbers before why it was ruled so.
 func (r *row) sentence(why string) string {
-	subject := label(r.Name, key{r.Scenario, r.Driver, r.Order, r.Limit})
+	subject := label(r.Name, r.key())
 	if finding := r.finding(); finding != "" {
 		subject += " " + finding
 	}
 	return subject + ": " + why
 }
+
+func (r *row) key() key { return key{r.Scenario, r.Driver, r.Order, r.Limit} }
 
 // label names a row: "start.latency (startup, cgroupfs, 16MiB)".
 func label(name string, k key) string {
@@ -44,16 +47,20 @@ func (r *row) finding() string {
 		return fmt.Sprintf("went from %s to %s a trial", r.Unit.Format(b.Center), r.Unit.Format(c.Center))
 	case r.kind == rate:
 		return fmt.Sprintf("went from %d of %d to %d of %d, %s%s%s", b.Events, b.N, c.Events, c.N,
-			r.Unit.FormatChange(r.Change), r.bracket(), r.threshold())
+			r.FormatChange(r.Change), r.bracket(), r.threshold())
 	}
-	return fmt.Sprintf("%s, %s%s", move(r.Unit.Format(b.Center), r.Unit.Format(c.Center)), r.Unit.FormatChange(r.Change), r.bracket())
+	// The change is not that of the medians, and near zero may have another sign: the
+	// sentence must not tell one as the other.
+	return fmt.Sprintf("changed by %s%s %s (medians: %s, then %s)", r.FormatChange(r.Change), r.bracket(), r.between(),
+		r.Unit.Format(b.Center), r.Unit.Format(c.Center))
 }
 
-func move(from, to string) string {
-	if from == to {
-		return "stayed at " + from
+// between says between what the change is.
+func (r *row) between() string {
+	if r.paired {
+		return "within blocks"
 	}
-	return "went from " + from + " to " + to
+	return "between the runs"
 }
 
 // bracket is the interval of the change; nothing where it has no ends.
@@ -61,7 +68,7 @@ func (r *row) bracket() string {
 	if !r.change.Bounded() {
 		return ""
 	}
-	short := func(x float64) string { return strings.TrimSuffix(r.Unit.FormatChange(x), " points") }
+	short := func(x float64) string { return strings.TrimSuffix(r.FormatChange(x), " points") }
 	return fmt.Sprintf(" [%s, %s]", short(r.ChangeLo), short(r.ChangeHi))
 }
 
@@ -71,40 +78,20 @@ func (r *row) threshold() string {
 	if len(r.Ladder) < 2 || r.Name != scenarios.OOMRate {
 		return ""
 	}
-	base := smallest(r.Ladder, func(g Rung) Count { return g.Baseline })
-	cand := smallest(r.Ladder, func(g Rung) Count { return g.Candidate })
+	var limits []int64
+	var b, c []Count
+	for _, g := range r.Ladder {
+		limits, b, c = append(limits, g.Limit), append(b, g.Baseline), append(c, g.Candidate)
+	}
+	base, cand := thresholdOf(limits, b), thresholdOf(limits, c)
 	if base == cand {
 		return ""
 	}
-	return fmt.Sprintf(" (smallest limit without a kill: %s, then %s)", base, cand)
-}
-
-// smallest is the lowest rung from which on no trial was OOM-killed. Of the first
-// rung it is only known that nothing above is needed.
-func smallest(ladder []Rung, arm func(Rung) Count) string {
-	if kills(ladder, arm) == 0 {
-		return "at most " + scenarios.FormatSize(ladder[0].Limit)
-	}
-	best := "above " + scenarios.FormatSize(ladder[len(ladder)-1].Limit)
-	for _, g := range slices.Backward(ladder) {
-		if n := arm(g); n.OOMKilled > 0 || n.Started == 0 {
-			break
-		}
-		best = scenarios.FormatSize(g.Limit)
-	}
-	return best
-}
-
-func kills(ladder []Rung, arm func(Rung) Count) int {
-	n := 0
-	for _, g := range ladder {
-		n += arm(g).OOMKilled
-	}
-	return n
+	return fmt.Sprintf(" (%s: %s, then %s)", StartThreshold, base, cand)
 }
 
 func (r *row) marginText() string {
-	return "the margin of " + r.Unit.FormatMargin(r.Margin) + r.resolution
+	return "the margin of " + r.FormatMargin() + r.resolution
 }
 
 func (r *row) chance(family int) string {
@@ -138,22 +125,44 @@ func (r *row) fewUnits(c stats.Change) string {
 	return text
 }
 
-// tooFew says why a distribution has no interval, a failure before a mere lack of trials.
-func (r *row) tooFew(c *cell) string {
-	for i, n := range [arms]int{r.Baseline.N, r.Candidate.N} {
-		if n == 0 && c[i].failure != "" {
-			return fmt.Sprintf("no start of the %s could be measured (%s)", armNames[i], c[i].failure)
-		}
-	}
-	return r.unfit
-}
-
 // atLimit is " at 16MiB", or nothing without a limit.
 func atLimit(limit int64) string {
 	if limit == 0 {
 		return ""
 	}
 	return " at " + scenarios.FormatSize(limit)
+}
+
+// failure is why a trial that was neither a start nor a kill was none, with the first thing the runtime said.
+func failure(r *results.Record) string {
+	text := string(r.Outcome)
+	if r.Reason != "" {
+		text += ": " + r.Reason
+	}
+	if line := firstLine(r.Output); line != "" {
+		text += "; it printed: " + line
+	}
+	return text
+}
+
+// firstLine is the first line of a runtime's output that has anything in it, fit to be shown.
+func firstLine(output string) string {
+	const longest = 160
+	for line := range strings.Lines(output) {
+		line = strings.Map(func(c rune) rune {
+			if !unicode.IsPrint(c) {
+				return -1
+			}
+			return c
+		}, strings.TrimSpace(strings.ReplaceAll(line, "\t", " ")))
+		if runes := []rune(line); len(runes) > longest {
+			line = string(runes[:longest]) + "..."
+		}
+		if line != "" {
+			return line
+		}
+	}
+	return ""
 }
 
 func plural(n int, what string) string {

@@ -22,6 +22,8 @@ type row struct {
 	unfit, missing string
 	// per is what N counts: trials, or batches of them.
 	per string
+	// paired is true where both arms ran in the blocks of one run.
+	paired bool
 	// resolution says where the margin comes from when it is not the one asked for.
 	resolution string
 	// example is the first failure or the first thing left behind, the candidate's if it has one.
@@ -40,6 +42,10 @@ type judge struct {
 	paired  bool
 	env     results.Environment
 	skipped []string
+	// coarse has the widest margin of each metric for which a huge page makes it wider than was asked for.
+	coarse map[string]float64
+	// clocks says why times of the arms cannot be compared; empty where they can.
+	clocks string
 }
 
 // rows makes all of them; run names where a scenario that asks for the unknown comes from.
@@ -50,7 +56,7 @@ func (j *judge) rows(run string) ([]row, error) {
 		if err != nil {
 			return nil, &results.InputError{Path: run, Why: err.Error()}
 		}
-		for _, k := range j.groups(sc) {
+		for _, k := range groups(sc) {
 			for _, m := range metrics {
 				rows = append(rows, j.metricRows(sc, k, m)...)
 			}
@@ -61,22 +67,21 @@ func (j *judge) rows(run string) ([]row, error) {
 
 // groups are the scenario's drivers and orders, as keys without a limit. They come
 // from the plan, so that a cell without a single record still gets its row.
-func (j *judge) groups(sc scenarios.Scenario) []key {
-	orders := j.orders[sc.Name]
-	if len(orders) == 0 {
-		orders = append(orders, natural)
-	}
-	var groups []key
+func groups(sc scenarios.Scenario) []key {
+	var all []key
 	for _, driver := range sc.Drivers {
-		for _, order := range orders {
-			groups = append(groups, key{scenario: sc.Name, driver: driver, order: order})
+		for _, order := range sc.AllOrders() {
+			all = append(all, key{scenario: sc.Name, driver: driver, order: order})
 		}
 	}
-	return groups
+	return all
 }
 
 func (j *judge) metricRows(sc scenarios.Scenario, group key, m metric) []row {
 	var rows []row
+	if m.natural() && group.order != natural {
+		return nil
+	}
 	if m.kind == rate {
 		r, seen := j.rate(group, m, ladder(sc, group))
 		if sc.Concurrent {
@@ -106,7 +111,8 @@ func limitsOf(sc scenarios.Scenario) []int64 {
 
 func newRow(k key, m metric) row {
 	return row{kind: m.kind, per: "trial", Metric: Metric{
-		Scenario: k.scenario, Name: m.name, Unit: m.unit, Driver: k.driver, Order: k.order, Limit: k.limit,
+		Scenario: k.scenario, Name: m.name, Unit: m.unit, Relative: m.kind == distribution,
+		Driver: k.driver, Order: k.order, Limit: k.limit,
 		P: math.NaN(), PHolm: math.NaN(),
 	}}
 }
@@ -121,7 +127,6 @@ func (j *judge) distribution(sc scenarios.Scenario, k key, m metric) (r row, sho
 	if sc.Containers > 1 {
 		r.per = "batch"
 	}
-	margin := j.opts.margin(m.name)
 	var samples [arms]stats.Sample
 	for i := range c {
 		points, missing := c[i].points(m)
@@ -131,17 +136,52 @@ func (j *judge) distribution(sc scenarios.Scenario, k key, m metric) (r row, sho
 		samples[i] = stats.Units(points)
 	}
 	r.Baseline, r.Candidate = j.arm(samples[baseline]), j.arm(samples[candidate])
+	if m.split != nil {
+		r.Baseline.Sides, r.Candidate.Sides = c[baseline].sides(m), c[candidate].sides(m)
+	}
+	change, p := j.compare(samples)
+	r.P = p
+	r.setRatio(change, j.widen(&r, m))
+	r.miss(j.shortfall(spot{scenario: sc.Name, where: atLimit(k.limit)}, c))
+	r.unfit = j.unfit(&r, m, c)
+	return r, true
+}
+
+// widen gives the row's margin: the one asked for, or what the kernel resolves where that is more.
+func (j *judge) widen(r *row, m metric) float64 {
+	margin := j.opts.margin(m.name)
 	resolution, why := margin.resolution(j.env)
 	effective := margin.relative(r.Baseline.Center, r.Candidate.Center, resolution)
 	if effective > margin.Fraction {
 		r.resolution = fmt.Sprintf(" (%s, %s)", m.unit.Format(resolution), why)
+		if resolution == hugePage {
+			j.coarse[m.name] = max(j.coarse[m.name], effective)
+		}
 	}
-	change, p := j.compare(samples)
-	r.P = p
-	r.setRatio(change, effective)
-	r.miss(j.shortfall(spot{scenario: sc.Name, where: atLimit(k.limit)}, c))
-	r.unfit = r.tooFew(c)
-	return r, true
+	return effective
+}
+
+// unfit says why a distribution cannot be ruled over, the cause before the mere lack of values.
+func (j *judge) unfit(r *row, m metric, c *cell) string {
+	for i, n := range [arms]int{r.Baseline.N, r.Candidate.N} {
+		switch {
+		case n > 0:
+			continue
+		case c[i].failure != "":
+			return fmt.Sprintf("no start of the %s could be measured (%s)", armNames[i], c[i].failure)
+		case m.lane == scenarios.ObservedLane && unobserved(c[i], j.env) != "":
+			return unobserved(c[i], j.env)
+		case m.lane == scenarios.TimedLane && c[i].started[Timed] == 0 && c[i].started[Observed] > 0:
+			return "every trial was observed, and the observer is in its latencies"
+		}
+	}
+	if m.unit == Nanoseconds && j.clocks != "" {
+		return j.clocks
+	}
+	if few := mostNotCounted(c, ""); few != "" {
+		return few
+	}
+	return r.unfit
 }
 
 // at is the cell of a key, empty when no trial of it was recorded.
@@ -167,6 +207,10 @@ func (j *judge) allKilled(k key, m metric, c *cell) bool {
 	return false
 }
 
+func (s *side) sides(m metric) *Sides {
+	return &Sides{Container: s.part(m, containerPart), Runtime: s.part(m, runtimePart)}
+}
+
 func (j *judge) arm(s stats.Sample) Arm {
 	values := s.Values()
 	m := stats.Median(values, j.opts.confidence())
@@ -184,6 +228,7 @@ func (j *judge) compare(s [arms]stats.Sample) (change stats.Change, p float64) {
 }
 
 func (r *row) setRatio(c stats.Change, margin float64) {
+	r.paired = c.Paired
 	r.change, r.Margin, r.margin = c.Log, margin, math.Log1p(margin)
 	r.Change, r.ChangeLo, r.ChangeHi = math.Expm1(c.Log.Center), math.Expm1(c.Log.Lo), math.Expm1(c.Log.Hi)
 	r.grown = c.Log.Narrow
@@ -194,12 +239,24 @@ func (r *row) setRatio(c stats.Change, margin float64) {
 	}
 }
 
-// shortfall says that a cell has fewer trials than planned.
+// shortfall says that a cell has fewer trials than planned. Those that are not counted were made.
 func (j *judge) shortfall(at spot, c *cell) string {
 	for i := range c {
 		want := j.plannedTrials(i, at.scenario)
-		if got := c[i].count.Trials(); got < want {
+		if got := c[i].count.Trials() + c[i].uncounted; got < want {
 			return fmt.Sprintf("only %d of %s of the %s recorded%s", got, plural(want, "planned trial"), armNames[i], at.where)
+		}
+	}
+	return ""
+}
+
+// mostNotCounted says that more trials of a cell could not be brought into its order than
+// could: those that could are then no sample of a start, but of what made it possible.
+func mostNotCounted(c *cell, where string) string {
+	for i, s := range c {
+		if n := s.count.Trials(); s.uncounted > n {
+			return fmt.Sprintf("%d of %s of the %s%s could not be brought into the order: %s",
+				s.uncounted, plural(n+s.uncounted, "trial"), armNames[i], where, s.why)
 		}
 	}
 	return ""

@@ -21,10 +21,12 @@ type Summary struct {
 	Environment results.Environment
 	Runtimes    []results.RuntimeID // those with a trial, in the header's order
 	Cells       []CellSummary
-	Ladders     []LadderSummary
+	Ladders     []Ladder
+	Findings    []Finding
 	Victims     []VictimSummary
 	Trials      Trials
 	Warnings    []string
+	Notes       []string
 	Confidence  float64
 }
 
@@ -35,17 +37,49 @@ type CellSummary struct {
 	Driver   cgroupjoin.Driver
 	Order    sequence.Order
 	Limit    int64 // bytes; 0: none
-	// Outcomes counts the trials by how they ended; the sum is all of them.
+	// Lane of its trials: the latencies of two lanes do not compare.
+	Lane Lane
+	// Outcomes counts the trials by how they ended; the sum is all that count.
 	Outcomes map[results.Outcome]int
+	// NotApplicable of them were started in their natural order. NotCounted ones are in no cell
+	// and in no other number here but those of Imposing and Found.
+	NotApplicable, NotCounted int
+	// Failure is the first reason of a trial that failed, with the first thing it printed.
+	Failure string
 	// Latencies in ns, of trials that started.
 	Start, Create Spread
 	// Batches, in ns; N is 0 in scenarios of one container a batch.
 	Batch BatchSummary
 	// Peaks in bytes, of trials that started: the median with its interval.
 	ContainerPeak, RuntimePeak Arm
+	Imposing                   ImposingSummary
+	// Found counts the orders that really occurred, as far as an observer saw them.
+	Found map[sequence.Found]int
+	// Charges are of the observed trials, those that were killed included. Counters are of those that started.
+	Charges  ChargeSummary
+	Counters CounterSummary
 }
 
-// Trials is the number of trials in the cell.
+// ImposingSummary says how imposing the cell's order went and what it cost a trial: medians.
+type ImposingSummary struct {
+	Imposed, NotApplicable, CouldNot int
+	Notifications, HeldNS            float64
+}
+
+// Trials is the number of trials in which an order was to be imposed.
+func (i ImposingSummary) Trials() int { return i.Imposed + i.NotApplicable + i.CouldNot }
+
+// ChargeSummary says who paid, in bytes: medians of those trials that have the figure, NaN where none has.
+type ChargeSummary struct {
+	Clone, ToContainer, ToRuntime, AtExec float64
+}
+
+// CounterSummary has medians of what each side did up to the payload's exec, NaN where it was not counted.
+type CounterSummary struct {
+	Syscalls, PageFaults Sides
+}
+
+// Trials is the number of trials in the cell that count.
 func (c CellSummary) Trials() int {
 	n := 0
 	for _, k := range c.Outcomes {
@@ -74,26 +108,12 @@ type BatchSummary struct {
 	Values           []float64 // totals
 }
 
-// LadderSummary shows, for each limit and runtime, how many containers started.
-type LadderSummary struct {
-	Scenario string
-	Driver   cgroupjoin.Driver
-	Order    sequence.Order
-	Runtimes []string
-	Rungs    []LadderRung
-}
-
-// LadderRung has one count for each of the ladder's runtimes.
-type LadderRung struct {
-	Limit  int64
-	Counts []Count
-}
-
 // VictimSummary is what the kernel said of the processes it killed: medians over N kills.
 type VictimSummary struct {
 	Scenario string
 	Runtime  string
 	Driver   cgroupjoin.Driver
+	Order    sequence.Order
 	Limit    int64
 	Comm     string
 	N        int
@@ -113,24 +133,35 @@ type victimKey struct {
 
 // survey is what Summarize keeps of the records.
 type survey struct {
-	run      Run
-	opts     Options
-	sides    map[cellKey]*side
-	outcomes map[cellKey]map[results.Outcome]int
-	victims  map[victimKey][][3]float64
-	ids      map[string]results.RuntimeID
-	orders   map[string][]sequence.Order
-	notes    counter
-	summary  Summary
+	run     Run
+	opts    Options
+	sides   map[cellKey]*observedSide
+	victims map[victimKey][][3]float64
+	ids     map[string]results.RuntimeID
+	notes   tallied
+	summary Summary
+}
+
+// observedSide adds to a side what is described and not judged.
+type observedSide struct {
+	*side
+	outcomes map[results.Outcome]int
+	imposing ImposingSummary
+	found    map[sequence.Found]int
+	// notifications and held are of the trials under a filter; the others of those with a finding.
+	notifications, held                 []float64
+	clone, toContainer, toRuntime, exec []float64
+}
+
+func newObservedSide() *observedSide {
+	return &observedSide{side: newSide(), outcomes: map[results.Outcome]int{}, found: map[sequence.Found]int{}}
 }
 
 // Summarize describes a run. It judges nothing: a run of one failed trial has a summary too.
 func Summarize(run Run, opts Options) (Summary, error) {
 	s := &survey{
-		run: run, opts: opts,
-		sides: map[cellKey]*side{}, outcomes: map[cellKey]map[results.Outcome]int{},
-		victims: map[victimKey][][3]float64{}, ids: map[string]results.RuntimeID{},
-		orders: map[string][]sequence.Order{}, notes: counter{},
+		run: run, opts: opts, sides: map[cellKey]*observedSide{},
+		victims: map[victimKey][][3]float64{}, ids: map[string]results.RuntimeID{}, notes: tallied{},
 	}
 	for r, err := range run.Records {
 		if err != nil {
@@ -140,6 +171,7 @@ func Summarize(run Run, opts Options) (Summary, error) {
 	}
 	s.summary.ID, s.summary.Confidence = run.Header.ID, opts.confidence()
 	s.describe()
+	s.orders()
 	s.warn()
 	return s.summary, nil
 }
@@ -151,18 +183,61 @@ func (s *survey) add(r *results.Record) {
 	if r.Warmup {
 		return
 	}
-	k := cellKey{key{r.Scenario, r.Driver, r.Order, r.Limit}, r.Arm}
+	k := cellKey{keyOf(r), r.Arm}
 	if s.sides[k] == nil {
-		s.sides[k], s.outcomes[k] = newSide(), map[results.Outcome]int{}
-		s.orders[r.Scenario] = appendOrder(s.orders[r.Scenario], r.Order)
+		s.sides[k] = newObservedSide()
 	}
-	s.sides[k].add(r)
-	s.outcomes[k][r.Outcome]++
+	d := s.sides[k]
+	d.look(r)
 	s.summary.Trials.plus(r)
 	s.notes.take(r)
+	if !d.counts(r) {
+		return
+	}
+	d.add(r)
+	d.charge(r)
+	d.outcomes[r.Outcome]++
 	if v := r.Victim; v != nil {
 		vk := victimKey{k, v.Comm}
 		s.victims[vk] = append(s.victims[vk], [3]float64{float64(v.AnonBytes), float64(v.FileBytes), float64(v.ShmemBytes)})
+	}
+}
+
+// look keeps how imposing went and what was found, of trials that do not count as well: it is why they do not.
+func (d *observedSide) look(r *results.Record) {
+	if r.Found != nil {
+		d.found[r.Found.Order]++
+	}
+	e := r.Enforcement
+	if e == nil {
+		return
+	}
+	switch e.Outcome {
+	case sequence.OrderImposed:
+		d.imposing.Imposed++
+	case sequence.OrderNotApplicable:
+		d.imposing.NotApplicable++
+	default:
+		d.imposing.CouldNot++
+	}
+	d.notifications = append(d.notifications, float64(e.Notifications))
+	d.held = append(d.held, float64(e.HeldNS))
+}
+
+func (d *observedSide) charge(r *results.Record) {
+	if r.Found == nil || r.LostEvents > 0 {
+		return
+	}
+	for _, figure := range []struct {
+		from *int64
+		to   *[]float64
+	}{
+		{r.Found.CloneBytes, &d.clone}, {r.Found.CloneToContainer, &d.toContainer},
+		{r.Found.CloneToRuntime, &d.toRuntime}, {r.Found.ChargedAtExec, &d.exec},
+	} {
+		if figure.from != nil {
+			*figure.to = append(*figure.to, float64(*figure.from))
+		}
 	}
 }
 
@@ -176,74 +251,93 @@ func (s *survey) describe() {
 	}
 	for _, sc := range spec.Scenarios {
 		s.summary.Trials.Planned += plannedOf(sc) * len(spec.Runtimes)
-		for _, driver := range sc.Drivers {
-			s.describeDriver(sc, driver)
+		for _, group := range groups(sc) {
+			s.describeGroup(sc, group)
 		}
 	}
 }
 
 // plannedOf is the number of trials of one runtime in a scenario.
 func plannedOf(sc scenarios.Scenario) int {
-	return sc.Trials * sc.Containers * len(sc.Drivers) * len(limitsOf(sc))
+	return sc.Trials * sc.Containers * len(sc.Drivers) * len(sc.AllOrders()) * len(limitsOf(sc))
 }
 
-func (s *survey) describeDriver(sc scenarios.Scenario, driver cgroupjoin.Driver) {
-	orders := s.orders[sc.Name]
-	if len(orders) == 0 {
-		orders = []sequence.Order{natural}
-	}
-	for _, order := range orders {
-		s.describeLadder(sc, driver, order)
-	}
-}
-
-func (s *survey) describeLadder(sc scenarios.Scenario, driver cgroupjoin.Driver, order sequence.Order) {
-	ladder := LadderSummary{Scenario: sc.Name, Driver: driver, Order: order}
-	for _, rt := range s.run.Header.Spec.Runtimes {
-		ladder.Runtimes = append(ladder.Runtimes, rt.Name)
-	}
+func (s *survey) describeGroup(sc scenarios.Scenario, group key) {
 	for _, limit := range limitsOf(sc) {
-		g := LadderRung{Limit: limit}
-		for _, runtime := range ladder.Runtimes {
-			k := cellKey{key{sc.Name, driver, order, limit}, runtime}
+		group.limit = limit
+		for _, name := range s.names() {
+			k := cellKey{group, name}
 			s.summary.Cells = append(s.summary.Cells, s.cell(sc, k))
 			s.describeVictims(k)
-			g.Counts = append(g.Counts, s.side(k).count)
 		}
-		ladder.Rungs = append(ladder.Rungs, g)
-	}
-	if len(sc.Limits) > 0 {
-		s.summary.Ladders = append(s.summary.Ladders, ladder)
 	}
 }
 
-func (s *survey) side(k cellKey) *side {
+func (s *survey) names() []string {
+	var all []string
+	for _, rt := range s.run.Header.Spec.Runtimes {
+		all = append(all, rt.Name)
+	}
+	return all
+}
+
+func (s *survey) side(k cellKey) *observedSide {
 	if found, ok := s.sides[k]; ok {
 		return found
 	}
-	return newSide()
+	return newObservedSide()
+}
+
+// orders adds what there is to say of orders and lanes.
+func (s *survey) orders() {
+	runtimes, list := s.names(), s.run.Header.Spec.Scenarios
+	for _, sc := range list {
+		s.summary.Ladders = append(s.summary.Ladders, climb(sc, runtimes, func(k key, i int) Count {
+			return s.side(cellKey{k, runtimes[i]}).count
+		})...)
+	}
+	s.summary.Findings = findings(s.summary.Ladders, s.opts.alpha())
+	s.summary.Notes = observerCost(list, len(runtimes), func(k key, i int) *side {
+		return s.side(cellKey{k, runtimes[i]}).side
+	}, s.opts.confidence())
 }
 
 func (s *survey) cell(sc scenarios.Scenario, k cellKey) CellSummary {
 	d := s.side(k)
+	lane := laneOf(&scenarios.Trial{Order: k.order, Observe: sc.Observe})
 	c := CellSummary{
-		Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Limit: k.limit,
-		Outcomes: s.outcomes[k],
-		Start:    s.spread(d, scenarios.StartLatency), Create: s.spread(d, scenarios.CreateLatency),
-		ContainerPeak: s.peak(d, scenarios.ContainerMemoryPeak), RuntimePeak: s.peak(d, scenarios.RuntimeMemoryPeak),
+		Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Limit: k.limit, Lane: lane,
+		Outcomes: d.outcomes, NotApplicable: d.count.NotApplicable, NotCounted: d.uncounted, Failure: d.failure,
+		Start: s.spread(d.side, lane, scenarios.StartLatency), Create: s.spread(d.side, lane, scenarios.CreateLatency),
+		ContainerPeak: s.peak(d.side, lane, scenarios.ContainerMemoryPeak), RuntimePeak: s.peak(d.side, lane, scenarios.RuntimeMemoryPeak),
+		Imposing: d.imposing, Found: d.found,
+		Charges: ChargeSummary{
+			Clone: stats.Quantile(d.clone, 0.5), ToContainer: stats.Quantile(d.toContainer, 0.5),
+			ToRuntime: stats.Quantile(d.toRuntime, 0.5), AtExec: stats.Quantile(d.exec, 0.5),
+		},
+		Counters: CounterSummary{
+			Syscalls: d.counted(lane, scenarios.StartSyscalls), PageFaults: d.counted(lane, scenarios.StartPageFaults),
+		},
 	}
+	c.Imposing.Notifications, c.Imposing.HeldNS = stats.Quantile(d.notifications, 0.5), stats.Quantile(d.held, 0.5)
 	if sc.Containers > 1 {
-		c.Batch = batches(d, sc)
+		c.Batch = batches(d.side, sc, lane)
 	}
 	return c
 }
 
+func (d *observedSide) counted(lane Lane, name string) Sides {
+	middle := func(part string) float64 { return stats.Quantile(floats(d.values[figure{lane, name + part}]), 0.5) }
+	return Sides{Container: middle(containerPart), Runtime: middle(runtimePart)}
+}
+
 // spread describes the single starts; of concurrent batches, whose starts delay
 // each other, the interval of the mean is that of the batches' means.
-func (s *survey) spread(d *side, name string) Spread {
-	all, means := floats(d.values[name]), map[int][]float64{}
+func (s *survey) spread(d *side, lane Lane, name string) Spread {
+	points := d.values[figure{lane, name}]
+	all, means := floats(points), map[int][]float64{}
 	units := all
-	for _, p := range d.values[name] {
+	for _, p := range points {
 		if d.batches[p.Batch].concurrent {
 			means[p.Batch] = append(means[p.Batch], float64(p.Value))
 		}
@@ -255,6 +349,11 @@ func (s *survey) spread(d *side, name string) Spread {
 		units = append(units, stats.Mean(means[id], s.opts.confidence()).Center)
 	}
 	m := stats.Mean(units, s.opts.confidence())
+	if m.Lo <= 0 {
+		// Too few or too skewed values: no latency is below nothing, so Student's assumption
+		// does not hold, and neither end means anything.
+		m.Lo, m.Hi = math.Inf(-1), math.Inf(1)
+	}
 	return Spread{
 		N: len(all), Median: stats.Median(all, s.opts.confidence()).Center,
 		P95: stats.Quantile(all, 0.95), P99: stats.Quantile(all, 0.99),
@@ -270,14 +369,14 @@ func floats(points []stats.Point) []float64 {
 	return out
 }
 
-func (s *survey) peak(d *side, name string) Arm {
-	values := floats(d.values[name])
+func (s *survey) peak(d *side, lane Lane, name string) Arm {
+	values := floats(d.values[figure{lane, name}])
 	m := stats.Median(values, s.opts.confidence())
 	return Arm{N: len(values), Center: m.Center, Lo: m.Lo, Hi: m.Hi, Values: values}
 }
 
-func batches(d *side, sc scenarios.Scenario) BatchSummary {
-	points, _ := d.points(metric{name: scenarios.BatchTotal})
+func batches(d *side, sc scenarios.Scenario, lane Lane) BatchSummary {
+	points := d.totals(func(l Lane) bool { return l == lane })
 	out := BatchSummary{N: len(points), Containers: sc.Containers, Concurrent: sc.Concurrent}
 	for _, p := range points {
 		out.Values = append(out.Values, float64(p.Value))
@@ -300,7 +399,7 @@ func (s *survey) describeVictims(k cellKey) {
 }
 
 func victim(k victimKey, kills [][3]float64) VictimSummary {
-	v := VictimSummary{Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Limit: k.limit, Comm: k.comm, N: len(kills)}
+	v := VictimSummary{Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Limit: k.limit, Comm: k.comm, N: len(kills)}
 	for i, held := range []*float64{&v.Anon, &v.File, &v.Shmem} {
 		var values []float64
 		for _, kill := range kills {
@@ -320,10 +419,28 @@ func (s *survey) warn() {
 	}
 	w = append(w, tornWarning(s.run)...)
 	w = append(w, interrupted(s.summary.Trials)...)
+	for _, sc := range s.run.Header.Spec.Scenarios {
+		w = append(w, s.notCounted(sc)...)
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.ids)) {
 		w = append(w, onTmpfs(fmt.Sprintf("runtime %s", name), s.ids[name])...)
 	}
 	s.summary.Warnings = append(w, s.notes.list()...)
+}
+
+func (s *survey) notCounted(sc scenarios.Scenario) []string {
+	var out []string
+	for _, group := range groups(sc) {
+		for _, name := range s.names() {
+			var total side
+			for _, limit := range limitsOf(sc) {
+				group.limit = limit
+				total.take(s.side(cellKey{group, name}).side)
+			}
+			out = append(out, total.unordered(group, name)...)
+		}
+	}
+	return out
 }
 
 // plus counts one trial.
@@ -334,6 +451,9 @@ func (t *Trials) plus(r *results.Record) {
 	}
 	if countOf(r.Outcome).Failed > 0 {
 		t.Failed++
+	}
+	if counted, _ := r.Counted(); !counted {
+		t.NotCounted++
 	}
 }
 

@@ -65,12 +65,13 @@ func TestSummaryOfALadder(t *testing.T) {
 		}
 	}
 	s := mustSummarize(t, m.run(h))
-	if len(s.Cells) != 20 || len(s.Ladders) != 2 {
-		t.Fatalf("%d cells, %d ladders, want 20 and 2", len(s.Cells), len(s.Ladders))
+	if len(s.Cells) != 20 || len(s.Ladders) != 4 {
+		t.Fatalf("%d cells, %d ladders, want 20 and 4", len(s.Cells), len(s.Ladders))
 	}
-	rung := s.Ladders[0].Rungs[1]
-	if rung.Limit != 12<<20 || rung.Counts[0] != (Count{Started: 6}) || rung.Counts[1] != (Count{OOMKilled: 6}) {
-		t.Errorf("rung %+v, want 6 starts of the baseline and 6 kills of the candidate at 12 MiB", rung)
+	for i, want := range []Count{{Started: 6}, {OOMKilled: 6}} {
+		if l := s.Ladders[i]; l.Limits[1] != 12<<20 || l.Orders[0].Counts[1] != want {
+			t.Errorf("ladder of the %s at %d: %+v, want %+v", l.Runtime, l.Limits[1], l.Orders[0].Counts[1], want)
+		}
 	}
 	last := s.Cells[18]
 	if last.Driver != cgroupjoin.Systemd || last.Outcomes[results.TimedOut] != 6 || last.Start.N != 0 || last.ContainerPeak.Known() {

@@ -33,6 +33,7 @@ type key struct {
 // batch is what is kept of the trials of one batch: integers, never records.
 type batch struct {
 	id, block int
+	lane      Lane
 	count     Count
 	// The batch's clock: the sum of its trials' times until delete, and the first
 	// start and last end; done counts the trials that have them.
@@ -58,11 +59,29 @@ func (b batch) total() (ns int64, complete bool) {
 type side struct {
 	batches map[int]*batch
 	count   Count
-	leaks   []float64                // a trial each
-	values  map[string][]stats.Point // of trials that started, by metric
-	failure string                   // the first reason of a trial that failed
-	leak    string                   // the first thing left behind
+	leaks   []float64 // a trial each
+	values  map[figure][]stats.Point
+	started map[Lane]int
+	// lost counts the started trials of which the observer lost events.
+	lost    int
+	failure string // the first reason of a trial that failed
+	leak    string // the first thing left behind
+	// uncounted trials belong to no cell; why has the first one's reason.
+	uncounted int
+	why       string
 }
+
+// figure is what a value of a trial that started is of.
+type figure struct {
+	lane Lane
+	name string
+}
+
+// The two parts of a metric that has sides, beside its sum.
+const (
+	containerPart = "/container"
+	runtimePart   = "/runtime"
+)
 
 func (s *side) sorted() []batch {
 	all := make([]batch, 0, len(s.batches))
@@ -73,37 +92,38 @@ func (s *side) sorted() []batch {
 	return all
 }
 
-func newSide() *side { return &side{batches: map[int]*batch{}, values: map[string][]stats.Point{}} }
+func newSide() *side {
+	return &side{batches: map[int]*batch{}, values: map[figure][]stats.Point{}, started: map[Lane]int{}}
+}
 
 type cell [arms]*side
 
 // tally is all that is kept of one or two runs' records.
 type tally struct {
 	cells    map[key]*cell
-	orders   map[string][]sequence.Order
 	runtimes [arms]results.RuntimeID
 	mixed    [arms]bool
 	invalid  []string
-	notes    counter
+	notes    tallied
 	trials   Trials
 }
 
 func newTally() *tally {
-	return &tally{cells: map[key]*cell{}, orders: map[string][]sequence.Order{}, notes: counter{}}
+	return &tally{cells: map[key]*cell{}, notes: tallied{}}
 }
 
-// counter collects texts that may come once a trial.
-type counter map[string]int
+// tallied collects texts that may come once a trial.
+type tallied map[string]int
 
 // take counts a record's own warnings.
-func (c counter) take(r *results.Record) {
+func (c tallied) take(r *results.Record) {
 	for _, w := range r.Warnings {
 		c[fmt.Sprintf("%s, %s: %s", r.Scenario, r.Driver, w)]++
 	}
 }
 
 // list gives each text once, with how many trials it came from, in a stable order.
-func (c counter) list() []string {
+func (c tallied) list() []string {
 	var out []string
 	for _, text := range slices.Sorted(maps.Keys(c)) {
 		out = append(out, fmt.Sprintf("%s (%s)", text, plural(c[text], "trial")))
@@ -156,28 +176,41 @@ func short(sha string) string {
 func (t *tally) add(i int, r *results.Record) {
 	t.trials.plus(r)
 	t.notes.take(r)
-	if r.Outcome != results.Started && len(r.Leaks) > 0 {
-		t.notes[fmt.Sprintf("%s, %s: the %s left something behind after a start that was %s", r.Scenario, r.Driver, armNames[i], r.Outcome)]++
+	s := t.cell(keyOf(r))[i]
+	counted := s.counts(r)
+	if len(r.Leaks) > 0 && (!counted || r.Outcome != results.Started) {
+		what := "after a start that was " + string(r.Outcome)
+		if !counted {
+			what = "in a trial that is not counted"
+		}
+		t.notes[fmt.Sprintf("%s, %s: the %s left something behind %s", r.Scenario, r.Driver, armNames[i], what)]++
 	}
-	t.cell(key{r.Scenario, r.Driver, r.Order, r.Limit})[i].add(r)
+	if counted {
+		s.add(r)
+	}
 }
+
+func keyOf(r *results.Record) key { return key{r.Scenario, r.Driver, orderOf(&r.Trial), r.Limit} }
 
 func (t *tally) cell(k key) *cell {
 	c, ok := t.cells[k]
 	if !ok {
 		c = &cell{newSide(), newSide()}
 		t.cells[k] = c
-		t.orders[k.scenario] = appendOrder(t.orders[k.scenario], k.order)
 	}
 	return c
 }
 
-// appendOrder keeps a sorted set.
-func appendOrder(orders []sequence.Order, o sequence.Order) []sequence.Order {
-	if i, found := slices.BinarySearch(orders, o); !found {
-		return slices.Insert(orders, i, o)
+// counts keeps a trial that is in no cell out of its figures, and in mind.
+func (s *side) counts(r *results.Record) bool {
+	counted, why := r.Counted()
+	if !counted {
+		s.uncounted++
+		if s.why == "" {
+			s.why = why
+		}
 	}
-	return orders
+	return counted
 }
 
 func countOf(o results.Outcome) Count {
@@ -194,22 +227,32 @@ func (c *Count) plus(d Count) {
 	c.Started += d.Started
 	c.OOMKilled += d.OOMKilled
 	c.Failed += d.Failed
+	c.NotApplicable += d.NotApplicable
+}
+
+// countRecord is the count of one trial.
+func countRecord(r *results.Record) Count {
+	c := countOf(r.Outcome)
+	if r.Enforcement != nil && r.Enforcement.Outcome == sequence.OrderNotApplicable {
+		c.NotApplicable = 1
+	}
+	return c
 }
 
 func (s *side) add(r *results.Record) {
 	b, ok := s.batches[r.Batch]
 	if !ok {
 		b = &batch{
-			id: r.Batch, block: r.Block, size: max(1, r.BatchSize), concurrent: r.Concurrent,
+			id: r.Batch, block: r.Block, lane: laneOf(&r.Trial), size: max(1, r.BatchSize), concurrent: r.Concurrent,
 			first: math.MaxInt64,
 		}
 		s.batches[r.Batch] = b
 	}
-	n := countOf(r.Outcome)
+	n := countRecord(r)
 	s.count.plus(n)
 	b.count.plus(n)
 	if n.Failed > 0 && s.failure == "" {
-		s.failure = fmt.Sprintf("%s: %s", r.Outcome, r.Reason)
+		s.failure = failure(r)
 	}
 	if r.Outcome == results.Started {
 		s.measure(r)
@@ -224,36 +267,76 @@ func (s *side) add(r *results.Record) {
 // measure keeps the values of a trial that started. Those of one that was killed
 // are not of the same kind: its latency has no end, its peak is the limit.
 func (s *side) measure(r *results.Record) {
+	lane := laneOf(&r.Trial)
+	s.started[lane]++
+	if lane != Timed && r.LostEvents > 0 {
+		s.lost++
+	}
+	keep := func(name string, v int64) {
+		f := figure{lane, name}
+		s.values[f] = append(s.values[f], stats.Point{Block: r.Block, Batch: r.Batch, Value: v})
+	}
 	for _, m := range table {
 		if m.read == nil {
 			continue
 		}
 		if v, ok := m.read(r); ok {
-			s.values[m.name] = append(s.values[m.name], stats.Point{Block: r.Block, Batch: r.Batch, Value: v})
+			keep(m.name, v)
+		}
+		if m.split == nil {
+			continue
+		}
+		if container, runtime, ok := m.split(r); ok {
+			keep(m.name+containerPart, container)
+			keep(m.name+runtimePart, runtime)
 		}
 	}
 }
 
 func (b *batch) clock(r *results.Record) {
-	if d, ok := value(r.Latency.Deleted); ok {
+	own, ok := life(r)
+	if end, ended := value(r.Latency.Deleted); ok && ended {
 		b.done++
-		b.sum += d
+		b.sum += own
 		b.first = min(b.first, r.StartNS)
-		b.last = max(b.last, r.StartNS+d)
+		b.last = max(b.last, r.StartNS+end)
 	}
 }
 
 // points are the values of one metric; missing counts the started trials without one.
 func (s *side) points(m metric) (points []stats.Point, missing int) {
-	if m.read != nil {
-		return s.values[m.name], s.count.Started - len(s.values[m.name])
+	if m.read == nil {
+		return s.totals(m.counts), 0
 	}
+	for _, lane := range lanes {
+		if m.counts(lane) {
+			all := s.values[figure{lane, m.name}]
+			points = append(points, all...)
+			missing += s.started[lane] - len(all)
+		}
+	}
+	return points, missing
+}
+
+// part is the median of one side of a metric that has sides.
+func (s *side) part(m metric, part string) float64 {
+	var all []float64
+	for _, lane := range lanes {
+		if m.counts(lane) {
+			all = append(all, floats(s.values[figure{lane, m.name + part}])...)
+		}
+	}
+	return stats.Quantile(all, 0.5)
+}
+
+// totals are the times of whole batches in the lanes that count.
+func (s *side) totals(counts func(Lane) bool) (points []stats.Point) {
 	for _, b := range s.sorted() {
-		if v, complete := b.total(); complete {
+		if v, complete := b.total(); complete && counts(b.lane) {
 			points = append(points, stats.Point{Block: b.block, Batch: b.id, Value: v})
 		}
 	}
-	return points, 0
+	return points
 }
 
 // events counts a rate's units. The trials of a concurrent batch are killed by each

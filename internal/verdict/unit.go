@@ -38,21 +38,23 @@ func (u Unit) Format(x float64) string {
 	return significant(x)
 }
 
-// FormatChange writes a change of a metric in this unit with its sign.
-func (u Unit) FormatChange(x float64) string {
-	switch u {
-	case Fraction:
+// FormatChange writes a change of the metric with its sign.
+func (m Metric) FormatChange(x float64) string {
+	switch {
+	case m.Relative:
+		return signed(x, Percent(x))
+	case m.Unit == Fraction:
 		return points(x)
-	case Counted:
-		return signed(x, significant(x))
 	}
-	return signed(x, Percent(x))
+	return signed(x, significant(x))
 }
 
-// FormatMargin writes a margin of a metric in this unit.
-func (u Unit) FormatMargin(x float64) string {
+// FormatMargin writes the metric's margin.
+func (m Metric) FormatMargin() string { return m.Unit.formatMargin(m.Relative, m.Margin) }
+
+func (u Unit) formatMargin(relative bool, x float64) string {
 	text := strings.TrimSuffix(digits(x*100, 1), ".0")
-	if u == Fraction {
+	if u == Fraction && !relative {
 		return text + " points"
 	}
 	return text + " %"

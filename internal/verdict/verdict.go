@@ -45,8 +45,13 @@ type Verdict struct {
 	// invalid; of a pass, what improved.
 	Reasons []string
 	Metrics []Metric
-	// Warnings lower the trust in the numbers without voiding them.
-	Warnings []string
+	// Ladders show how containers started over each scenario's limits, an entry for each arm.
+	Ladders []Ladder
+	// Findings are what the orders of clone and join show, of both arms. They do not rule:
+	// the rows of each order do.
+	Findings []Finding
+	// Warnings lower the trust in the numbers without voiding them. Notes do not even that.
+	Warnings, Notes []string
 	// Environment is the first one of the run, or of the baseline's.
 	Environment results.Environment
 	Baseline    results.RuntimeID
@@ -66,6 +71,8 @@ type Trials struct {
 	Planned, Recorded int
 	// Failed trials neither started nor were OOM-killed; Leaking ones left something behind.
 	Failed, Leaking int
+	// NotCounted trials are in no cell: their order could not be imposed.
+	NotCounted int
 }
 
 // Metric is one row: one metric of one scenario under one set of conditions.
@@ -73,6 +80,8 @@ type Metric struct {
 	Scenario string // or AllScenarios
 	Name     string
 	Unit     Unit // of the arms' centres and intervals
+	// Relative is true where Change is one, and false where it is a difference.
+	Relative bool
 	Driver   cgroupjoin.Driver
 	Order    sequence.Order
 	// Limit is memory.max in bytes; 0 when there is none, or when the row pools all of Ladder.
@@ -105,7 +114,12 @@ type Arm struct {
 	Events int
 	// Values are the units behind the centre in the order they were measured; nil for fractions.
 	Values []float64
+	// Sides are the medians of both sides of a sum; nil where the metric has none.
+	Sides *Sides
 }
+
+// Sides are whose tasks it was: those in the container's cgroup at the time, or in the runtime's.
+type Sides struct{ Container, Runtime float64 }
 
 // Rung is one limit of a ladder; Limit 0 means none.
 type Rung struct {
@@ -116,7 +130,16 @@ type Rung struct {
 // Count says how one arm's trials ended under one limit.
 type Count struct {
 	Started, OOMKilled, Failed int
+	// NotApplicable of all these were started in their natural order, because the
+	// runtime cannot take the one asked for.
+	NotApplicable int
 }
+
+// Natural reports whether none of the trials took the order asked for.
+func (c Count) Natural() bool { return c.NotApplicable > 0 && c.NotApplicable == c.Trials() }
+
+// shows is how many of the trials show whether the container starts.
+func (c Count) shows() int { return c.Started + c.OOMKilled }
 
 // Trials is all of them.
 func (c Count) Trials() int { return c.Started + c.OOMKilled + c.Failed }

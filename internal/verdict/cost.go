@@ -1,0 +1,98 @@
+package verdict
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/stats"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// condition is what timed and observed starts must share for their difference to be the observer's.
+type condition struct {
+	driver cgroupjoin.Driver
+	limit  int64
+	place  cgroupjoin.Place
+	anon   int64
+}
+
+// lanePair has the logarithms of start.latency in both lanes, each runtime's less its own timed median, so
+// that runtimes can be put together.
+type lanePair struct{ timed, observed []float64 }
+
+// observerCost says what observing cost, wherever a run has timed and observed starts under equal
+// conditions. The lanes belong to different scenarios, which run one after the other: what the machine did
+// in between is in the figure, and its interval does not know of it.
+func observerCost(list []scenarios.Scenario, runtimes int, at func(k key, runtime int) *side, confidence float64) []string {
+	var notes []string
+	for _, c := range conditionsOf(list) {
+		var pair lanePair
+		for i := range runtimes {
+			pair.add(startsUnder(list, c, i, at))
+		}
+		if len(pair.timed) == 0 {
+			continue
+		}
+		change := stats.RankSum(pair.timed, pair.observed, confidence)
+		interval := ""
+		if change.Bounded() {
+			interval = fmt.Sprintf(" [%s, %s]", relative(change.Lo), relative(change.Hi))
+		}
+		notes = append(notes, fmt.Sprintf("observer: %s%s of %s (%s%s; %d observed, %d timed trials)",
+			relative(change.Center), interval, scenarios.StartLatency, c.driver, atLimit(c.limit), len(pair.observed), len(pair.timed)))
+	}
+	return notes
+}
+
+func relative(log float64) string {
+	x := math.Expm1(log)
+	return signed(x, Percent(x))
+}
+
+// conditionsOf lists those of single starts, each once.
+func conditionsOf(list []scenarios.Scenario) []condition {
+	var all []condition
+	seen := map[condition]bool{}
+	for _, sc := range list {
+		if sc.Containers != 1 {
+			continue
+		}
+		for _, driver := range sc.Drivers {
+			for _, limit := range limitsOf(sc) {
+				c := condition{driver, limit, sc.Place, sc.Payload.AnonBytes}
+				if !seen[c] {
+					seen[c] = true
+					all = append(all, c)
+				}
+			}
+		}
+	}
+	return all
+}
+
+func startsUnder(list []scenarios.Scenario, c condition, runtime int, at func(k key, runtime int) *side) (timed, observed []float64) {
+	for _, sc := range list {
+		if sc.Containers != 1 || sc.Place != c.place || sc.Payload.AnonBytes != c.anon {
+			continue
+		}
+		s := at(key{sc.Name, c.driver, natural, c.limit}, runtime)
+		timed = append(timed, floats(s.values[figure{Timed, scenarios.StartLatency}])...)
+		observed = append(observed, floats(s.values[figure{Observed, scenarios.StartLatency}])...)
+	}
+	return timed, observed
+}
+
+// add takes in one runtime's starts, if it has them in both lanes.
+func (p *lanePair) add(timed, observed []float64) {
+	if len(timed) == 0 || len(observed) == 0 {
+		return
+	}
+	middle := stats.Quantile(timed, 0.5)
+	for _, x := range timed {
+		p.timed = append(p.timed, math.Log(x/middle))
+	}
+	for _, x := range observed {
+		p.observed = append(p.observed, math.Log(x/middle))
+	}
+}

@@ -1,0 +1,162 @@
+package verdict
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/stats"
+	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
+)
+
+// FindingKind is what an imposed order shows of a runtime. It is a closed set.
+type FindingKind string
+
+const (
+	// SafeByRace: containers are killed in an order that the runtime does not exclude and
+	// by itself happens to avoid.
+	SafeByRace FindingKind = "safe-by-race"
+	// KilledByOrder: containers that are killed by themselves start in another order.
+	KilledByOrder FindingKind = "killed-by-order"
+)
+
+// FindingKinds lists the closed set.
+func FindingKinds() []FindingKind { return []FindingKind{SafeByRace, KilledByOrder} }
+
+// Finding is a difference, within one runtime, between its natural order and an imposed one.
+type Finding struct {
+	Kind     FindingKind
+	Scenario string
+	Driver   cgroupjoin.Driver
+	Runtime  string // the arm
+	Order    sequence.Order
+	// Limit is where the difference is plainest, the lowest of several; AlsoAt are the others.
+	Limit  int64
+	AlsoAt []int64
+	// Natural and Imposed are the counts at Limit, PHolm their p value.
+	Natural, Imposed Count
+	PHolm            float64
+	Text             string
+}
+
+// contrast is one rung of a ladder in two orders.
+type contrast struct {
+	ladder           Ladder
+	order            sequence.Order
+	limit            int64
+	natural, imposed Count
+	p                float64
+}
+
+// kind of what the contrast shows, if it shows anything.
+func (c contrast) kind() FindingKind {
+	if float64(c.imposed.OOMKilled)/float64(c.imposed.shows()) > float64(c.natural.OOMKilled)/float64(c.natural.shows()) {
+		return SafeByRace
+	}
+	return KilledByOrder
+}
+
+// findings holds every imposed order against the natural one, rung by rung, with Fisher's exact test and
+// Holm over all of them.
+//
+// The arithmetic: 8 of 8 starts against 0 of 8 has p = 2/C(16,8) = 1.6e-4, which survives 310 contrasts;
+// the 20 of oom-limits in a gate (5 limits, 2 drivers, 2 arms, one imposed order) leave 0.05/20 =
+// 2.5e-3, so that 7 of 8 against 0 of 8 (2*8/11440 = 1.4e-3) is one too and 6 of 8 (7e-3) is not.
+func findings(ladders []Ladder, alpha float64) []Finding {
+	var all []contrast
+	for _, l := range ladders {
+		all = append(all, contrasts(l)...)
+	}
+	p := make([]float64, len(all))
+	for i, c := range all {
+		p[i] = c.p
+	}
+	var out []Finding
+	for i, adjusted := range stats.Holm(p) {
+		if adjusted < alpha {
+			out = found(out, all[i], adjusted)
+		}
+	}
+	for i := range out {
+		out[i].Text = out[i].sentence()
+	}
+	return out
+}
+
+// contrasts of one ladder. A start for which the order is not applicable was a natural one, and contrasts with nothing.
+func contrasts(l Ladder) []contrast {
+	if l.concurrent || len(l.Orders) < 2 || l.Orders[0].Order != natural {
+		return nil
+	}
+	var all []contrast
+	for _, o := range l.Orders[1:] {
+		for i, limit := range l.Limits {
+			own, imposed := l.Orders[0].Counts[i], o.Counts[i]
+			if own.shows() == 0 || imposed.shows() == 0 || imposed.NotApplicable > 0 {
+				continue
+			}
+			p := stats.ExactP([]stats.Stratum{{Base: kills(own), Cand: kills(imposed)}})
+			all = append(all, contrast{l, o.Order, limit, own, imposed, p})
+		}
+	}
+	return all
+}
+
+func kills(c Count) stats.Count {
+	x, n := oomKills(c)
+	return stats.Count{X: float64(x), N: float64(n)}
+}
+
+// found adds a contrast to the finding it belongs to, or begins one. Limits come rising.
+func found(list []Finding, c contrast, adjusted float64) []Finding {
+	next := Finding{
+		Kind: c.kind(), Scenario: c.ladder.Scenario, Driver: c.ladder.Driver, Runtime: c.ladder.Runtime, Order: c.order,
+		Limit: c.limit, Natural: c.natural, Imposed: c.imposed, PHolm: adjusted,
+	}
+	for i := range list {
+		f := &list[i]
+		if f.Kind != next.Kind || f.Scenario != next.Scenario || f.Driver != next.Driver || f.Runtime != next.Runtime || f.Order != next.Order {
+			continue
+		}
+		if next.PHolm < f.PHolm {
+			next.AlsoAt = append(f.AlsoAt, f.Limit)
+			*f = next
+		} else {
+			f.AlsoAt = append(f.AlsoAt, next.Limit)
+		}
+		return list
+	}
+	return append(list, next)
+}
+
+func (f Finding) sentence() string {
+	var also string
+	if len(f.AlsoAt) > 0 {
+		sizes := make([]string, len(f.AlsoAt))
+		for i, limit := range f.AlsoAt {
+			sizes[i] = scenarios.FormatSize(limit)
+		}
+		also = ", likewise at " + strings.Join(sizes, ", ")
+	}
+	return fmt.Sprintf("%s starts at %s under %s %d of %d times by itself, %d of %d when %s%s (%s): %s",
+		f.Runtime, scenarios.FormatSize(f.Limit), f.Driver, f.Natural.Started, f.Natural.shows(),
+		f.Imposed.Started, f.Imposed.shows(), first(f.Order), also, f.Scenario, f.meaning())
+}
+
+func (f Finding) meaning() string {
+	switch {
+	case f.Kind == KilledByOrder:
+		return "it is killed for the order of its steps, not for what it needs"
+	case f.Natural.OOMKilled > 0:
+		return "a race decides how often it starts"
+	}
+	return "it is safe only by winning a race"
+}
+
+func first(o sequence.Order) string {
+	if o == sequence.CloneBeforeJoin {
+		return "the clone comes first"
+	}
+	return "the join comes first"
+}

@@ -1,0 +1,141 @@
+package verdict
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
+)
+
+// StartThreshold names the smallest memory.max at which a container starts. It has no
+// row of its own: oom.rate judges the same trials, and names it in its reason.
+const StartThreshold = "start.threshold"
+
+// Threshold is what a ladder shows of start.threshold: it lies above Above, where a start was
+// OOM-killed, and is at most AtMost, from where on every counted trial started. 0 is an end that was not
+// measured. What lies between two rungs, or beyond the last, is never guessed.
+type Threshold struct{ Above, AtMost int64 }
+
+// String is "<= 12MiB", "(16MiB, 20MiB]" or "> 32MiB".
+func (t Threshold) String() string {
+	switch {
+	case t == Threshold{}:
+		return "not measured"
+	case t.Above == 0:
+		return "<= " + scenarios.FormatSize(t.AtMost)
+	case t.AtMost == 0:
+		return "> " + scenarios.FormatSize(t.Above)
+	}
+	return "(" + scenarios.FormatSize(t.Above) + ", " + scenarios.FormatSize(t.AtMost) + "]"
+}
+
+// thresholdOf goes down from the highest limit to the first kill. A rung whose trials show
+// neither a start nor a kill says nothing, and the bracket spans it.
+func thresholdOf(limits []int64, counts []Count) (t Threshold) {
+	for i, c := range slices.Backward(counts) {
+		switch {
+		case c.OOMKilled > 0:
+			t.Above = limits[i]
+			return t
+		case c.Started > 0:
+			t.AtMost = limits[i]
+		}
+	}
+	return t
+}
+
+// Ladder is one runtime's starts under each of a scenario's limits, in each of its orders.
+type Ladder struct {
+	Scenario string
+	Driver   cgroupjoin.Driver
+	Runtime  string // the arm
+	Limits   []int64
+	Orders   []OrderedLadder // natural first, where it is among them
+	// concurrent starts kill each other: no trial of theirs is evidence by itself.
+	concurrent bool
+}
+
+// OrderedLadder has one count a limit.
+type OrderedLadder struct {
+	Order     sequence.Order
+	Counts    []Count
+	Threshold Threshold
+}
+
+// Natural reports whether the runtime took the order in none of the trials.
+func (o OrderedLadder) Natural() bool {
+	var all Count
+	for _, c := range o.Counts {
+		all.plus(c)
+	}
+	return all.Natural()
+}
+
+// Worst is, for each limit, the count of the order with the highest share of OOM kills among
+// those the runtime can take, and which order that is: natural where none is worse. It is nil where one order alone was asked for.
+func (l Ladder) Worst() (counts []Count, orders []sequence.Order) {
+	if len(l.Orders) < 2 {
+		return nil, nil
+	}
+	for i := range l.Limits {
+		order, count := l.worstAt(i)
+		orders, counts = append(orders, order), append(counts, count)
+	}
+	return counts, orders
+}
+
+func (l Ladder) worstAt(i int) (worst sequence.Order, count Count) {
+	highest := -1.0
+	for _, o := range l.Orders {
+		c := o.Counts[i]
+		if c.shows() == 0 || c.Natural() {
+			continue
+		}
+		if share := float64(c.OOMKilled) / float64(c.shows()); share > highest {
+			highest, worst, count = share, o.Order, c
+		}
+	}
+	return worst, count
+}
+
+// WorstThreshold is start.threshold in the worst order: the smallest limit that suffices in whichever order.
+func (l Ladder) WorstThreshold() Threshold {
+	counts, _ := l.Worst()
+	return thresholdOf(l.Limits, counts)
+}
+
+// TakesNone reports whether orders were asked for and the runtime can take none of them: its clone
+// and its join cannot be parted, or it has not both.
+func (l Ladder) TakesNone() bool {
+	imposed := slices.DeleteFunc(slices.Clone(l.Orders), func(o OrderedLadder) bool { return o.Order == natural })
+	return len(imposed) > 0 && !slices.ContainsFunc(imposed, func(o OrderedLadder) bool { return !o.Natural() })
+}
+
+// climb makes the ladders of a scenario, for each driver one a runtime.
+func climb(sc scenarios.Scenario, runtimes []string, count func(k key, runtime int) Count) []Ladder {
+	if len(sc.Limits) == 0 {
+		return nil
+	}
+	orders := slices.Clone(sc.AllOrders())
+	slices.SortStableFunc(orders, func(a, b sequence.Order) int {
+		return cmp.Compare(slices.Index(sequence.Orders(), a), slices.Index(sequence.Orders(), b))
+	})
+	var all []Ladder
+	for _, driver := range sc.Drivers {
+		for i, name := range runtimes {
+			l := Ladder{Scenario: sc.Name, Driver: driver, Runtime: name, Limits: sc.Limits, concurrent: sc.Concurrent}
+			for _, order := range orders {
+				o := OrderedLadder{Order: order}
+				for _, limit := range sc.Limits {
+					o.Counts = append(o.Counts, count(key{sc.Name, driver, order, limit}, i))
+				}
+				o.Threshold = thresholdOf(sc.Limits, o.Counts)
+				l.Orders = append(l.Orders, o)
+			}
+			all = append(all, l)
+		}
+	}
+	return all
+}

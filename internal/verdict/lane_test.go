@@ -1,0 +1,219 @@
+package verdict
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
+)
+
+func charges(trials int) scenarios.Scenario {
+	sc := startup(trials)
+	sc.Name, sc.Observe = "charges", true
+	sc.Judge = []string{"container.memory.charged_at_exec", "start.syscalls", "start.pagefaults"}
+	return sc
+}
+
+// observed gives an observed trial what an observer sees: factor times 10 MiB, 300 and 700 calls.
+func observed(r *results.Record, factor float64) {
+	if !r.Observe {
+		return
+	}
+	at := int64(factor * (10 << 20))
+	if r.Found == nil {
+		r.Found = &sequence.Finding{Order: sequence.FoundCloneBeforeJoin}
+	}
+	r.Found.ChargedAtExec = &at
+	r.ContainerCounters = &sequence.Counters{Syscalls: int64(300 * factor), PageFaults: 1000}
+	r.RuntimeCounters = &sequence.Counters{Syscalls: 700, PageFaults: 2000}
+}
+
+// Catches charges and counters that are not judged, judged by one side alone, or told without their sides.
+func TestChargesAndCountersAreJudged(t *testing.T) {
+	v := mustJudge(t, model{cv: 0.05, mutate: func(r *results.Record) {
+		observed(r, map[string]float64{"baseline": 1, "candidate": 2}[r.Arm])
+	}}.run(gateOf(charges(12))))
+	wantRuling(t, v, Regressed, 1)
+	for name, want := range map[string]Ruling{"container.memory.charged_at_exec": Regressed, "start.syscalls": Regressed, "start.pagefaults": Pass} {
+		if m := v.find(t, name, cgroupjoin.Systemd); m.Ruling != want || !m.Relative {
+			t.Errorf("%s: %s, want %s (%s)", name, m.Ruling, want, m.Reason)
+		}
+	}
+	calls := v.find(t, "start.syscalls", cgroupjoin.Systemd)
+	if calls.Baseline.Center != 1000 || *calls.Candidate.Sides != (Sides{Container: 600, Runtime: 700}) || math.Abs(calls.Change-0.3) > 1e-9 {
+		t.Errorf("%v, sides %+v, change %v; want 1000, {600 700}, 0.3", calls.Baseline.Center, calls.Candidate.Sides, calls.Change)
+	}
+	wantText(t, calls.Reason, "start.syscalls (charges, systemd) changed by +30.0 % [+30.0 %, +30.0 %] within blocks (medians: 1000, then 1300)", "the margin of 5 %")
+}
+
+// Catches a machine without BPF, a filled ring or a scenario that observes nothing being taken for no change.
+func TestWhatNobodyObservedIsInconclusive(t *testing.T) {
+	unwatched := charges(12)
+	unwatched.Observe = false
+	for _, c := range []struct {
+		name     string
+		sc       scenarios.Scenario
+		observer string
+		see      func(*results.Record)
+		why      string
+	}{
+		{"no BPF", charges(12), "none: bpf: operation not permitted", func(*results.Record) {}, "the trials were not observed (none: bpf: operation not permitted)"},
+		{"events lost", charges(12), "ebpf", func(r *results.Record) { observed(r, 1); r.LostEvents = 3 }, "the observer lost events of every trial"},
+		{"not asked for", unwatched, "ebpf", func(*results.Record) {}, "no trial was observed, which the scenario's observe: true asks for"},
+		{"an older record", charges(12), "", func(*results.Record) {}, "no observer watched the trials"},
+	} {
+		run := model{cv: 0.02, mutate: c.see}.run(gateOf(c.sc))
+		run.Environments[0].Observer = c.observer
+		v := mustJudge(t, run)
+		wantRuling(t, v, Inconclusive, 3)
+		for _, m := range v.Metrics {
+			if !strings.HasSuffix(m.Reason, ": "+c.why) {
+				t.Errorf("%s: %s", c.name, m.Reason)
+			}
+		}
+	}
+}
+
+// Catches the time of an observer or a filter in a figure that is judged.
+func TestLanesAreNeverMixed(t *testing.T) {
+	slow := func(r *results.Record) {
+		imposed(r)
+		observed(r, 1)
+		if r.Observe { // by a second, which no margin forgives
+			*r.Latency.Started += 1000 * ms
+		}
+	}
+	timed := charges(12)
+	timed.Judge = []string{"start.latency"}
+	v := mustJudge(t, model{cv: 0.02, mutate: slow}.run(gateOf(timed)))
+	wantRuling(t, v, Inconclusive, 3)
+	wantText(t, v.Metrics[0].Reason, "every trial was observed, and the observer is in its latencies")
+
+	mixed := startup(16)
+	mixed.Orders, mixed.Judge = sequence.Orders(), []string{"start.latency", "container.memory.charged_at_exec"}
+	v = mustJudge(t, model{cv: 0.02, mutate: slow}.run(gateOf(mixed)))
+	for _, m := range v.Metrics {
+		if m.Order != sequence.Natural {
+			t.Errorf("%s has a row in the order %s", m.Name, m.Order)
+		}
+	}
+	if m := v.find(t, "start.latency", cgroupjoin.Systemd); m.Baseline.N != 16 || m.Baseline.Center > 600e6 {
+		t.Errorf("%d values around %v: want the 16 timed ones around 500 ms", m.Baseline.N, m.Baseline.Center)
+	}
+	for _, c := range mustSummarize(t, single(model{mutate: slow}, "run", mixed, charges(12))).Cells {
+		want := map[bool]Lane{true: Timed, false: Enforced}[c.Order == sequence.Natural]
+		if c.Scenario == "charges" {
+			want = Observed
+		}
+		if c.Lane != want || c.Start.N == 0 || (c.Start.Median > 1e9) != (want != Timed) {
+			t.Errorf("%s in %s: lane %s, median %v of %d", c.Scenario, c.Order, c.Lane, c.Start.Median, c.Start.N)
+		}
+	}
+}
+
+// Catches an observer whose cost goes unsaid, is of other conditions, or is the difference of two runtimes.
+func TestWhatObservingCostIsSaid(t *testing.T) {
+	m := model{cv: 0.01, factor: map[string]float64{"start.latency": 2}, mutate: func(r *results.Record) {
+		observed(r, 1)
+		if r.Observe {
+			*r.Latency.Started = *r.Latency.Started * 103 / 100
+		}
+	}}
+	limited := charges(12)
+	limited.Name, limited.Limits, limited.Place = "limited", []int64{32 << 20}, cgroupjoin.OnContainer
+	v := mustJudge(t, m.run(gateOf(startup(20), charges(12), limited)))
+	if len(v.Notes) != 2 {
+		t.Fatalf("notes %q, want one a driver, none under the limit that was never timed", v.Notes)
+	}
+	wantText(t, v.Notes[0], "observer: +", " of start.latency (cgroupfs; 24 observed, 40 timed trials)")
+	for _, note := range v.Notes {
+		if !strings.HasPrefix(note, "observer: +2.") && !strings.HasPrefix(note, "observer: +3.") {
+			t.Errorf("%s: want about +3 %%", note)
+		}
+	}
+	if s := mustSummarize(t, single(m, "run", startup(20), charges(12))); len(s.Notes) != 2 {
+		t.Errorf("a run's notes are %q", s.Notes)
+	}
+}
+
+// Catches harness time between create and start judged as the runtime's, and older
+// records, which did not keep it apart, thrown away.
+func TestStartLatencyLeavesTheHarnessOut(t *testing.T) {
+	v := mustJudge(t, model{cv: 0.01, mutate: func(r *results.Record) {
+		if r.Arm == "candidate" { // the harness dawdled for 200 ms before start and before delete
+			called, exited, deleting := *r.Latency.Created+200*ms, *r.Latency.Started+250*ms, *r.Latency.Started+450*ms
+			*r.Latency.Started += 200 * ms
+			*r.Latency.Deleted = deleting + 50*ms
+			r.Latency.StartCalled, r.Latency.Exited, r.Latency.DeleteCalled = &called, &exited, &deleting
+		}
+	}}.run(gateOf(startup(16))))
+	if m := v.find(t, "start.latency", cgroupjoin.Systemd); m.Ruling != Pass || math.Abs(m.Candidate.Center-500e6) > 20e6 {
+		t.Errorf("%s, candidate %v, want 500 ms as the baseline (%s)", m.Ruling, m.Candidate.Center, m.Reason)
+	}
+}
+
+// Catches two boots of an emulator called a regression: their seconds are not the same.
+func TestTimesOfTwoEmulatedBootsDoNotCompare(t *testing.T) {
+	boot := func(id, clock string, m model) Run {
+		r := single(m, id, startup(16))
+		r.Environments[0].BootID, r.Environments[0].Accelerator, r.Environments[0].Clock = id, "tcg", clock
+		return r
+	}
+	slow := model{cv: 0.02, mutate: func(r *results.Record) { *r.Latency.Started *= 3; *r.ContainerPeak *= 3 }}
+	for clock, want := range map[string]Ruling{"wall": Inconclusive, "instructions": Regressed} {
+		v, err := JudgeRuns(boot("b1", clock, model{cv: 0.02}), boot("b2", clock, slow), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := v.find(t, "start.latency", cgroupjoin.Systemd); m.Ruling != want {
+			t.Errorf("clock %s: %s, want %s (%s)", clock, m.Ruling, want, m.Reason)
+		}
+		if m := v.find(t, "container.memory.peak", cgroupjoin.Systemd); m.Ruling != Regressed {
+			t.Errorf("clock %s: bytes are the same in every boot, but the peak is %s", clock, m.Ruling)
+		}
+	}
+}
+
+// Catches a margin that was widened without a word.
+func TestAMarginWidenedByHugePagesIsSaid(t *testing.T) {
+	run := model{cv: 0.02}.run(gateOf(startup(16)))
+	run.Environments[0].THP = "always"
+	wantText(t, strings.Join(mustJudge(t, run).Warnings, "\n"), "memory comes in steps of 2 MiB, and the margins of ",
+		"container.memory.peak (up to 10", "runtime.memory.peak (up to 2", "are wider than asked for")
+	for _, w := range mustJudge(t, model{cv: 0.02}.run(gateOf(startup(16)))).Warnings {
+		if strings.Contains(w, "huge pages") {
+			t.Errorf("without huge pages: %s", w)
+		}
+	}
+}
+
+// Catches an interval of latencies that reaches below nothing.
+func TestAnIntervalBelowNothingIsNone(t *testing.T) {
+	sc := startup(2)
+	wild := model{mutate: func(r *results.Record) { *r.Latency.Started = int64(1+r.Index) * 100 * ms }}
+	for _, c := range mustSummarize(t, single(wild, "run", sc)).Cells {
+		if c.Start.N != 2 || !math.IsInf(c.Start.MeanLo, -1) || !math.IsInf(c.Start.MeanHi, 1) {
+			t.Errorf("%d values, mean %v in [%v, %v]", c.Start.N, c.Start.Mean, c.Start.MeanLo, c.Start.MeanHi)
+		}
+	}
+}
+
+// Catches a run of nothing but failures that does not say why, and output that breaks a table.
+func TestAFailureSaysWhatWasPrinted(t *testing.T) {
+	broken := model{mutate: func(r *results.Record) {
+		r.Outcome, r.Reason = results.Failed, "create exited with 1"
+		r.Output = "\n  \tlevel=error msg=\"no \x1b[31mspace\" " + strings.Repeat("x", 300) + "\nsecond line\n"
+	}}
+	want := `failed: create exited with 1; it printed: level=error msg="no [31mspace" xxx`
+	for _, c := range mustSummarize(t, single(broken, "run", startup(2))).Cells {
+		if !strings.HasPrefix(c.Failure, want) || !strings.HasSuffix(c.Failure, "xxx...") || strings.Contains(c.Failure, "\n") {
+			t.Errorf("failure %q", c.Failure)
+		}
+	}
+	v := mustJudge(t, broken.run(gateOf(startup(16))))
+	wantText(t, v.find(t, StartFailures, cgroupjoin.Systemd).Reason, want)
+}

@@ -25,7 +25,7 @@ const kvmDeadline = 20 * time.Second
 // the deadline is waited for once.
 func startAuto(ctx context.Context, o Options, q QEMU, img Image) (*Guest, error) {
 	why := kvmUsable(kvmDevice)
-	memo := kvmMemo{path: filepath.Join(o.CacheDir, "guest", "kvm-"+img.Hash+".json"), BootID: bootID(), QEMU: q.Version, Image: img.Hash}
+	memo := kvmMemo{path: kvmMemoPath(filepath.Join(o.CacheDir, "guest"), img.Hash), BootID: bootID(), QEMU: q.Version, Image: img.Hash}
 	if why == "" {
 		why = memo.refusal()
 	}
@@ -76,6 +76,8 @@ type kvmMemo struct {
 	Why    string `json:"why"`
 }
 
+func kvmMemoPath(root, hash string) string { return filepath.Join(root, "kvm-"+hash+".json") }
+
 // refusal is the remembered reason, or "".
 func (m kvmMemo) refusal() string {
 	data, err := os.ReadFile(m.path)
@@ -115,7 +117,8 @@ func bootID() string {
 	return strings.TrimSpace(string(data))
 }
 
-// shortly is the cause alone, without the console, on one line.
+// shortly is the cause alone, on one line: neither the console nor the assertion
+// of its own that QEMU aborts with where kvm lacks something.
 func shortly(err error) string {
 	var death *DeathError
 	if errors.As(err, &death) {

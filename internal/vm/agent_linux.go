@@ -103,8 +103,8 @@ func receiveFile(fr *framer, p push) error {
 	if err := os.MkdirAll(filepath.Dir(p.Path), 0o755); err != nil {
 		return drain(fr, err)
 	}
-	mode := os.FileMode(p.Mode).Perm()
-	file, err := renameio.NewPendingFile(p.Path, renameio.WithPermissions(mode))
+	// Static: the mode that was asked for, whatever umask the agent runs under.
+	file, err := renameio.NewPendingFile(p.Path, renameio.WithStaticPermissions(os.FileMode(p.Mode)))
 	if err != nil {
 		return drain(fr, err)
 	}

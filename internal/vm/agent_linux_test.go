@@ -32,7 +32,7 @@ func dialAgent(t *testing.T) channel {
 	if err := errors.Join(err, farFile.Close()); err != nil {
 		t.Fatal(err)
 	}
-	agent := &Agent{Env: []string{"PATH=/usr/bin:/bin", "AGENT=yes"}}
+	agent := &Agent{Env: append(os.Environ(), "AGENT=yes")}
 	served := make(chan error, 1)
 	go func() { served <- agent.Serve(t.Context(), far, hello{Agent: helloVersion}) }()
 	line := make([]byte, 1)
@@ -251,6 +251,24 @@ func TestWhatACommandLeavesIsKilled(t *testing.T) {
 	}
 }
 
+// A process that left the command's unit and goes on printing must not hold up the
+// command's end: a container is such a process.
+func TestOutputOfOthersDoesNotHoldTheExitUp(t *testing.T) {
+	c := dialAgent(t)
+	in, feed := io.Pipe()
+	cmd := sh("setsid yes & read line; exit 3")
+	cmd.Stdin = in
+	cmd.Stdout = &watcher{want: "y\n", seen: func() {
+		if _, err := feed.Write([]byte("go\n")); err != nil {
+			t.Error(err)
+		}
+	}}
+	if code, err := c.Run(t.Context(), cmd); err != nil || code != 3 {
+		t.Errorf("code %d, %v; want 3", code, err)
+	}
+	_ = feed.Close() // of a pipe in memory
+}
+
 // Without a terminal of the right size an interactive shell is unusable.
 func TestRunWithATerminal(t *testing.T) {
 	c := dialAgent(t)
@@ -279,17 +297,19 @@ type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 
-// A pushed file must arrive whole, with its mode, also over an older one that is
-// being executed.
+// A pushed file must arrive whole, with its mode whatever the umask, also over an
+// older one that is being executed.
 func TestPush(t *testing.T) {
 	c := dialAgent(t)
 	dir := t.TempDir()
+	before := syscall.Umask(0o077)
+	defer syscall.Umask(before)
 	local, guest := filepath.Join(dir, "local"), filepath.Join(dir, "deep", "down", "file")
 	body := bytes.Repeat([]byte("payload\n"), 50_000)
 	if err := os.WriteFile(local, body, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, mode := range []os.FileMode{0o755, 0o640} {
+	for _, mode := range []os.FileMode{0o755, 0o640, 0o666} {
 		if err := c.Push(t.Context(), local, guest, mode); err != nil {
 			t.Fatal(err)
 		}
@@ -322,6 +342,59 @@ func TestPushRefused(t *testing.T) {
 	}
 	if err := c.Push(t.Context(), filepath.Join(dir, "none"), "/x", 0); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("push of nothing: %v", err)
+	}
+}
+
+// Ctrl-C during a push closes its stream: that is no death of the guest, and not
+// waited for as one.
+func TestPushInterrupted(t *testing.T) {
+	c := dialAgent(t)
+	c.explain = func(err error) error { return &DeathError{Reason: err.Error()} }
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := c.Push(ctx, os.Args[0], "/dev/null/x", 0o755) // where nothing can be written
+	var death *DeathError
+	if !errors.Is(err, context.Canceled) || errors.As(err, &death) {
+		t.Errorf("%v; want only that it was cancelled", err)
+	}
+}
+
+// brokenConn is a stream that takes so many writes.
+type brokenConn struct {
+	net.Conn
+	writes int
+}
+
+func (b *brokenConn) Write(p []byte) (int, error) {
+	if b.writes--; b.writes < 0 {
+		return 0, io.ErrClosedPipe
+	}
+	return len(p), nil
+}
+
+func (b *brokenConn) Close() error { return nil }
+
+// A guest that dies while it is being sent something, at whichever frame, must be
+// told from a file that cannot be read and from a command that fails.
+func TestGuestDiesWhileItIsSentTo(t *testing.T) {
+	local := filepath.Join(t.TempDir(), "local")
+	if err := os.WriteFile(local, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dying := func(writes int) channel {
+		return channel{
+			open:    func(context.Context) (net.Conn, error) { return &brokenConn{writes: writes}, nil },
+			explain: func(err error) error { return &DeathError{Reason: err.Error()} },
+		}
+	}
+	var death *DeathError
+	for writes := range 3 { // request, body, end
+		if err := dying(writes).Push(t.Context(), local, "/x", 0o755); !errors.As(err, &death) {
+			t.Errorf("push, frame %d: %v; want a death", writes, err)
+		}
+	}
+	if _, err := dying(0).Run(t.Context(), sh("true")); !errors.As(err, &death) {
+		t.Errorf("run: %v; want a death", err)
 	}
 }
 

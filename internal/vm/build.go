@@ -197,20 +197,35 @@ func (b *build) writeManifest(kernel string) error {
 // ends it is asked first: mmdebstrap has a tree to remove.
 func (b *build) command(ctx context.Context, name string, args ...string) error {
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
-	cmd.WaitDelay = 10 * time.Second
-	// TMPDIR may be a tmpfs too small for a Debian tree.
-	cmd.Env = append(os.Environ(), "TMPDIR="+b.work, "LC_ALL=C")
-	err := runChild(cmd)
+	cmd := b.tool(ctx, &out, name, args)
+	err := runChild(cmd, os.Geteuid() == 0)
+	if err != nil && cmd.Process == nil {
+		// It was not started. A container's root may make no mount namespace, and then no mounts either.
+		cmd = b.tool(ctx, &out, name, args)
+		err = runChild(cmd, false)
+	}
 	if err == nil {
 		return nil
 	}
 	if ctx.Err() != nil {
+		if cmd.Process != nil {
+			// What mmdebstrap started and did not wait for, or a kill would not let it: most
+			// often nothing. It must not go on writing to what is about to be removed.
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		}
 		return ctx.Err()
 	}
 	return fmt.Errorf("%s: %w: %s", name, err, lastLines(out.String(), 4))
+}
+
+func (b *build) tool(ctx context.Context, out io.Writer, name string, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = 10 * time.Second
+	// TMPDIR may be a tmpfs too small for a Debian tree.
+	cmd.Env = append(os.Environ(), "TMPDIR="+b.work, "LC_ALL=C")
+	return cmd
 }
 
 // lastLines is the end of a tool's output on one line.

@@ -1,10 +1,10 @@
 package vm
 
-// CheckSuite names the QEMU of this machine and says why it cannot boot the suite's kernel.
+// CheckSuite names the QEMU of this machine, or says why it cannot boot the suite's kernel.
 func CheckSuite(s Suite) (qemu string, err error) {
-	q, err := findQEMU()
-	if err != nil {
+	q, err := findQEMU(s)
+	if q.Version == "" {
 		return "", err
 	}
-	return "QEMU " + q.Version, q.supports(s)
+	return "QEMU " + q.Version, err
 }

@@ -62,7 +62,7 @@ const killGrace = 15 * time.Second
 func (c *conn) run(ctx context.Context, cmd Cmd) (int, error) {
 	req := request{Argv: cmd.Argv, Env: cmd.Env, Dir: cmd.Dir, TTY: cmd.TTY}
 	if err := c.writeJSON(kindRequest, req); err != nil {
-		return 0, fmt.Errorf("send command: %w", err)
+		return 0, fmt.Errorf("send command: %w: %w", errChannel, err)
 	}
 	done := make(chan struct{})
 	defer close(done)

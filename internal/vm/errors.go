@@ -41,13 +41,18 @@ func usagef(format string, args ...any) error {
 // DeathError says that the guest itself ended or cannot be reached any more:
 // whatever ran in it did not fail by its own doing.
 type DeathError struct {
-	Reason  string   // "the guest's kernel panicked"
-	Console []string // the last lines it printed
+	Reason  string   // "QEMU ended (signal: aborted)"
+	Said    string   // what QEMU itself printed about it, or ""
+	Console []string // the last lines the guest printed
 }
 
 func (e *DeathError) Error() string {
-	if len(e.Console) == 0 {
-		return "guest died: " + e.Reason
+	s := "guest died: " + e.Reason
+	if e.Said != "" {
+		s += ": " + e.Said
 	}
-	return "guest died: " + e.Reason + "; last on its console:\n  " + strings.Join(e.Console, "\n  ")
+	if len(e.Console) > 0 {
+		s += "; last on its console:\n  " + strings.Join(e.Console, "\n  ")
+	}
+	return s
 }

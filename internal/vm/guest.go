@@ -20,6 +20,8 @@ import (
 type Guest struct {
 	channel
 	facts   Facts
+	image   Image  // released by Close
+	state   string // systemd's word for the boot
 	qemu    *hypervisor
 	console *console
 	session *yamux.Session
@@ -61,7 +63,10 @@ func (c channel) Push(ctx context.Context, local, guest string, mode os.FileMode
 	stop := context.AfterFunc(ctx, func() { _ = stream.Close() })
 	defer stop()
 	err = stream.push(local, guest, mode)
-	return errors.Join(ctx.Err(), c.explained(err))
+	if ctx.Err() != nil {
+		return fmt.Errorf("push %s: %w", local, context.Cause(ctx)) // the stream was closed from here: nobody died
+	}
+	return c.explained(err)
 }
 
 func (c channel) dial(ctx context.Context) (*conn, error) {
@@ -87,21 +92,25 @@ func Start(ctx context.Context, o Options) (*Guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	qemu, err := findQEMU()
+	qemu, err := findQEMU(o.Suite)
 	if err != nil {
-		return nil, err
-	}
-	if err := qemu.supports(o.Suite); err != nil {
 		return nil, err
 	}
 	image, err := Prepare(ctx, o)
 	if err != nil {
 		return nil, err
 	}
+	how := boot
 	if o.Accel == AccelAuto {
-		return startAuto(ctx, o, qemu, image)
+		how = startAuto
 	}
-	return boot(ctx, o, qemu, image)
+	guest, err := how(ctx, o, qemu, image)
+	if err != nil {
+		image.Release()
+		return nil, err
+	}
+	guest.image = image
+	return guest, nil
 }
 
 // boot starts QEMU with settled options and waits for the agent.
@@ -125,6 +134,9 @@ func boot(ctx context.Context, o Options, qemu QEMU, image Image) (*Guest, error
 		return nil, fmt.Errorf("boot %s with %s: %w", o.Suite, o.Accel, err)
 	}
 	note(o.Log, "up after %.1f s (%s)", time.Since(began).Seconds(), g.facts)
+	if g.state != "running" {
+		note(o.Log, "its systemd is %s: see systemctl --failed in it", g.state)
+	}
 	return g, nil
 }
 
@@ -148,7 +160,7 @@ func (g *Guest) greet(ctx context.Context, sock net.Conn, limit time.Duration) e
 	if err := json.Unmarshal([]byte(line), &h); err != nil || h.Agent != helloVersion {
 		return fmt.Errorf("unexpected greeting %q", line)
 	}
-	g.facts.Kernel = h.Kernel
+	g.facts.Kernel, g.state = h.Kernel, h.State
 	g.session, err = yamux.Client(buffered{sock, in}, muxConfig())
 	if err != nil {
 		return fmt.Errorf("channel: %w", err)
@@ -198,11 +210,12 @@ func (g *Guest) watch() {
 }
 
 func (g *Guest) deathError() error {
-	reason := g.qemu.reason()
+	death := &DeathError{Console: g.console.tail(deathLines)}
+	death.Reason, death.Said = g.qemu.reason()
 	if said := g.console.fatalSaid(); said != "" {
-		reason = "its kernel said " + strings.TrimSpace(said)
+		death.Reason, death.Said = "its kernel said "+strings.TrimSpace(said), ""
 	}
-	return &DeathError{Reason: reason, Console: g.console.tail(deathLines)}
+	return death
 }
 
 // Facts says what the guest is.
@@ -234,6 +247,7 @@ func (g *Guest) Close() {
 			// The other end is gone.
 			_ = g.session.Close()
 		}
+		g.image.Release()
 	})
 }
 

@@ -17,12 +17,17 @@ import (
 // bootFake boots this test binary in the part of QEMU.
 func bootFake(t *testing.T, mode string, limit time.Duration) (*Guest, error) {
 	t.Helper()
+	return bootFakeLogged(t, mode, limit, nil)
+}
+
+func bootFakeLogged(t *testing.T, mode string, limit time.Duration, log io.Writer) (*Guest, error) {
+	t.Helper()
 	t.Setenv(fakeQEMU, mode)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := Options{Accel: TCG, BootTimeout: limit, CacheDir: t.TempDir(), Agent: staticBinary(t)}.withDefaults()
+	o, err := Options{Accel: TCG, BootTimeout: limit, CacheDir: t.TempDir(), Agent: staticBinary(t), Log: log}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +80,29 @@ func TestBootThatFails(t *testing.T) {
 	}
 }
 
+// What is noted of a refusal of kvm, with every boot, is one short clause.
+func TestRefusalIsShort(t *testing.T) {
+	_, err := bootFake(t, "abort", time.Hour)
+	if got := shortly(err); got != "QEMU ended (exit status 1)" {
+		t.Errorf("%q of %v", got, err)
+	}
+}
+
+// A guest whose boot was not clean is no quiet place to measure in: that must be said.
+func TestDegradedGuestIsNoted(t *testing.T) {
+	for mode, want := range map[string]bool{"agent": false, "degraded": true} {
+		var log bytes.Buffer
+		g, err := bootFakeLogged(t, mode, time.Minute, &log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Close()
+		if noted := strings.Contains(log.String(), "guest: its systemd is degraded"); noted != want {
+			t.Errorf("%s: noted %v in %q", mode, noted, &log)
+		}
+	}
+}
+
 // A guest that hangs in its firmware ends with the deadline, and what it printed
 // last is the only clue.
 func TestBootThatHangs(t *testing.T) {
@@ -102,13 +130,24 @@ func TestBootInterrupted(t *testing.T) {
 	}
 }
 
+// endless is a command that lives as long as its guest. A real one takes all with
+// it; of a fake one only the pipes go.
+func endless(t *testing.T) Cmd {
+	t.Helper()
+	in, feed := io.Pipe()
+	t.Cleanup(func() { _ = feed.Close() }) // of a pipe in memory
+	cmd := sh("echo up; exec cat")
+	cmd.Stdin = in
+	return cmd
+}
+
 // A guest that dies under a command must not pass for the command's failure.
 func TestGuestDiesUnderACommand(t *testing.T) {
 	g, err := bootFake(t, "agent", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := sh("echo up; exec sleep 3600")
+	cmd := endless(t)
 	cmd.Stdout = &watcher{want: "up", seen: func() {
 		if err := g.qemu.cmd.Process.Kill(); err != nil {
 			t.Error(err)
@@ -163,11 +202,10 @@ func TestHoldAndAttach(t *testing.T) {
 		t.Errorf("code %d, %d bytes; want 6, %d", code, len(stdout), 1<<20)
 	}
 	var usage *UsageError
-	if err := g.Hold(t.Context(), dir, func() {}); !errors.As(err, &usage) {
-		t.Errorf("a second hold: %v; want a usage error", err)
-	}
-	if err := g.Hold(t.Context(), strings.Repeat("/long", 30), func() {}); !errors.As(err, &usage) || !strings.Contains(err.Error(), "too long") {
-		t.Errorf("hold in a long path: %v; want a usage error", err)
+	for _, err := range []error{g.Hold(t.Context(), dir, func() {}), CheckHold(t.Context(), dir)} {
+		if !errors.As(err, &usage) || !strings.Contains(err.Error(), "holds another guest") {
+			t.Errorf("a second hold: %v; want a usage error", err)
+		}
 	}
 	if err := stop(); err != nil {
 		t.Errorf("hold ended with %v", err)
@@ -182,6 +220,27 @@ func TestHoldAndAttach(t *testing.T) {
 	}
 }
 
+// Where no guest can be held must be known before one is booted for it, and a
+// directory that is something else must not get files of a guest between its own.
+func TestCheckHold(t *testing.T) {
+	dir := t.TempDir()
+	other := filepath.Join(dir, "other")
+	for _, good := range []string{dir, other, filepath.Join(other, "deeper")} {
+		if err := CheckHold(t.Context(), good); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	if err := os.WriteFile(other, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for bad, want := range map[string]string{dir: `has "other"`, other: "not a directory", strings.Repeat("/long", 30): "too long"} {
+		var usage *UsageError
+		if err := CheckHold(t.Context(), bad); !errors.As(err, &usage) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want a usage error with %q", bad, err, want)
+		}
+	}
+}
+
 // Those attached learn that the guest died, and why, instead of a broken pipe.
 func TestHeldGuestDies(t *testing.T) {
 	dir := t.TempDir()
@@ -190,7 +249,7 @@ func TestHeldGuestDies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := sh("echo up; exec sleep 3600")
+	cmd := endless(t)
 	cmd.Stdout = &watcher{want: "up", seen: func() { g.qemu.kill() }}
 	_, err = a.Run(t.Context(), cmd)
 	var death *DeathError

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ const (
 	holdDeath   = "death.txt"
 	holdConsole = "console.log"
 )
+
+var holdFiles = []string{holdSocket, holdFacts, holdDeath, holdConsole}
 
 // maxSocketPath is what fits into a socket's address (sun_path, 108 with its end).
 const maxSocketPath = 107
@@ -62,16 +65,38 @@ func (g *Guest) accept(listener net.Listener) error {
 	}
 }
 
-// listen makes the directory and its socket, unless another guest is held there.
-func (g *Guest) listen(ctx context.Context, dir string) (net.Listener, error) {
+// CheckHold says why no guest can be held in a directory. Ask before booting one
+// for it; Hold asks again.
+func CheckHold(ctx context.Context, dir string) error {
 	if n := len(filepath.Join(dir, holdSocket)); n > maxSocketPath {
-		return nil, usagef("hold %s: the path is %d bytes too long for a socket", dir, n-maxSocketPath)
+		return usagef("hold %s: the path is %d bytes too long for a socket", dir, n-maxSocketPath)
+	}
+	if other, err := dialHold(ctx, dir); err == nil {
+		return errors.Join(usagef("%s holds another guest already", dir), other.Close())
+	}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return usagef("hold %s: not a directory that can be read: %v", dir, err)
+	}
+	for _, e := range entries {
+		// What a killed holder left is no obstacle.
+		if !slices.Contains(holdFiles, e.Name()) {
+			return usagef("hold %s: the directory is in use, it has %q: name a new or an empty one", dir, e.Name())
+		}
+	}
+	return nil
+}
+
+// listen makes the directory and its socket.
+func (g *Guest) listen(ctx context.Context, dir string) (net.Listener, error) {
+	if err := CheckHold(ctx, dir); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("hold: %w", err)
-	}
-	if other, err := dialHold(ctx, dir); err == nil {
-		return nil, errors.Join(usagef("%s holds another guest already", dir), other.Close())
 	}
 	if err := removeHold(dir, true); err != nil {
 		return nil, err
@@ -110,9 +135,9 @@ func (g *Guest) endHold(ctx context.Context, dir string, listener io.Closer, ove
 
 // removeHold takes away what a hold leaves. After a death its story stays.
 func removeHold(dir string, all bool) error {
-	names := []string{holdSocket, holdFacts}
-	if all {
-		names = append(names, holdDeath, holdConsole)
+	names := holdFiles
+	if !all {
+		names = []string{holdSocket, holdFacts}
 	}
 	var failed error
 	for _, name := range names {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -64,6 +66,7 @@ func TestPrepareBuildsOnce(t *testing.T) {
 				t.Error(err)
 				return
 			}
+			defer img.Release()
 			for _, name := range []string{img.disk(), img.kernel(), img.initrd()} {
 				if _, err := os.Stat(name); err != nil {
 					t.Error(err)
@@ -117,6 +120,23 @@ func TestPrepareAfterAKilledBuild(t *testing.T) {
 	if _, err := os.Stat(img.disk()); err != nil || runs(t, calls) != 1 {
 		t.Errorf("%v after %d builds; want a disk after 1", err, runs(t, calls))
 	}
+	img.Release()
+	// A machine that crashed can keep the names and lose what is in the files.
+	if err := os.Truncate(img.disk(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if img, err = Prepare(t.Context(), options(t, cache)); err != nil || runs(t, calls) != 2 {
+		t.Errorf("%v after %d builds; want an empty disk to be made again", err, runs(t, calls))
+	}
+	img.Release()
+}
+
+// A tool that claims to have made what it has not must not be asked again for ever.
+func TestPrepareOfAnEmptyDisk(t *testing.T) {
+	calls := fakeTools(t, `for a; do case $a in */disk.ext4) : >"$a";; esac; done`)
+	if _, err := Prepare(t.Context(), options(t, t.TempDir())); err == nil || !strings.Contains(err.Error(), "disk.ext4 is missing or empty") || runs(t, calls) != 1 {
+		t.Errorf("%v after %d builds; want an error after 1", err, runs(t, calls))
+	}
 }
 
 // An interrupted build is an interruption, not a broken tool, and leaves nothing.
@@ -129,6 +149,113 @@ func TestPrepareInterrupted(t *testing.T) {
 	}
 }
 
+// An interrupted mmdebstrap ends before what it started: that must not go on
+// writing where everything is removed.
+func TestPrepareInterruptedEndsEveryTool(t *testing.T) {
+	calls := fakeTools(t, goodDisk)
+	life := filepath.Join(t.TempDir(), "life")
+	if err := syscall.Mkfifo(life, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Started in a shell's background, it does not hear the interrupt.
+	tool := "#!/bin/sh\ntrap 'exit 1' INT\n(exec 9>" + life + "; echo up >&9; exec sleep 3600) >/dev/null 2>&1 &\nwait\n"
+	if err := os.WriteFile(filepath.Join(filepath.Dir(calls), "mmdebstrap"), []byte(tool), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := Prepare(ctx, options(t, t.TempDir()))
+		ended <- err
+	}()
+	pipe, err := os.Open(life)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = pipe.Close() }() // only read from
+	if _, err := io.ReadFull(pipe, make([]byte, 3)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("%v; want cancelled", err)
+	}
+	// Ends when the last that has the pipe open is gone; a survivor hangs the test.
+	if rest, err := io.ReadAll(pipe); err != nil || len(rest) != 0 {
+		t.Errorf("%q, %v", rest, err)
+	}
+}
+
+// As root, mmdebstrap mounts into the tree it makes. One that is killed must not leave
+// that to whoever removes the tree: it has mounts of its own, which go with it.
+func TestBuildMountsNothingHere(t *testing.T) {
+	calls := fakeTools(t, goodDisk)
+	seen := filepath.Join(t.TempDir(), "seen")
+	tool := "#!/bin/sh\nreadlink /proc/self/ns/mnt >" + seen + "\nexit 1\n"
+	if err := os.WriteFile(filepath.Join(filepath.Dir(calls), "mmdebstrap"), []byte(tool), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Prepare(t.Context(), options(t, t.TempDir())); err == nil {
+		t.Fatal("built without mmdebstrap")
+	}
+	own, err := os.Readlink("/proc/self/ns/mnt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// An ordinary user's mmdebstrap makes its own namespaces, and could not be given one.
+	if apart := strings.TrimSpace(string(got)) != own; apart != (os.Geteuid() == 0) {
+		t.Errorf("user %d: mount namespaces %s and %s", os.Geteuid(), got, own)
+	}
+}
+
+// fakeQEMUs puts one QEMU on PATH and another where QEMUScript installs its own; ""
+// is none.
+func fakeQEMUs(t *testing.T, onPath, own string) {
+	t.Helper()
+	path, cache := t.TempDir(), t.TempDir()
+	t.Setenv("PATH", path+":/usr/bin:/bin")
+	t.Setenv("XDG_CACHE_HOME", cache)
+	for dir, version := range map[string]string{path: onPath, filepath.Join(cache, "initbench", "qemu10", "bin"): own} {
+		if version == "" {
+			continue
+		}
+		script := "#!/bin/sh\necho 'QEMU emulator version " + version + "'\n"
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, qemuBinary), []byte(script), 0o755)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The machine's own QEMU boots what it can, so that records do not change with
+// another suite's needs; and what the script installed is found where it is needed.
+func TestFindQEMU(t *testing.T) {
+	for _, test := range []struct {
+		onPath, own string
+		suite       Suite
+		want        string // "" is refused
+	}{
+		{"7.2.22", "10.0.2", Bookworm, "7.2.22"},
+		{"7.2.22", "10.0.2", Trixie, "10.0.2"},
+		{"10.1.0", "10.0.2", Trixie, "10.1.0"},
+		{"7.2.22", "", Trixie, ""},
+		{"7.2.22", "9.9", Trixie, ""},
+	} {
+		fakeQEMUs(t, test.onPath, test.own)
+		q, err := findQEMU(test.suite)
+		var env *EnvError
+		switch {
+		case test.want != "" && (err != nil || q.Version != test.want):
+			t.Errorf("%+v: %s, %v", test, q.Version, err)
+		case test.want == "" && (!errors.As(err, &env) || !strings.Contains(err.Error(), "this machine has "+test.onPath)):
+			t.Errorf("%+v: %v; want the refusal of the machine's own", test, err)
+		}
+	}
+}
+
 // Whoever lacks the tools is told all of them at once, with the one command.
 func TestPrepareWithoutTools(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
@@ -137,7 +264,7 @@ func TestPrepareWithoutTools(t *testing.T) {
 	if !errors.As(err, &env) || !strings.Contains(err.Error(), "apt-get install mmdebstrap e2fsprogs") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%v; want one line with the packages", err)
 	}
-	if _, err := findQEMU(); !errors.As(err, &env) || !strings.Contains(err.Error(), "apt-get install qemu-system-x86") {
+	if _, err := findQEMU(Bookworm); !errors.As(err, &env) || !strings.Contains(err.Error(), "apt-get install qemu-system-x86") {
 		t.Errorf("%v; want the package of QEMU", err)
 	}
 }

@@ -80,7 +80,8 @@ type scopes struct {
 }
 
 func (s *scopes) place(ctx context.Context, pid int, argv []string) (func() error, error) {
-	name := fmt.Sprintf("initbench-vm-%d.scope", s.last.Add(1))
+	// Not "initbench-...": what is called so, initbench removes from the guest it runs in.
+	name := fmt.Sprintf("guest-command-%d.scope", s.last.Add(1))
 	props := []systemd.Property{
 		systemd.PropDescription("initbench vm: " + strings.Join(argv, " ")),
 		systemd.PropPids(uint32(pid)),

@@ -7,6 +7,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/initbench/initbench/internal/testenv"
 )
 
 // fakeQEMU makes the test binary stand in for QEMU, in one of the ways that a
@@ -23,7 +25,7 @@ func TestMain(m *testing.M) {
 	if mode := os.Getenv(fakeQEMU); mode != "" {
 		exitOn(beQEMU(mode))
 	}
-	os.Exit(m.Run())
+	testenv.Main(m)
 }
 
 // fakeHolder makes the test binary a process that boots a fake guest; its value is
@@ -51,15 +53,21 @@ func exitOn(err error) {
 	os.Exit(0)
 }
 
+func beAgent(state string) error {
+	sock, err := net.FileConn(os.NewFile(3, "agent"))
+	if err != nil {
+		return err
+	}
+	agent := &Agent{Env: os.Environ()}
+	return agent.Serve(context.Background(), sock, hello{Agent: helloVersion, Kernel: "6.1.0-fake", State: state})
+}
+
 func beQEMU(mode string) error {
 	switch mode {
 	case "agent":
-		sock, err := net.FileConn(os.NewFile(3, "agent"))
-		if err != nil {
-			return err
-		}
-		agent := &Agent{Env: os.Environ()}
-		return agent.Serve(context.Background(), sock, hello{Agent: helloVersion, Kernel: "6.1.0-fake", State: "running"})
+		return beAgent("running")
+	case "degraded":
+		return beAgent(mode)
 	case "stranger":
 		if _, err := os.NewFile(3, "agent").WriteString("{\"initbench_agent\":\"of old\"}\n"); err != nil {
 			return err

@@ -54,12 +54,18 @@ func (o Options) withDefaults() (Options, error) {
 	if o.CacheDir != "" {
 		return o, nil
 	}
+	var err error
+	o.CacheDir, err = userCache()
+	return o, err
+}
+
+// userCache is initbench's directory in the user's cache.
+func userCache() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return o, &EnvError{Problem: "no cache directory for the guest image", Remedy: "set XDG_CACHE_HOME or HOME", Cause: err}
+		return "", &EnvError{Problem: "no cache directory for the guest image", Remedy: "set XDG_CACHE_HOME or HOME", Cause: err}
 	}
-	o.CacheDir = filepath.Join(dir, "initbench")
-	return o, nil
+	return filepath.Join(dir, "initbench"), nil
 }
 
 func (o Options) filled() Options {

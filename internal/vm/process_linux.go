@@ -41,6 +41,9 @@ const (
 	// lingering output is waited for this long after the command and its unit ended:
 	// only a process that left the unit can still hold the pipe.
 	lingering = 2 * time.Second
+	// lingeringBytes is more than a pipe holds of what a command printed before its
+	// end (pipe-max-size is 1 MiB): what comes after it is printed by such a process.
+	lingeringBytes = 2 << 20
 	// orphanGrace is how long a command may clean up when its client is gone.
 	orphanGrace = 10 * time.Second
 )
@@ -112,7 +115,8 @@ func (p *process) launch(tty *Window) error {
 	for _, dst := range []*io.Writer{&p.cmd.Stdout, &p.cmd.Stderr} {
 		r, w, err := os.Pipe()
 		if err != nil {
-			return err
+			closeAll(p.outputs)
+			return errors.Join(err, stdin.Close())
 		}
 		*dst, p.outputs, child = w, append(p.outputs, r), append(child, w)
 	}
@@ -201,15 +205,20 @@ func (p *process) relay() {
 }
 
 // copyOutput sends what the command prints until every writer has closed. Once
-// the command has exited it waits only so long for each further piece.
+// the command has exited it waits only so long for each further piece, and takes
+// only so much.
 func (p *process) copyOutput(k kind, f *os.File) {
 	buf, out := make([]byte, chunk), sender{p.fr, k}
-	for {
-		if p.exited.Load() {
+	for extra := lingeringBytes; extra > 0; {
+		exited := p.exited.Load()
+		if exited {
 			// Terminals know no deadlines, and need none: they hang up.
 			_ = f.SetReadDeadline(time.Now().Add(lingering))
 		}
 		n, err := f.Read(buf)
+		if exited {
+			extra -= n
+		}
 		if n > 0 {
 			// A client that is gone is control's to see; the pipe is emptied all the same,
 			// so that the command can end by its own means.

@@ -143,7 +143,8 @@ func (f *framer) read() (frame, error) {
 	return frame{kind: kind(head[0]), body: body}, nil
 }
 
-// sender turns a writer's bytes into frames of one kind.
+// sender turns a writer's bytes into frames of one kind. Its errors are the
+// channel's, so that they are not taken for those of whatever is read from.
 type sender struct {
 	f *framer
 	k kind
@@ -153,7 +154,7 @@ func (s sender) Write(p []byte) (int, error) {
 	for done := 0; done < len(p); {
 		n := min(chunk, len(p)-done)
 		if err := s.f.write(s.k, p[done:done+n]); err != nil {
-			return done, err
+			return done, fmt.Errorf("%w: %w", errChannel, err)
 		}
 		done += n
 	}

@@ -36,7 +36,8 @@ func (q QEMU) major() int {
 // or panics in most boots.
 var minQEMU = map[Suite]int{Bookworm: 7, Trixie: 10}
 
-// QEMUScript is the script of this repository that installs a newer QEMU.
+// QEMUScript is the script of this repository that installs a newer QEMU beside
+// the machine's own.
 const QEMUScript = "scripts/guest-qemu10.sh"
 
 // supports says in one line why not, with the remedy.
@@ -46,7 +47,7 @@ func (q QEMU) supports(s Suite) error {
 	}
 	return &EnvError{
 		Problem: fmt.Sprintf("suite %s needs QEMU %d or newer, this machine has %s", s, minQEMU[s], q.Version),
-		Remedy:  QEMUScript + " installs the qemu-system-x86 of bookworm-backports",
+		Remedy:  QEMUScript + " installs that of bookworm-backports for initbench alone",
 	}
 }
 

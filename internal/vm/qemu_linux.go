@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"syscall"
@@ -18,11 +19,31 @@ import (
 
 const qemuBinary = "qemu-system-x86_64"
 
-func findQEMU() (QEMU, error) {
+// findQEMU takes the QEMU on PATH or, where that is too old for the suite, the one
+// that QEMUScript has put into the user's cache.
+func findQEMU(s Suite) (QEMU, error) {
 	path, err := exec.LookPath(qemuBinary)
 	if err != nil {
 		return QEMU{}, &EnvError{Problem: qemuBinary + " is not installed", Remedy: "apt-get install qemu-system-x86"}
 	}
+	q, err := askQEMU(path)
+	if err != nil {
+		return QEMU{}, err
+	}
+	unsupported := q.supports(s)
+	if unsupported == nil {
+		return q, nil
+	}
+	if cache, err := userCache(); err == nil {
+		own, err := askQEMU(filepath.Join(cache, "qemu10", "bin", qemuBinary))
+		if err == nil && own.supports(s) == nil {
+			return own, nil
+		}
+	}
+	return q, unsupported
+}
+
+func askQEMU(path string) (QEMU, error) {
 	out, err := exec.Command(path, "--version").Output()
 	if err != nil {
 		return QEMU{}, &EnvError{Problem: path + " --version", Cause: err, Remedy: "apt-get install --reinstall qemu-system-x86"}
@@ -86,9 +107,15 @@ func (h *hypervisor) start() error {
 	return <-started
 }
 
-// runChild is the same for a tool that is waited for.
-func runChild(cmd *exec.Cmd) error {
+// runChild is the same for a tool that is waited for. With ownMounts, what it mounts
+// goes with its last process: mmdebstrap as root mounts /proc, /sys and devices
+// inside the tree it makes, and one that was killed would leave them to whoever
+// removes that tree.
+func runChild(cmd *exec.Cmd, ownMounts bool) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	if ownMounts {
+		cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
+	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	return cmd.Run()
@@ -99,17 +126,12 @@ func (h *hypervisor) kill() {
 	h.once.Do(func() { _ = h.cmd.Process.Kill() })
 }
 
-// reason is why QEMU ended, as far as QEMU knows.
-func (h *hypervisor) reason() string {
-	said := lastLines(h.stderr.String(), 1)
-	switch {
-	case said != "" && h.err != nil:
-		return fmt.Sprintf("QEMU ended (%v): %s", h.err, said)
-	case h.err != nil:
-		return fmt.Sprintf("QEMU ended (%v)", h.err)
-	default:
-		return "QEMU ended: the guest powered off or rebooted"
+// reason is why QEMU ended, as far as QEMU knows, and what it said last.
+func (h *hypervisor) reason() (why, said string) {
+	if h.err == nil {
+		return "QEMU ended: the guest powered off or rebooted", ""
 	}
+	return fmt.Sprintf("QEMU ended (%v)", h.err), lastLines(h.stderr.String(), 1)
 }
 
 func socketPair() (net.Conn, *os.File, error) {

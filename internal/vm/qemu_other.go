@@ -13,7 +13,7 @@ import (
 // descriptors (memfd, socket pair), and its image is made with Debian's tools.
 var errLinux = &EnvError{Problem: "the guest can only be booted on Linux", Remedy: "run this command on a Linux machine"}
 
-func findQEMU() (QEMU, error) { return QEMU{}, errLinux }
+func findQEMU(Suite) (QEMU, error) { return QEMU{}, errLinux }
 
 type hypervisor struct{ done chan struct{} }
 
@@ -23,9 +23,9 @@ func launch(QEMU, machine, string, io.Writer) (*hypervisor, net.Conn, error) {
 
 func (*hypervisor) kill() {}
 
-func (*hypervisor) reason() string { return errLinux.Error() }
+func (*hypervisor) reason() (why, said string) { return errLinux.Error(), "" }
 
-func runChild(*exec.Cmd) error { return errLinux }
+func runChild(*exec.Cmd, bool) error { return errLinux }
 
 func checkSpace(string, uint64) error { return errLinux }
 

@@ -148,6 +148,8 @@ WantedBy=multi-user.target
 	}
 }
 
+const hashLen = 16 // hex digits
+
 // hash names the recipe: two recipes that differ in anything have two images.
 func (r recipe) hash() (string, error) {
 	data, err := json.Marshal(r)
@@ -155,7 +157,7 @@ func (r recipe) hash() (string, error) {
 		return "", fmt.Errorf("hash recipe: %w", err)
 	}
 	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:8]), nil
+	return hex.EncodeToString(sum[:hashLen/2]), nil
 }
 
 // archive is the recipe's files as a tar, the same bytes each time.

@@ -77,6 +77,15 @@ var findings = map[string]struct {
 		until(overlay(), 5000, at(5000, OOMKill, stage0, "exe", Container)),
 		found{FoundNoClone, GuardOverlay, -1, -1, -1, -1, -1, "the runtime sealed its binary with an overlay mount, which copies nothing"},
 	},
+	"crun guarded by a bind mount, killed": {
+		timeline(until(without(crunSystemd(), func(e Event) bool { return e.Step == MemfdCreate || e.Step == CloneSealed }), 3000).Events,
+			[]Event{at(100, BindMount, create, "crun", Runtime), at(3000, OOMKill, 120, "3", Container)}),
+		found{FoundNoClone, GuardBindMount, -1, -1, -1, -1, -1, "the runtime's binary was guarded by a read-only bind mount, which copies nothing"},
+	},
+	"runc 1.1.14 killed between its mount and a copy": {
+		until(bindMount(), 1200, at(1150, Join, stage0, "exe", Container), at(1200, OOMKill, stage0, "exe", Container)),
+		found{FoundUnknown, "", -1, -1, -1, -1, -1, "exe (pid 110) ended before it had shown whether it makes a clone"},
+	},
 	"the join was seen after it was made": {
 		timeline(spawned(), joins(4002, create), copies(4000, 16000, Container, Container, size, 0), stages(11*mib)),
 		found{FoundJoinBeforeClone, GuardMemfd, size, size, 0, 11 * mib, 60000,

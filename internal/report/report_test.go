@@ -352,3 +352,56 @@ func TestWriteErrors(t *testing.T) {
 		t.Errorf("format yaml: %v", err)
 	}
 }
+
+// Catches a finding, a note or a warning that one format keeps to itself.
+func TestEveryFormatSaysWhatTheOrdersShowed(t *testing.T) {
+	v := cases(t)[verdict.Regressed]
+	if len(v.Findings) == 0 || len(v.Notes) == 0 || len(v.Warnings) == 0 {
+		t.Fatalf("findings %v, notes %v, warnings %v: the fabricated gate has lost them", v.Findings, v.Notes, v.Warnings)
+	}
+	plain := strings.NewReplacer("\\", "", "&#xA;", "\n", "&lt;", "<", "&#39;", "'").Replace
+	for _, format := range []string{Table, JSON, JUnit, Markdown} {
+		text := plain(string(drawn(t, format, v, Options{})))
+		for _, want := range append(append([]string{v.Findings[0].Text}, v.Notes...), v.Warnings...) {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s does not say %q", format, want)
+			}
+		}
+	}
+}
+
+// Catches the worst order hidden behind the natural one, and a threshold that is not beside its ladder.
+func TestLaddersShowTheWorstOrderBesideTheNaturalOne(t *testing.T) {
+	text := string(drawn(t, Table, cases(t)[verdict.Regressed], Options{}))
+	for _, want := range []string{
+		"limit            baseline  baseline, worst order       candidate  candidate, worst order",
+		"16MiB            8/8       8/8 (order not applicable)  8/8        0/8 (8 OOM-killed), join-before-clone",
+		"start.threshold  <= 12MiB  <= 12MiB                    <= 12MiB   (16MiB, 20MiB]",
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("no line %q", want)
+		}
+	}
+}
+
+// Catches a run of nothing but failures that shows no reason in a format.
+func TestASummaryOfFailuresSaysWhy(t *testing.T) {
+	s, err := verdict.Summarize(changed(load(t, "run"), func(r *results.Record) bool {
+		r.Outcome, r.Reason, r.Output = results.Failed, "create exited with 1", "runc: no such <thing>\nmore\n"
+		return true
+	}), verdict.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{Table, JSON, JUnit, Markdown} {
+		var b bytes.Buffer
+		if err := WriteSummary(&b, format, s, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"failed: create exited with 1; it printed: runc: no such ", "hundred", "order-matrix"} {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("%s does not say %q", format, want)
+			}
+		}
+	}
+}

@@ -289,3 +289,26 @@ func TestTheDefaultGateFindsOneRungInOneOrder(t *testing.T) {
 		}
 	}
 }
+
+// Catches a gate that fails a runtime against itself because both lose the same race now and then: 300
+// gates over the two orders, kills at two limits by the toss of a coin.
+func TestARaceThatBothArmsLoseAlikeIsNoRegression(t *testing.T) {
+	const rounds = 300
+	rulings := map[Ruling]int{}
+	for seed := range uint64(rounds) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		m := model{cv: 0.02, seed: seed, mutate: func(rec *results.Record) {
+			imposed(rec)
+			if (rec.Limit == 12<<20 || rec.Limit == 16<<20) && r.Float64() < 0.5 {
+				kill(rec)
+			}
+		}}
+		rulings[mustJudge(t, m.run(gateOf(ordered(8, sequence.Natural, joinFirst)))).Ruling]++
+	}
+	t.Logf("seeds 0 to %d: %v", rounds-1, rulings)
+	// Two coins in each of four rows are the hardest a ladder has: a third of all rungs, each of
+	// the greatest variance. Eight trials leave half of those gates inconclusive, and none may accuse.
+	if rulings[Regressed] > rounds*2/100 || rulings[Pass] < rounds*40/100 {
+		t.Errorf("of %d gates %v; want at most 2 %% regressed and at least 40 %% passed", rounds, rulings)
+	}
+}

@@ -86,6 +86,38 @@ var findings = map[string]struct {
 		until(bindMount(), 1200, at(1150, Join, stage0, "exe", Container), at(1200, OOMKill, stage0, "exe", Container)),
 		found{FoundUnknown, "", -1, -1, -1, -1, -1, "exe (pid 110) ended before it had shown whether it makes a clone"},
 	},
+	"an open memfd that init leaves": {
+		timeline(overlay().Events, []Event{at(10000, MemfdCreate, stage0, "exe", Container, detail("left open"))}),
+		found{FoundNoClone, GuardOverlay, -1, -1, -1, 2 * mib, 60000, "the runtime sealed its binary with an overlay mount, which copies nothing"},
+	},
+	"somebody else joins first, init killed": {
+		timeline(until(joinFirst(), 20150).Events, []Event{at(2000, Join, 300, "probe", Container, other(299))}),
+		found{FoundJoinBeforeClone, GuardMemfd, size, size, 0, -1, -1,
+			"exe (pid 110) was in the container's cgroup when it called memfd_create, 1.00 ms after the join"},
+	},
+	"moved on below the container's cgroup": {
+		timeline(joinFirst().Events, []Event{at(3900, Join, stage0, "exe", Container, other(create))}),
+		found{FoundJoinBeforeClone, GuardMemfd, size, size, 0, 11 * mib, 60000,
+			"exe (pid 110) was in the container's cgroup when it called memfd_create, 1.00 ms after the join"},
+	},
+	"moved elsewhere first": {
+		timeline(cloneFirst().Events, []Event{at(1500, Join, stage0, "exe", Runtime, other(create))}),
+		found{FoundCloneBeforeJoin, GuardMemfd, size, 0, size, 2 * mib, 60000,
+			"exe (pid 110) had sealed its copy 9.00 ms before it was moved into the container's cgroup"},
+	},
+	"an unguarded runtime without stages": {
+		without(crunSystemd(), func(e Event) bool {
+			return e.Step == MemfdCreate || e.Step == CloneSealed || e.Step == PivotRoot || e.Step == Fexecve
+		}),
+		found{FoundNoClone, GuardNone, -1, -1, -1, 300 * 1024, 6000,
+			"neither a copy nor a mount of the runtime's binary was made: it had been sealed before, or is not guarded"},
+	},
+	"an unguarded runtime, killed after its unshare": {
+		until(without(crunSystemd(), func(e Event) bool { return e.Step == MemfdCreate || e.Step == CloneSealed }), 3000,
+			at(3100, Unshare, 120, "3", Container), at(3200, OOMKill, 120, "3", Container)),
+		found{FoundNoClone, GuardNone, -1, -1, -1, -1, -1,
+			"neither a copy nor a mount of the runtime's binary was made: it had been sealed before, or is not guarded"},
+	},
 	"the join was seen after it was made": {
 		timeline(spawned(), joins(4002, create), copies(4000, 16000, Container, Container, size, 0), stages(11*mib)),
 		found{FoundJoinBeforeClone, GuardMemfd, size, size, 0, 11 * mib, 60000,
@@ -167,7 +199,9 @@ func TestFind(t *testing.T) {
 
 // Catches an order taken from the stamps alone or from the cgroups alone when one of them is not there.
 func TestFindWithoutCgroups(t *testing.T) {
-	for want, timeline := range map[Found]Timeline{FoundJoinBeforeClone: joinFirst(), FoundCloneBeforeJoin: cloneFirst(), FoundOverlapping: split()} {
+	for want, timeline := range map[Found]Timeline{
+		FoundJoinBeforeClone: joinFirst(), FoundCloneBeforeJoin: cloneFirst(), FoundOverlapping: without(split(), step(CgroupCreate)),
+	} {
 		for i := range timeline.Events {
 			if e := &timeline.Events[i]; e.Step == MemfdCreate || e.Step == CloneSealed {
 				e.Cgroup = ""
@@ -221,6 +255,10 @@ func TestShares(t *testing.T) {
 		"a cgroup made during the copy": {
 			cloneFirst(), [3]*Charge{nil, total(8192), shmem(8192, 0)}, [3]*Charge{shmem(mib, 0), nil, shmem(mib+size, size)}, 0, size,
 		},
+		"made and joined during the copy": {
+			split(), [3]*Charge{nil, total(5 * mib), shmem(9*mib, 7*mib)}, [3]*Charge{total(0), total(2 * mib), nil}, 7 * mib, 2 * mib,
+		},
+		"not there at the join":              {split(), [3]*Charge{nil, nil, total(7 * mib)}, quiet, 7 * mib, 0},
 		"nobody there":                       {cloneFirst(), [3]*Charge{total(0), nil, total(mib)}, quiet, 0, 0},
 		"the join first, runtime busy":       {joinFirst(), [3]*Charge{total(mib), total(mib), total(10 * mib)}, [3]*Charge{total(mib), nil, total(90 * mib)}, 9 * mib, 0},
 		"capped at the clone":                {joinFirst(), [3]*Charge{total(mib), nil, total(90 * mib)}, quiet, size, 0},
@@ -233,6 +271,19 @@ func TestShares(t *testing.T) {
 		if a, b := value(f.CloneToContainer), value(f.CloneToRuntime); a != c.toContainer || b != c.toRuntime {
 			t.Errorf("%s: %d to the container and %d to the runtime, want %d and %d (%s)", name, a, b, c.toContainer, c.toRuntime, f.Why)
 		}
+	}
+}
+
+// Catches a share below nothing, and one that is withheld, where the size of the copy was not read.
+func TestSharesOfUnknownSize(t *testing.T) {
+	timeline := withCharges(joinFirst(), [3]*Charge{total(9 * mib), nil, total(mib)}, [3]*Charge{})
+	for i := range timeline.Events {
+		if timeline.Events[i].Step == CloneSealed {
+			timeline.Events[i].Bytes = nil
+		}
+	}
+	if f := timeline.Find(); f.CloneBytes != nil || value(f.CloneToContainer) != 0 {
+		t.Errorf("%+v", of(f))
 	}
 }
 

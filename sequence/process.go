@@ -97,7 +97,6 @@ func (ps *processes) fork(parent *process, e Event, i int) {
 	}
 	ps.children[i] = child
 	switch {
-	case child.entry != outside:
 	case parent.entry != outside:
 		child.entry, child.at = inherited, i
 	case e.Step == BornInCgroup:

@@ -51,9 +51,6 @@ func grownContainer(create, seal *Charge, total span) *int64 {
 	if create == nil {
 		create = &Charge{Shmem: new(int64)}
 	}
-	if seal == nil && total.never {
-		return new(int64)
-	}
 	if total.from == nil {
 		total.from = &Charge{}
 	}

@@ -7,7 +7,7 @@ type Row struct {
 	Event
 	// Count is the number of events the row stands for. Where there are several, Event is the last of them.
 	Count int
-	// Noise marks threads coming and going, and processes that did nothing of note.
+	// Noise marks processes that do nothing of note, and threads.
 	Noise bool
 	// Init is true where the process is, or becomes, the container's init.
 	Init bool
@@ -42,12 +42,13 @@ func (t Timeline) rows() []Row {
 	return rows
 }
 
-// noise reports whether a step is the birth of a thread or of a process that takes no step but its end, or such an end.
+// noise reports whether a step is the birth of a process that takes no step but its
+// end, or such an end, or a birth without a child, which is a thread's.
 func (s *start) noise(i int) bool {
 	e := s.Events[i]
 	switch {
 	case e.Step == Exit:
-		return e.TID != 0 && e.TID != e.PID || s.idle(s.owner[i])
+		return s.idle(s.owner[i])
 	case e.Step == Fork:
 		return s.children[i] == nil || s.idle(s.children[i])
 	}

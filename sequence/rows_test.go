@@ -14,11 +14,12 @@ import (
 func TestRows(t *testing.T) {
 	timeline := timeline(spawned(), []Event{
 		at(30, Fork, create, "runc", Runtime, other(102)),
-		at(40, Exit, create, "runc", Runtime, func(e *Event) { e.TID = 101 }),
+		at(40, Exit, 101, "runc", Runtime, func(e *Event) { e.TID = 103 }),
 		at(50, Exit, 102, "runc", Runtime),
+		at(60, Fork, create, "runc", Runtime),
 	}, joins(3000, create), copies(4000, 16000, Container, Container, size, 0), stages(11*mib))
 	var got []string
-	for _, r := range timeline.Rows()[:12] {
+	for _, r := range timeline.Rows()[:13] {
 		line := fmt.Sprintf("%d x %s +%d us, container %d, runtime %d", r.Count, r.Step, r.SinceNS/1000, value(r.ContainerChange), value(r.RuntimeChange))
 		if r.Noise {
 			line += ", noise"
@@ -34,7 +35,8 @@ func TestRows(t *testing.T) {
 		"2 x fork +20 us, container -1, runtime -1, noise",
 		"1 x exit +10 us, container -1, runtime -1, noise",
 		"1 x exit +10 us, container -1, runtime -1, noise",
-		"1 x fork +950 us, container -1, runtime -1",
+		"1 x fork +10 us, container -1, runtime -1, noise",
+		"1 x fork +940 us, container -1, runtime -1",
 		"1 x exec +10 us, container -1, runtime -1, init",
 		"1 x cgroup create +1890 us, container -1, runtime -1",
 		"1 x join +100 us, container 8192, runtime -1, init",

@@ -19,7 +19,7 @@ const (
 	Unshare      Step = "unshare"        // Detail has the flags
 	PivotRoot    Step = "pivot_root"     //
 	PayloadExec  Step = "payload exec"   // the container's own program has replaced init
-	Exit         Step = "exit"           //
+	Exit         Step = "exit"           // of the process: TID is its last thread
 	OOMKill      Step = "OOM kill"       // PID is the victim
 	BornInCgroup Step = "born in cgroup" // a fork whose child began in the container's cgroup (CLONE_INTO_CGROUP); Other is the child
 )

@@ -51,9 +51,18 @@ func traceChrome(traces []Trace) ([]byte, error) {
 			key = "trace " + strconv.Itoa(i+1)
 		}
 		file.Events = append(file.Events, c.events()...)
-		file.OtherData[key] = strings.Join([]string{t.Name, asked(t), "order found: " + string(t.Finding.Order), Sentence(t.Finding)}, "; ")
+		file.OtherData[key] = strings.Join(traceFacts(t), "; ")
 	}
 	return indented(file)
+}
+
+// traceFacts are what a viewer shows beside the tracks.
+func traceFacts(t Trace) []string {
+	out := []string{t.Name, asked(t), "outcome " + string(t.Outcome), "order found: " + string(t.Finding.Order)}
+	if e := t.Enforcement; e != nil {
+		out = append(out, "imposing: "+string(e.Outcome), cost(e))
+	}
+	return append(out, Sentence(t.Finding))
 }
 
 // beginning is the earliest time of a trace: a verb is called before its process is born.

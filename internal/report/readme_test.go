@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,57 +11,165 @@ import (
 	"github.com/initbench/initbench/results"
 )
 
-// readmeRun holds the records behind the output that README.md shows.
-const readmeRun = "../../docs/runs/runc-1.1.14-to-1.1.15"
+const readme = "../../README.md"
+
+// example is output that README.md shows: a block that begins with "$" and a command.
+type example struct {
+	command string // its first words
+	// records lie here, and printed draws them as the command does.
+	records string
+	printed func(t *testing.T, dir string) string
+	// excerpt is what of it README.md shows after go test -run Readme -update.
+	excerpt func(lines []string) []string
+}
+
+var examples = []example{
+	{"make gate", "../../docs/runs/runc-1.1.14-to-1.1.15", printedGate, gateExcerpt},
+	{"initbench trace", "../../docs/runs/trace-runc-1.1.15", printedTrace, slices.Clone[[]string]},
+}
+
+func printedGate(t *testing.T, dir string) string {
+	v, err := verdict.Judge(verdict.Stored(stored(t, dir)), verdict.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(drawn(t, Table, v, Options{}))
+}
+
+func printedTrace(t *testing.T, dir string) string {
+	run := stored(t, dir)
+	var traces []Trace
+	for r, err := range run.Records() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		timeline, found, err := run.Timeline(r.Index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found && !r.Warmup {
+			traces = append(traces, TraceOf(r, timeline, run.Environments[0]))
+		}
+	}
+	var out bytes.Buffer
+	if err := WriteTrace(&out, Table, traces, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func stored(t *testing.T, dir string) *results.Run {
+	t.Helper()
+	run, err := results.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+// gateExcerpt leaves out what is above the tables, why each row was ruled so, the
+// ladder of pods, warnings and reasons.
+func gateExcerpt(lines []string) []string {
+	out := []string{"..."}
+	for _, driver := range []string{"cgroupfs", "systemd"} {
+		out = append(append(out, section(lines, driver+", oom-limits: ")...), "")
+		rows := slices.DeleteFunc(section(lines, driver), func(line string) bool { return strings.HasPrefix(line, "  ") })
+		out = append(append(out, rows...), "")
+	}
+	out[len(out)-1] = "..."
+	for _, line := range lines {
+		if strings.HasPrefix(line, "finding: ") || strings.HasPrefix(line, "verdict: ") {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// section is the paragraph whose first line is title, or begins with it where it ends in a space.
+func section(lines []string, title string) []string {
+	for i, line := range lines {
+		if line == title || strings.HasSuffix(title, " ") && strings.HasPrefix(line, title) {
+			end := i + slices.Index(lines[i:], "")
+			return slices.Clone(lines[i:end])
+		}
+	}
+	return nil
+}
 
 // Catches a README that shows what initbench does not print, or a figure without
 // the record it came from.
 func TestReadmeShowsRealOutput(t *testing.T) {
-	stored, err := results.Load(readmeRun)
+	text, err := os.ReadFile(readme)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := verdict.Judge(verdict.Stored(stored), verdict.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	if err := Write(&out, Table, v, Options{}); err != nil {
-		t.Fatal(err)
-	}
-	printed := map[string]bool{"": true, "...": true}
-	for line := range strings.Lines(out.String()) {
-		printed[strings.TrimRight(line, " \n")] = true
-	}
-	lines := readmeOutput(t)
-	if len(lines) < 10 {
-		t.Fatalf("README.md shows %d lines of output, want a screen", len(lines))
-	}
-	for _, line := range lines {
-		if !printed[line] {
-			t.Errorf("README.md shows a line that compare does not print: %q", line)
+	shown := 0
+	for _, block := range outputs(string(text)) {
+		i := slices.IndexFunc(examples, func(e example) bool { return strings.HasPrefix(block.command, e.command) })
+		if i < 0 {
+			t.Errorf("README.md shows output of %q, which no records are behind", block.command)
+			continue
 		}
+		printed := trimmed(examples[i].printed(t, examples[i].records))
+		if *update {
+			text = []byte(strings.Replace(string(text), block.text, indented4(examples[i].excerpt(printed)), 1))
+			continue
+		}
+		shown += len(block.lines)
+		for _, line := range block.lines {
+			if line != "" && line != "..." && !slices.Contains(printed, line) {
+				t.Errorf("README.md shows a line that %s does not print: %q", block.command, line)
+			}
+		}
+	}
+	if *update {
+		if err := os.WriteFile(readme, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if shown < 10 {
+		t.Errorf("README.md shows %d lines of output, want a screen", shown)
 	}
 }
 
-// readmeOutput is the block that begins with the gate's command line.
-func readmeOutput(t *testing.T) []string {
-	t.Helper()
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, block, found := strings.Cut(string(text), "    $ make gate\n")
-	if !found {
-		t.Fatal("README.md shows no output of make gate")
-	}
-	var lines []string
-	for line := range strings.Lines(block) {
-		shown, indented := strings.CutPrefix(line, "    ")
-		if !indented && strings.TrimSpace(line) != "" {
-			break
+// output is one indented block of README.md that begins with a command.
+type output struct {
+	command, text string
+	lines         []string
+}
+
+func outputs(text string) []output {
+	var all []output
+	for _, after := range strings.Split(text, "\n    $ ")[1:] {
+		command, rest, _ := strings.Cut(after, "\n")
+		o := output{command: command}
+		for line := range strings.Lines(rest) {
+			if line != "\n" && !strings.HasPrefix(line, "    ") {
+				break
+			}
+			o.text += line
 		}
-		lines = append(lines, strings.TrimRight(shown, " \n"))
+		o.text = strings.TrimRight(o.text, "\n") + "\n"
+		o.lines = trimmed(strings.ReplaceAll("\n"+o.text, "\n    ", "\n"))[1:]
+		all = append(all, o)
+	}
+	return all
+}
+
+// trimmed splits into lines without the spaces at their ends.
+func trimmed(text string) []string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		lines = append(lines, strings.TrimRight(line, " \n"))
 	}
 	return lines
+}
+
+func indented4(lines []string) string {
+	var b strings.Builder
+	for _, line := range lines {
+		b.WriteString(strings.TrimRight("    "+line, " ") + "\n")
+	}
+	return b.String()
 }

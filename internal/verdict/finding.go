@@ -93,7 +93,7 @@ func contrasts(l Ladder) []contrast {
 	for _, o := range l.Orders[1:] {
 		for i, limit := range l.Limits {
 			own, imposed := l.Orders[0].Counts[i], o.Counts[i]
-			if own.shows() == 0 || imposed.shows() == 0 || imposed.NotApplicable > 0 {
+			if own.shows() == 0 || imposed.shows() == 0 || imposed.Natural() {
 				continue
 			}
 			p := stats.ExactP([]stats.Stratum{{Base: kills(own), Cand: kills(imposed)}})

@@ -78,7 +78,8 @@ func TestARuntimeThatIsSafeByARaceRegresses(t *testing.T) {
 	if m.Ruling != Regressed || m.Ladder[1].Baseline != (Count{Started: 8, NotApplicable: 8}) || m.Ladder[1].Candidate != (Count{OOMKilled: 8}) {
 		t.Errorf("join first: %s, %+v", m.Ruling, m.Ladder[1])
 	}
-	wantText(t, m.Reason, "oom.rate (oom-limits, systemd, join-before-clone) went from 0 of 40 to 24 of 40", "<= 8MiB, then (16MiB, 20MiB]")
+	wantText(t, m.Reason, "oom.rate (oom-limits, systemd, join-before-clone) went from 0 of 40 to 24 of 40", "<= 8MiB, then (16MiB, 20MiB]",
+		"; the baseline cannot take the order, its starts are natural ones")
 	if len(v.Findings) != 2 {
 		t.Fatalf("%d findings, want the candidate's under each driver: %+v", len(v.Findings), v.Findings)
 	}
@@ -310,5 +311,28 @@ func TestARaceThatBothArmsLoseAlikeIsNoRegression(t *testing.T) {
 	// the greatest variance. Eight trials leave half of those gates inconclusive, and none may accuse.
 	if rulings[Regressed] > rounds*2/100 || rulings[Pass] < rounds*40/100 {
 		t.Errorf("of %d gates %v; want at most 2 %% regressed and at least 40 %% passed", rounds, rulings)
+	}
+}
+
+// Catches a row that compares natural starts under the name of an order nobody took, and one stray
+// trial to which the order did not apply hiding what the others show.
+func TestWhoeverCannotTakeAnOrderIsNamed(t *testing.T) {
+	v := mustJudge(t, model{cv: 0.02, mutate: notApplicable}.run(gateOf(ordered(8, sequence.Natural, joinFirst))))
+	wantRuling(t, v, Pass, 0)
+	wantText(t, v.inOrder(t, "oom.rate", cgroupjoin.Systemd, joinFirst).Reason, "; neither runtime can take the order, these are their natural starts")
+	if len(v.Findings) > 0 {
+		t.Errorf("findings of an order that nobody took: %+v", v.Findings)
+	}
+	m, first := race(), true
+	mutate := m.mutate
+	m.mutate = func(r *results.Record) {
+		mutate(r)
+		if first && r.Arm == "candidate" && r.Order == joinFirst {
+			first = false
+			notApplicable(r)
+		}
+	}
+	if v := mustJudge(t, m.run(gateOf(ordered(8, sequence.Natural, joinFirst)))); len(v.Findings) != 2 {
+		t.Errorf("%d findings, want 2", len(v.Findings))
 	}
 }

@@ -118,12 +118,31 @@ func (j *judge) rate(group key, m metric, spots []spot) (r row, seen bool) {
 			r.Ladder = append(r.Ladder, Rung{Limit: at.key.limit, Baseline: c[baseline].count, Candidate: c[candidate].count})
 		}
 	}
+	r.taken = r.cannotTake()
 	r.adjustRungs()
 	r.setRates(strata, j.opts)
 	if r.unfit == "" {
 		r.unfit = r.thinRung()
 	}
 	return r, seen
+}
+
+// cannotTake names the arms whose starts were natural ones whatever was asked for.
+func (r *row) cannotTake() string {
+	var sums [arms]Count
+	for _, g := range r.Ladder {
+		sums[baseline].plus(g.Baseline)
+		sums[candidate].plus(g.Candidate)
+	}
+	switch b, c := sums[baseline].Natural(), sums[candidate].Natural(); {
+	case b && c:
+		return "; neither runtime can take the order, these are their natural starts"
+	case b:
+		return "; the baseline cannot take the order, its starts are natural ones"
+	case c:
+		return "; the candidate cannot take the order, its starts are natural ones"
+	}
+	return ""
 }
 
 func (j *judge) rung(where string, s stats.Stratum) rung {

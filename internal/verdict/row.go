@@ -26,6 +26,8 @@ type row struct {
 	paired bool
 	// resolution says where the margin comes from when it is not the one asked for.
 	resolution string
+	// taken says which arms the row's order could not be imposed on, because there is nothing to impose.
+	taken string
 	// example is the first failure or the first thing left behind, the candidate's if it has one.
 	example string
 	// rungs is the evidence of each cell by itself, of a rate.

@@ -1,0 +1,40 @@
+//go:build amd64
+
+package observe
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/initbench/initbench/cgroupjoin"
+)
+
+var record = flag.String("record", "", "write the timelines of real runtimes to this `directory`")
+
+// TestRecord makes the timelines that package sequence's tests are about. It is
+// called by record.sh, which says how; without its flag there is nothing to make.
+// What it writes is looked at there: it catches a timeline that nothing can be decided from.
+func TestRecord(t *testing.T) {
+	l := newLab(t)
+	o := l.open(Options{})
+	for name, path := range l.runtimes() {
+		for _, d := range cgroupjoin.Drivers() {
+			timeline := l.observed(o, path, d)
+			if f := timeline.Find(); timeline.Lost > 0 || f.Order == "unknown" {
+				t.Errorf("%s, %s: %d lost; found %+v", name, d, timeline.Lost, f)
+			}
+			if *record == "" {
+				continue
+			}
+			b, err := json.MarshalIndent(timeline, "", "\t")
+			l.must(err)
+			file := filepath.Join(*record, fmt.Sprintf("%s-%s.json", name, d))
+			l.must(os.MkdirAll(*record, 0o755))
+			l.must(os.WriteFile(file, append(b, '\n'), 0o644))
+		}
+	}
+}

@@ -3,6 +3,7 @@
 package observe
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -30,8 +31,9 @@ func TestRecord(t *testing.T) {
 			if *record == "" {
 				continue
 			}
-			b, err := json.MarshalIndent(timeline, "", "\t")
+			b, err := json.Marshal(timeline)
 			l.must(err)
+			b = bytes.ReplaceAll(b, []byte(`{"ns":`), []byte("\n"+`{"ns":`)) // a line an event, for whoever reads a diff
 			file := filepath.Join(*record, fmt.Sprintf("%s-%s.json", name, d))
 			l.must(os.MkdirAll(*record, 0o755))
 			l.must(os.WriteFile(file, append(b, '\n'), 0o644))

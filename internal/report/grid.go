@@ -15,6 +15,8 @@ type grid struct {
 	title  string
 	header []string
 	rows   [][]string
+	// keys is how many of the first columns say what a row is of; 0 means one.
+	keys int
 }
 
 func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
@@ -45,8 +47,7 @@ func fit(opts Options, layouts ...*grid) string {
 			return opts.heading(g.title) + text
 		}
 	}
-	last := layouts[len(layouts)-1]
-	return opts.heading(last.title) + last.list(opts)
+	return opts.heading(layouts[0].title) + layouts[0].list(opts)
 }
 
 // plain draws the table at whatever width it takes.
@@ -65,19 +66,20 @@ func (g *grid) table() string {
 	return w.Render() + "\n"
 }
 
-// list draws each row as its first cell and, below it, the others by the names of their columns.
+// list draws each row as what it is of and, below it, the figures by the names of their columns.
 func (g *grid) list(opts Options) string {
+	flat := strings.NewReplacer("\n", " ").Replace
 	var b strings.Builder
 	for _, row := range g.rows {
-		for i, cell := range row {
-			cell = strings.ReplaceAll(cell, "\n", " ")
-			switch {
-			case i == 0:
-				b.WriteString(opts.wrapped("", "  ", cell))
-			case cell != "-":
-				b.WriteString(opts.wrapped("  ", "    ", g.header[i]+": "+cell))
+		keys := max(1, g.keys)
+		b.WriteString(opts.wrapped("", "  ", flat(strings.Join(row[:keys], ", "))))
+		var figures []string
+		for i, cell := range row[keys:] {
+			if cell != "-" {
+				figures = append(figures, g.header[keys+i]+" "+flat(cell))
 			}
 		}
+		b.WriteString(opts.wrapped("  ", "  ", strings.Join(figures, "; ")))
 	}
 	return b.String()
 }
@@ -94,7 +96,7 @@ func widthOf(drawn string) int {
 // tall is the same table with its words below each other where they may be parted.
 func (g *grid) tall() *grid {
 	part := strings.NewReplacer(" (", "\n(", "not applicable", "not\napplicable", ", worst", ",\nworst", ", join", ",\njoin", ", clone", ",\nclone").Replace
-	out := &grid{title: g.title}
+	out := &grid{title: g.title, keys: g.keys}
 	for _, title := range g.header {
 		out.header = append(out.header, part(title))
 	}

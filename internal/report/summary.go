@@ -91,6 +91,9 @@ func conditions(cells []verdict.CellSummary, more ...string) []string {
 	return append(append(columns, "limit"), more...)
 }
 
+// keys is how many columns condition makes.
+func keys(cells []verdict.CellSummary) int { return len(conditions(cells)) }
+
 func condition(cells []verdict.CellSummary, c verdict.CellSummary, more ...string) []string {
 	columns := []string{c.Runtime, string(c.Driver)}
 	if ordered(cells) {
@@ -102,6 +105,7 @@ func condition(cells []verdict.CellSummary, c verdict.CellSummary, more ...strin
 func latencies(cells []verdict.CellSummary, between string) *grid {
 	g := &grid{
 		title:  cells[0].Scenario + ": start latency, from create to the payload's first instruction",
+		keys:   keys(cells),
 		header: conditions(cells, "trials", "outcomes", "median", "p95", "p99", "mean"),
 	}
 	lanes := !timed(cells)
@@ -168,6 +172,7 @@ func failures(cells []verdict.CellSummary) []string {
 func orders(cells []verdict.CellSummary) *grid {
 	g := &grid{
 		title:  cells[0].Scenario + ": order asked for and orders found, and what imposing took (medians of a trial)",
+		keys:   keys(cells),
 		header: conditions(cells, "imposed", "not applicable", "could not", "found", "notifications", "held"),
 	}
 	any := false
@@ -208,6 +213,7 @@ func found(c verdict.CellSummary) string {
 func charges(cells []verdict.CellSummary) *grid {
 	g := &grid{
 		title: cells[0].Scenario + ": who was charged what, and did what (medians; container + runtime)",
+		keys:  keys(cells),
 		header: conditions(cells, "clone", "to container", "to runtime", "container at exec",
 			"start.syscalls", "start.pagefaults"),
 	}
@@ -234,7 +240,7 @@ func sides(s verdict.Sides) string {
 
 // batches is nil where containers run one by one.
 func batches(cells []verdict.CellSummary) *grid {
-	g := &grid{header: conditions(cells, "batches", "total (median)", "fastest", "slowest", "each")}
+	g := &grid{keys: keys(cells), header: conditions(cells, "batches", "total (median)", "fastest", "slowest", "each")}
 	ns := verdict.Nanoseconds.Format
 	for _, c := range cells {
 		if c.Batch.Containers < 2 {
@@ -253,6 +259,7 @@ func batches(cells []verdict.CellSummary) *grid {
 func peaks(cells []verdict.CellSummary, between string) *grid {
 	g := &grid{
 		title:  cells[0].Scenario + ": memory peaks of the starts, and who paid",
+		keys:   keys(cells),
 		header: conditions(cells, "container.memory.peak", "runtime.memory.peak"),
 	}
 	show := func(a verdict.Arm) string {
@@ -270,6 +277,7 @@ func peaks(cells []verdict.CellSummary, between string) *grid {
 func victims(list []verdict.VictimSummary) *grid {
 	g := &grid{
 		title:  "processes the kernel killed, and what they held (medians)",
+		keys:   6,
 		header: []string{"scenario", "runtime", "driver", "order", "limit", "victim", "kills", "anon", "file", "shmem"},
 	}
 	b := verdict.Bytes.Format

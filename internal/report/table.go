@@ -58,7 +58,7 @@ func of(metrics []verdict.Metric, d cgroupjoin.Driver) []verdict.Metric {
 }
 
 func metricsGrid(title string, rows []verdict.Metric, opts Options, between string) *grid {
-	g := &grid{title: title, header: []string{"metric", "scenario", "baseline", "candidate", "change", "p", "verdict"}}
+	g := &grid{title: title, keys: 2, header: []string{"metric", "scenario", "baseline", "candidate", "change", "p", "verdict"}}
 	for _, m := range rows {
 		g.add(metricName(m), m.Scenario, arm(m, m.Baseline, between), arm(m, m.Candidate, between),
 			change(m, between), verdict.FormatP(m.P), opts.ruling(m.Ruling))

@@ -191,14 +191,18 @@ func TestAMarginWidenedByHugePagesIsSaid(t *testing.T) {
 	}
 }
 
-// Catches an interval of latencies that reaches below nothing.
-func TestAnIntervalBelowNothingIsNone(t *testing.T) {
-	sc := startup(2)
-	wild := model{mutate: func(r *results.Record) { *r.Latency.Started = int64(1+r.Index) * 100 * ms }}
-	for _, c := range mustSummarize(t, single(wild, "run", sc)).Cells {
-		if c.Start.N != 2 || !math.IsInf(c.Start.MeanLo, -1) || !math.IsInf(c.Start.MeanHi, 1) {
-			t.Errorf("%d values, mean %v in [%v, %v]", c.Start.N, c.Start.Mean, c.Start.MeanLo, c.Start.MeanHi)
+// Catches an interval of latencies that reaches below nothing, or that two values make.
+func TestAnIntervalThatMeansNothingIsNone(t *testing.T) {
+	wild := model{mutate: func(r *results.Record) { *r.Latency.Started = int64(1+r.Index*r.Index) * 100 * ms }}
+	for trials, m := range map[int]model{2: {cv: 0.01}, 3: wild} {
+		for _, c := range mustSummarize(t, single(m, "run", startup(trials))).Cells {
+			if c.Start.N != trials || !math.IsInf(c.Start.MeanLo, -1) || !math.IsInf(c.Start.MeanHi, 1) {
+				t.Errorf("%d values, mean %v in [%v, %v]", c.Start.N, c.Start.Mean, c.Start.MeanLo, c.Start.MeanHi)
+			}
 		}
+	}
+	if c := mustSummarize(t, single(model{cv: 0.01}, "run", startup(3))).Cells[0].Start; !(c.MeanLo > 0 && c.MeanHi < 1e9) {
+		t.Errorf("three values close together: [%v, %v]", c.MeanLo, c.MeanHi)
 	}
 }
 

@@ -349,9 +349,9 @@ func (s *survey) spread(d *side, lane Lane, name string) Spread {
 		units = append(units, stats.Mean(means[id], s.opts.confidence()).Center)
 	}
 	m := stats.Mean(units, s.opts.confidence())
-	if m.Lo <= 0 {
-		// Too few or too skewed values: no latency is below nothing, so Student's assumption
-		// does not hold, and neither end means anything.
+	if len(units) < 3 || m.Lo <= 0 {
+		// Of two values Student's interval is nine times as wide as they are apart. And no latency is
+		// below nothing: where an end is, the values are too few or too skewed for what he assumes.
 		m.Lo, m.Hi = math.Inf(-1), math.Inf(1)
 	}
 	return Spread{

@@ -75,13 +75,22 @@ func (h *Host) takeScope(ctx context.Context, home string) (base, error) {
 			return base{}, fmt.Errorf("journal: %w", err)
 		}
 	}
-	err := h.bus.start(ctx, name,
+	// Not broken off with the run: systemd would go on, and move a process that
+	// believes itself elsewhere into what it is about to kill.
+	moving, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	err := h.bus.start(moving, name,
 		systemd.PropDescription("initbench run "+h.opts.RunID),
 		systemd.PropSlice(slice),
 		systemd.PropPids(uint32(os.Getpid())),
 		prop("DefaultDependencies", false),
 		prop("Delegate", true),
 		prop("CollectMode", "inactive-or-failed"))
+	if isBusError(err, "UnitExists") {
+		// What is there is another's: not for Close to remove.
+		h.bus.close()
+		h.bus = nil
+	}
 	if err != nil {
 		return base{}, fmt.Errorf("%w: or start initbench under systemd-run --pipe --wait -p Delegate=yes", err)
 	}

@@ -33,13 +33,26 @@ func TestMain(m *testing.M) {
 	case "eat":
 		eat()
 	case "host":
-		if err := beHost(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+		exitOn(beHost())
+	case "brokenoff":
+		exitOn(beBrokenOff())
 	default:
 		testenv.Main(m)
 	}
+}
+
+func exitOn(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// What the package does with one kernel and one systemd, on whichever are there.
+func TestSmoke(t *testing.T) {
+	t.Run("open", TestOpenMovesInAndOut)
+	t.Run("oom", TestPodOutlivesLeaf)
+	t.Run("kill", TestKillLetsDeleteRun)
 }
 
 // eat touches memory, says so and lives on until its stdin ends, deaf to SIGTERM.
@@ -594,6 +607,77 @@ func TestOpenRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Catches a run that removes what it found in its way: a scope of its own name is
+// another's, and here it holds the run itself.
+func TestOpenLeavesAnothersScope(t *testing.T) {
+	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd)
+	id := runID("as")
+	cmd := exec.Command("systemd-run", "--scope", "--quiet", "--unit=initbench-"+id+".scope", "--slice=initbench-"+id+".slice", os.Args[0])
+	cmd.Env = append(os.Environ(), "CGROUPJOIN_CHILD=host", "CGROUPJOIN_RUN="+id, "CGROUPJOIN_DRIVER=systemd")
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "`initbench clean` removes it") {
+		t.Errorf("%v, said:\n%s\nwant an exit of its own that says what to do", err, out)
+	}
+	for _, it := range remainsOf(t, id) {
+		removeItem(t, it)
+	}
+}
+
+// Catches a run broken off while systemd moves it: what is removed then must not
+// be what this process lives in.
+func TestOpenBrokenOff(t *testing.T) {
+	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd)
+	id := runID("bo")
+	// A scope that is not delegated, so that the run has to ask for one, and that the
+	// shell keeps for it to come back to.
+	cmd := exec.Command("systemd-run", "--scope", "--quiet", "sh", "-c", `"$0"; exit $?`, os.Args[0])
+	cmd.Env = append(os.Environ(), "CGROUPJOIN_CHILD=brokenoff", "CGROUPJOIN_RUN="+id)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v, said:\n%s", err, out)
+	}
+	if left := leftOf(t, id); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+}
+
+// beBrokenOff opens and closes a run that is interrupted as soon as systemd has made
+// its scope's cgroup, before it says so.
+func beBrokenOff() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	home, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return err
+	}
+	id := os.Getenv("CGROUPJOIN_RUN")
+	scope := "initbench-" + id + ".scope"
+	cgroup := filepath.Join(root, "initbench.slice", "initbench-"+id+".slice", scope)
+	h, err := Open(ctx, Options{Root: root, Proc: proc, RunID: id, Drivers: Drivers(), Journal: func(_, name string) error {
+		if name == scope {
+			go func() {
+				for _, err := os.Lstat(cgroup); err != nil; _, err = os.Lstat(cgroup) {
+				}
+				cancel()
+			}()
+		}
+		return nil
+	}})
+	if err == nil {
+		err = h.Close()
+	}
+	if ctx.Err() == nil {
+		return errors.New("the run needed no scope")
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	now, err := os.ReadFile("/proc/self/cgroup")
+	if err == nil && !bytes.Equal(now, home) {
+		err = fmt.Errorf("came from %s, is in %s", home, now)
+	}
+	return err
 }
 
 // beHost is a run in a process of its own: it makes a tree for each driver, a

@@ -37,6 +37,7 @@ type Host struct {
 	controllers []string
 	swapBytes   int64
 	closed      bool
+	closeErr    error
 }
 
 // Open takes a cgroup subtree for the run and moves the calling process into a leaf of it.
@@ -155,18 +156,18 @@ func SystemdVersion(ctx context.Context) (string, error) {
 }
 
 // Close removes what is left of the run's trees, moves this process back to
-// where it came from and removes the base. It may be called again.
+// where it came from and removes the base. Called again, it only says the same.
 func (h *Host) Close() error {
 	if h.closed {
-		return nil
+		return h.closeErr
 	}
 	h.closed = true
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTime)
 	defer cancel()
 	if err := h.close(ctx); err != nil {
-		return fmt.Errorf("close cgroups: %w", err)
+		h.closeErr = fmt.Errorf("close cgroups: %w", err)
 	}
-	return nil
+	return h.closeErr
 }
 
 func (h *Host) close(ctx context.Context) error {
@@ -189,8 +190,16 @@ func (h *Host) close(ctx context.Context) error {
 // the slices that it made around our units: it keeps those, empty or not,
 // until they are stopped.
 func (h *Host) removeUnits(ctx context.Context) error {
+	slice := filepath.Join(h.opts.Root, topSlice, runSlice(h.opts.RunID))
+	own, err := ownCgroup(h.opts.Proc)
+	if err != nil {
+		return err
+	}
+	if within(filepath.Join(h.opts.Root, own), slice) {
+		return fmt.Errorf("%s holds this process, `initbench clean` removes it", slice)
+	}
 	// Killed first: stopping a unit waits 90 s for processes deaf to SIGTERM.
-	if err := kill(filepath.Join(h.opts.Root, topSlice, runSlice(h.opts.RunID))); err != nil {
+	if err := kill(slice); err != nil {
 		return err
 	}
 	units, err := h.bus.ownUnits(ctx)

@@ -208,8 +208,8 @@ func (t *Tree) Procs() (pod, runtime []int, err error) {
 //
 // The runtime's delete still has to run after it, in a cgroup that was never
 // killed: where cgroup.kill counts (6.1.0-50 of Debian 12), a process born with
-// CLONE_INTO_CGROUP is killed at birth when its cgroup has been killed more
-// often than its parent's.
+// CLONE_INTO_CGROUP is killed at birth when its cgroup has been killed another
+// number of times than its parent's. Ours lives in one that never was.
 func (t *Tree) Kill() error {
 	return errors.Join(kill(t.lay.runtime), kill(t.lay.pod), t.addBirthplace())
 }

@@ -59,7 +59,7 @@ func ReadMemory(path string) (MemoryStat, error) {
 	if err != nil {
 		return MemoryStat{}, err
 	}
-	stat, err := readKeyed(path, "memory.stat")
+	stat, err := readKeyed(path, "memory.stat", "anon", "file", "shmem")
 	if err != nil {
 		return MemoryStat{}, err
 	}
@@ -125,7 +125,7 @@ func readInnermostMax(leaf string) (int64, error) {
 }
 
 func readEvents(dir string) (Events, error) {
-	m, err := readKeyed(dir, "memory.events")
+	m, err := readKeyed(dir, "memory.events", "max", "oom", "oom_kill")
 	return Events{
 		Max:          m["max"],
 		OOM:          m["oom"],
@@ -135,15 +135,8 @@ func readEvents(dir string) (Events, error) {
 }
 
 func readCPU(dir string) (int64, error) {
-	m, err := readKeyed(dir, "cpu.stat")
-	if err != nil {
-		return 0, err
-	}
-	usec, there := m["usage_usec"]
-	if !there {
-		return 0, fmt.Errorf("%s/cpu.stat: no usage_usec", dir)
-	}
-	return int64(usec), nil
+	m, err := readKeyed(dir, "cpu.stat", "usage_usec")
+	return int64(m["usage_usec"]), err
 }
 
 // readBytes reads a file that holds one number or the word max.
@@ -176,8 +169,9 @@ func readOptional(dir, file string) (*int64, error) {
 	return &n, nil
 }
 
-// readKeyed reads a file of lines "key number".
-func readKeyed(dir, file string) (map[string]uint64, error) {
+// readKeyed reads a file of lines "key number" that must have the keys: one that
+// is not there was not counted, and is no 0.
+func readKeyed(dir, file string, keys ...string) (map[string]uint64, error) {
 	path := filepath.Join(dir, file)
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -188,6 +182,11 @@ func readKeyed(dir, file string) (map[string]uint64, error) {
 		key, value, _ := strings.Cut(s.Text(), " ")
 		if m[key], err = strconv.ParseUint(value, 10, 64); err != nil {
 			return nil, fmt.Errorf("%s: line %q: %w", path, s.Text(), err)
+		}
+	}
+	for _, k := range keys {
+		if _, there := m[k]; !there {
+			return nil, fmt.Errorf("%s: no %s", path, k)
 		}
 	}
 	return m, nil

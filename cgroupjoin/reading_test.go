@@ -68,12 +68,15 @@ func TestReadTreeRefusesHoles(t *testing.T) {
 			t.Errorf("without %s: %v", missing, err)
 		}
 	}
-	for file, content := range map[string]string{"memory.peak": "many\n", "memory.events": "oom -1\n", "cpu.stat": "user_usec 1\n"} {
+	for _, broken := range []struct{ file, content string }{
+		{"memory.peak", "many\n"}, {"memory.events", "oom -1\n"}, {"memory.events", "max 0\noom 0\n"}, {"memory.events", ""},
+		{"cpu.stat", "user_usec 1\n"},
+	} {
 		dir := t.TempDir()
 		pod, runtime := cgroup(t, dir+"/pod", podFiles()), cgroup(t, dir+"/runtime", podFiles())
-		cgroup(t, pod, map[string]string{file: content})
-		if _, err := readTree(pod, runtime); err == nil || !strings.Contains(err.Error(), file) {
-			t.Errorf("%s %q: %v, want an error that names the file", file, content, err)
+		cgroup(t, pod, map[string]string{broken.file: broken.content})
+		if _, err := readTree(pod, runtime); err == nil || !strings.Contains(err.Error(), broken.file) {
+			t.Errorf("%q: %v, want an error that names the file", broken, err)
 		}
 	}
 }
@@ -111,5 +114,9 @@ func TestReadMemory(t *testing.T) {
 	}
 	if _, err := ReadMemory(dir + "/gone"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("gone: %v", err)
+	}
+	cgroup(t, dir, map[string]string{"memory.stat": "anon 10\nfile 20\n"})
+	if _, err := ReadMemory(dir); err == nil || !strings.Contains(err.Error(), "no shmem") {
+		t.Errorf("without shmem: %v", err)
 	}
 }

@@ -1,10 +1,11 @@
 // Package vm is the QEMU lane: a Debian guest with real cgroup v2 and a real
 // systemd, for machines that have neither to spare.
 //
-// Prepare builds a guest image once and caches it by the hash of its recipe, and
-// removes those that no version of initbench has used for long; Start boots it from a snapshot and waits for the agent in it; Run and Push then use it
-// like a machine of one's own. Hold lets other processes use a guest through a
-// directory, Attach is their side, and Carry is what `go test -exec` needs.
+// Prepare builds a guest image once, caches it by the hash of its recipe, and removes
+// those that have not been used for long; Start boots it from a snapshot and waits for
+// the agent in it; Run and Push then use it like a machine of one's own. Hold lets other
+// processes use a guest through a directory, Attach is their side, and Carry is what
+// `go test -exec` needs.
 //
 // The only way in is one virtio port that carries many streams to an agent, which
 // is initbench's own binary, brought along on a second disk. There is no network,

@@ -1,7 +1,7 @@
 package journal
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,25 +34,38 @@ type Entry struct {
 	Gone bool `json:"gone,omitempty"`
 }
 
-// Base is the directory of everything initbench keeps between processes on this machine.
+// Base is the directory of everything initbench keeps between processes on this
+// machine. It is absolute: clean may be called in another directory than the run was.
 func Base() string {
+	abs, err := filepath.Abs(base())
+	if err != nil {
+		return base() // no current directory: what is made there fails, and says so
+	}
+	return abs
+}
+
+func base() string {
 	if dir := os.Getenv("INITBENCH_STATE_DIR"); dir != "" {
 		return dir
 	}
 	if os.Geteuid() == 0 {
 		return "/var/lib/initbench"
 	}
-	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) { // its specification: a relative one counts as unset
 		return filepath.Join(dir, "initbench")
 	}
 	return filepath.Join(os.Getenv("HOME"), ".local/state/initbench")
 }
 
 // BusyError says that another run holds this machine.
-type BusyError struct{ PID string }
+type BusyError struct{ PID string } // empty where it has not said yet
 
 func (e *BusyError) Error() string {
-	return fmt.Sprintf("another initbench run (pid %s) holds this machine: one run at a time, since each would disturb the other's figures", e.PID)
+	who := "another initbench run"
+	if e.PID != "" {
+		who += " (pid " + e.PID + ")"
+	}
+	return who + " holds this machine: one run at a time, since each would disturb the other's figures"
 }
 
 // Lock takes the machine for one run; the kernel lets go of it when the process
@@ -96,8 +109,11 @@ func Open(base, run string) (*Journal, error) {
 // Intend writes entries down with a single write: a process killed right after
 // it leaves them behind. There is no fsync: after a crash of the machine itself
 // there are no cgroups or units left, and run directories are found by name.
+//
+// It begins a line of its own: were an earlier write cut short, as by a full
+// disk, these entries would otherwise be the unreadable rest of that line.
 func (j *Journal) Intend(entries ...Entry) error {
-	var text []byte
+	text := []byte{'\n'}
 	for _, e := range entries {
 		line, err := json.Marshal(e)
 		if err != nil {
@@ -148,20 +164,19 @@ func Find(base string) ([]Remains, error) {
 
 // read returns the entries of open scopes, last made first: the order to remove them in.
 func read(path string) ([]Entry, error) {
-	f, err := os.Open(path)
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	defer func() { _ = f.Close() }() // only read from
 	var open []Entry
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
+	for line := range bytes.Lines(text) {
 		var e Entry
-		if json.Unmarshal(lines.Bytes(), &e) != nil {
-			// Half a line: its write was cut short, so what it names was never made.
+		if json.Unmarshal(line, &e) != nil {
+			// Half a line: its write was cut short, so what it names was never made. Or
+			// zeros, of any length: the machine crashed before the disk had the rest.
 			continue
 		}
 		if e.Gone {
@@ -171,5 +186,5 @@ func read(path string) ([]Entry, error) {
 		open = append(open, e)
 	}
 	slices.Reverse(open)
-	return open, lines.Err()
+	return open, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,6 +31,52 @@ func TestFindListsOpenScopesLastFirst(t *testing.T) {
 		{Scope: "t1", Kind: Unit, Name: "u.scope"}, {Scope: "run", Kind: Dir, Name: "/d"}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Catches a journal that one bad line makes unreadable, or that loses what was
+// written after it: a disk can be full for a while, and a crash leaves zeros.
+func TestFindReadsAroundBadLines(t *testing.T) {
+	base := t.TempDir()
+	j, err := Open(base, "r1")
+	must(t, err)
+	want := []Entry{{Scope: "t1", Kind: Cgroup, Name: "/b"}, {Scope: "run", Kind: Dir, Name: "/a"}}
+	must(t, j.Intend(want[1]))
+	_, err = j.f.Write(append([]byte(`{"scope":"t0","ki`), make([]byte, 1<<20)...))
+	must(t, err)
+	must(t, j.Intend(want[0]))
+	must(t, j.Keep())
+	got, err := Find(base)
+	must(t, err)
+	if diff := cmp.Diff([]Remains{{Path: filepath.Join(base, "r1.journal"), Entries: want}}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Catches a state directory that depends on where clean is called.
+func TestBaseIsAbsolute(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for name, want := range map[string]string{"relative": filepath.Join(dir, "relative"), "/absolute": "/absolute"} {
+		t.Setenv("INITBENCH_STATE_DIR", name)
+		if got := Base(); got != want {
+			t.Errorf("INITBENCH_STATE_DIR=%s: %s, want %s", name, got, want)
+		}
+	}
+	t.Setenv("INITBENCH_STATE_DIR", "")
+	t.Setenv("XDG_STATE_HOME", "relative")
+	t.Setenv("HOME", "/home/me")
+	if got := Base(); got != "/var/lib/initbench" && got != "/home/me/.local/state/initbench" {
+		t.Errorf("a relative XDG_STATE_HOME: %s", got)
+	}
+}
+
+// Catches a refusal that names nobody in brackets: the holder may not have written its pid yet.
+func TestBusyErrorNamesTheHolder(t *testing.T) {
+	for pid, want := range map[string]string{"": "another initbench run holds", "7": "another initbench run (pid 7) holds"} {
+		if got := (&BusyError{PID: pid}).Error(); !strings.HasPrefix(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 

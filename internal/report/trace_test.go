@@ -21,7 +21,11 @@ import (
 
 func timeline(t *testing.T, name string) sequence.Timeline {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", "trace", name+".json"))
+	path := filepath.Join("testdata", "trace", name+".json")
+	if recorded, is := strings.CutPrefix(name, "recorded/"); is {
+		path = filepath.Join("..", "..", "sequence", "testdata", "timelines", recorded+".json")
+	}
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,6 +43,7 @@ func trace(t *testing.T, name, ref string, change func(*results.Record)) Trace {
 	found := line.Find()
 	ns := func(us int64) *int64 { us *= 1000; return &us }
 	r := results.Record{
+		StartNS: line.Events[0].NS,
 		Trial:   scenarios.Trial{Driver: cgroupjoin.Cgroupfs, Order: sequence.Natural, Limit: 16 << 20, Place: cgroupjoin.OnContainer, Observe: true},
 		Runtime: results.RuntimeID{Name: ref, Ref: ref, Version: "runc version " + strings.TrimPrefix(ref, "runc@v"), SHA256: "c0ffee00c0ffee00", Size: 10170368, Filesystem: "ext4"},
 		Outcome: results.Started, Found: &found,
@@ -58,6 +63,11 @@ func imposed(o sequence.Order) func(*results.Record) {
 			Notifications: 7, Held: 1, HeldNS: 17_200_000, AnsweredNS: 830_000,
 		}
 	}
+}
+
+// unstamped is a start whose times of the runtime's verbs were not stored.
+func unstamped(r *results.Record) {
+	r.Driver, r.Limit, r.Latency = cgroupjoin.Systemd, 64<<20, results.Latency{}
 }
 
 func killed(r *results.Record) {
@@ -81,22 +91,26 @@ func TestTraceGolden(t *testing.T) {
 	first := trace(t, "join-first", "runc@v1.1.15", killed)
 	clone := trace(t, "clone-first", "runc@v1.1.15", imposed(sequence.CloneBeforeJoin))
 	overlay := trace(t, "overlay", "runc@v1.2.6", nil)
+	old, recent := trace(t, "recorded/runc-1.1.15-systemd", "runc@v1.1.15", unstamped), trace(t, "recorded/runc-1.2.6-systemd", "runc@v1.2.6", unstamped)
 	for name, c := range map[string]struct {
 		format string
 		opts   Options
 		traces []Trace
 	}{
-		"trace.table":       {Table, Options{}, []Trace{first}},
-		"trace-130.table":   {Table, Options{Width: 130}, []Trace{first}},
-		"trace-80.table":    {Table, Options{Width: 80}, []Trace{first}},
-		"trace-color.table": {Table, Options{Color: true}, []Trace{clone}},
-		"trace.json":        {JSON, Options{}, []Trace{first}},
-		"trace.chrome":      {Chrome, Options{}, []Trace{clone}},
-		"traces.table":      {Table, Options{}, []Trace{first, overlay}},
-		"traces-120.table":  {Table, Options{Width: 120}, []Trace{clone, overlay}},
-		"traces-80.table":   {Table, Options{Width: 80}, []Trace{clone, overlay}},
-		"traces.json":       {JSON, Options{}, []Trace{clone, overlay}},
-		"traces.chrome":     {Chrome, Options{}, []Trace{first, overlay}},
+		"trace-recorded.table":    {Table, Options{}, []Trace{old}},
+		"trace-recorded-90.table": {Table, Options{Width: 90}, []Trace{trace(t, "recorded/crun-systemd", "crun", unstamped)}},
+		"traces-recorded.table":   {Table, Options{Width: 200}, []Trace{old, recent}},
+		"trace.table":             {Table, Options{}, []Trace{first}},
+		"trace-130.table":         {Table, Options{Width: 130}, []Trace{first}},
+		"trace-80.table":          {Table, Options{Width: 80}, []Trace{first}},
+		"trace-color.table":       {Table, Options{Color: true}, []Trace{clone}},
+		"trace.json":              {JSON, Options{}, []Trace{first}},
+		"trace.chrome":            {Chrome, Options{}, []Trace{clone}},
+		"traces.table":            {Table, Options{}, []Trace{first, overlay}},
+		"traces-120.table":        {Table, Options{Width: 120}, []Trace{clone, overlay}},
+		"traces-80.table":         {Table, Options{Width: 80}, []Trace{clone, overlay}},
+		"traces.json":             {JSON, Options{}, []Trace{clone, overlay}},
+		"traces.chrome":           {Chrome, Options{}, []Trace{first, overlay}},
 	} {
 		golden(t, name, []byte(drawnTrace(t, c.format, c.opts, c.traces...)))
 	}
@@ -104,8 +118,8 @@ func TestTraceGolden(t *testing.T) {
 
 // Catches a line longer than the terminal, which then breaks in the middle of a figure.
 func TestTracesKeepToTheWidth(t *testing.T) {
-	one := []Trace{trace(t, "crun", "crun", nil)}
-	two := []Trace{trace(t, "join-first", "runc@v1.1.15", killed), trace(t, "overlay", "runc@v1.2.6", nil)}
+	one := []Trace{trace(t, "recorded/crun-systemd", "crun", unstamped)}
+	two := []Trace{trace(t, "recorded/runc-1.1.15-cgroupfs", "runc@v1.1.15", killed), trace(t, "overlay", "runc@v1.2.6", nil)}
 	for _, traces := range [][]Trace{one, two} {
 		for width := 80; width < 260; width++ {
 			for i, line := range strings.Split(drawnTrace(t, Table, Options{Width: width}, traces...), "\n") {
@@ -250,7 +264,7 @@ func TestAlignFindsTheCommonSteps(t *testing.T) {
 // Catches a file that a viewer of the Trace Event Format rejects or shows wrong:
 // a phase without its fields, a time before the beginning, slices that cross, two processes in one.
 func TestChromeKeepsTheFormat(t *testing.T) {
-	traces := []Trace{trace(t, "join-first", "runc@v1.1.15", killed), trace(t, "crun", "crun", nil), trace(t, "split", "runc@v1.1.15", nil)}
+	traces := []Trace{trace(t, "join-first", "runc@v1.1.15", killed), trace(t, "crun", "crun", nil), trace(t, "recorded/runc-1.1.15-systemd", "runc@v1.1.15", unstamped)}
 	var file struct {
 		Events          []map[string]any  `json:"traceEvents"`
 		DisplayTimeUnit string            `json:"displayTimeUnit"`

@@ -81,6 +81,7 @@ func askVersion(ctx context.Context, path string, limits versionLimits) (string,
 	cmd.WaitDelay = limits.grace
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	err := cmd.Run()
+	endGroup(cmd) // answered or not, it may have left a process behind
 	switch {
 	case errors.Is(context.Cause(capped), errTooMuch):
 		return "", &RefError{Ref: path, Reason: fmt.Sprintf("printed more than %d bytes for --version", limits.output)}
@@ -91,7 +92,6 @@ func askVersion(ctx context.Context, path string, limits versionLimits) (string,
 	case timed.Err() != nil:
 		return "", &RefError{Ref: path, Reason: fmt.Sprintf("did not answer --version within %v", limits.deadline)}
 	case errors.Is(err, exec.ErrWaitDelay):
-		endGroup(cmd)
 		return "", &RefError{Ref: path, Reason: "left a process behind that holds its output open when asked for --version"}
 	}
 	return "", &RefError{Ref: path, Reason: "--version failed" + firstWords(string(stderr.kept)), Err: err}

@@ -52,6 +52,15 @@ func TestIdentifySurvivesHostileVersions(t *testing.T) {
 	}
 }
 
+// Catches a process that outlives the question: it is this binary's check for
+// leaks (testenv) that finds it.
+func TestIdentifyEndsWhatIsLeft(t *testing.T) {
+	id, err := Identify(context.Background(), writeHostile(t, hostile.VersionLeaving))
+	if err != nil || id.Version != "hostile version 1.0.0" {
+		t.Errorf("Identify = %+v, %v", id, err)
+	}
+}
+
 // Catches a Ctrl-C reported as the runtime's fault.
 func TestIdentifyInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -46,6 +46,8 @@ const (
 	VersionFails Kind = "version-fails"
 	// VersionHolding answers --version and leaves a process behind that keeps its output open.
 	VersionHolding Kind = "version-holding"
+	// VersionLeaving answers --version and leaves a process behind that keeps nothing open.
+	VersionLeaving Kind = "version-leaving"
 )
 
 // behaviour is shell code for some of a script's functions, which by default do
@@ -68,6 +70,7 @@ var behaviour = map[Kind]string{
 	VersionFlood:    `version() { flood; }`,
 	VersionFails:    `version() { echo "hostile: what version?" >&2; exit 1; }`,
 	VersionHolding:  `version() { echo "hostile version 1.0.0"; sleep 300 & }`,
+	VersionLeaving:  `version() { echo "hostile version 1.0.0"; sleep 300 </dev/null >/dev/null 2>&1 & }`,
 }
 
 // script takes the flags of runc, crun and youki. The sleeps are long enough
@@ -116,7 +119,7 @@ exit 0
 func Kinds() []Kind {
 	return []Kind{
 		Hang, HangStart, ForkAway, ForkAwayHolding, Flood, Silent, Fail, KillAtStart, FakeStamp, ForeignPID, GarbagePID,
-		FifoPID, DeleteFails, VersionHang, VersionFlood, VersionFails, VersionHolding,
+		FifoPID, DeleteFails, VersionHang, VersionFlood, VersionFails, VersionHolding, VersionLeaving,
 	}
 }
 

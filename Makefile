@@ -23,11 +23,19 @@ unexport MAKEFLAGS MFLAGS
 # with 2 whatever way a recipe fails, but for one: when it is asked (-q) whether
 # something is left to do, recipes marked with + run all the same, and a 1 of one
 # is taken for a sub-make's "yes" and is make's own. So for this goal make is asked
-# that. Not with -n or -t, where + would run what is only to be shown.
+# that. Not with -n or -t, where + would run what is only to be shown. What gate
+# depends on is marked too and may be a goal beside it; other goals are not: -q would
+# not run them.
+with_gate := gate build setup-build setup-measure
 letters := $(firstword -$(MAKEFLAGS))
-ifeq ($(MAKECMDGOALS):$(findstring n,$(letters))$(findstring t,$(letters)),gate:)
+ifneq ($(filter gate,$(MAKECMDGOALS)),)
+ifneq ($(filter-out $(with_gate),$(MAKECMDGOALS)),)
+$(error gate ends with a code of its own: make $(filter-out $(with_gate),$(MAKECMDGOALS)) apart from it)
+endif
+ifeq ($(findstring n,$(letters))$(findstring t,$(letters)),)
 MAKEFLAGS += -q
 always := +
+endif
 endif
 # What fails on the way to a gate must not look like its 1.
 or_2 := || exit 2

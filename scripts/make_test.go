@@ -78,6 +78,25 @@ func TestMakeGatePassesTheVerdictOn(t *testing.T) {
 	}
 }
 
+// Catches a verdict lost because another goal was named too, and one that another
+// goal's failure passes for.
+func TestMakeGateBesideOtherGoals(t *testing.T) {
+	for _, goals := range [][]string{{"gate", "build"}, {"build", "gate"}, {"gate", "gate"}, {"setup-measure", "build", "gate"}} {
+		for code, want := range map[int]int{0: 0, 1: 1, 3: 2} {
+			m := newFakeMake(t, code)
+			if got, out := m.run(t, goals...); got != want || m.asked(t) == "" {
+				t.Errorf("make %q: initbench ended with %d and make with %d, want %d:\n%s", goals, code, got, want, out)
+			}
+		}
+	}
+	for _, goals := range [][]string{{"lint", "gate"}, {"gate", "install"}} {
+		m := newFakeMake(t, 1)
+		if got, out := m.run(t, goals...); got != 2 || m.asked(t) != "" || !strings.Contains(out, "apart from it") {
+			t.Errorf("make %q: ends with %d, initbench was asked %q; want a refusal:\n%s", goals, got, m.asked(t), out)
+		}
+	}
+}
+
 // Catches a make that measures when it was asked what it would do.
 func TestMakeGateShowsWithoutRunning(t *testing.T) {
 	for _, flag := range []string{"-n", "-t", "-nk"} {

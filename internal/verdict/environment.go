@@ -89,6 +89,9 @@ func doubts(e results.Environment) []string {
 	if e.Clock == "instructions" {
 		out = append(out, "the clock counts instructions: latencies compare with each other, not with a wall clock")
 	}
+	if why, none := strings.CutPrefix(e.Observer, "none: "); none {
+		out = append(out, "nothing observed the trials, so that orders found, charges and counters are missing: "+why)
+	}
 	if e.SwapBytes > 0 {
 		out = append(out, fmt.Sprintf("swap is on (%s)", Bytes.Format(float64(e.SwapBytes))))
 	}

@@ -75,6 +75,9 @@ func TestWhatNobodyObservedIsInconclusive(t *testing.T) {
 				t.Errorf("%s: %s", c.name, m.Reason)
 			}
 		}
+		if said := strings.Contains(strings.Join(v.Warnings, "\n"), "nothing observed the trials"); said != strings.HasPrefix(c.observer, "none") {
+			t.Errorf("%s: warnings %q", c.name, v.Warnings)
+		}
 	}
 }
 

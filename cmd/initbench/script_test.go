@@ -67,6 +67,7 @@ func params(dir string) testscript.Params {
 			"one-line":  oneLineCommand,
 			"make-file": makeFile,
 			"half-line": halfLine,
+			"count":     countLines,
 			"newer":     newer,
 		},
 	}
@@ -77,6 +78,7 @@ func params(dir string) testscript.Params {
 func setup(env *testscript.Env) error {
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("INITBENCH_STATE_DIR", filepath.Join(env.WorkDir, "state"))
+	env.Setenv("RUNTIMES", filepath.Dir(oldRunc))
 	// BIN is where initbench is, for scripts that want nothing else on PATH.
 	self, err := exec.LookPath("initbench")
 	env.Setenv("BIN", filepath.Dir(self))
@@ -193,6 +195,26 @@ func oneLineCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if n := bytes.Count([]byte(ts.ReadFile(args[0])), []byte("\n")); n != 1 {
 		ts.Fatalf("%d lines on %s, want 1", n, args[0])
+	}
+}
+
+// count N FILE PATTERN wants exactly so many lines of a file that match.
+func countLines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: count N FILE PATTERN")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	pattern, err := regexp.Compile(args[2])
+	ts.Check(err)
+	got := 0
+	for line := range strings.Lines(ts.ReadFile(args[1])) {
+		if pattern.MatchString(line) {
+			got++
+		}
+	}
+	if got != want {
+		ts.Fatalf("%d lines of %s match %s, want %d:\n%s", got, args[1], args[2], want, ts.ReadFile(args[1]))
 	}
 }
 

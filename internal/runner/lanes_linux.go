@@ -43,7 +43,7 @@ func CanImpose() error {
 func CanObserve() error {
 	o, err := observe.Open(observe.Options{})
 	if err != nil {
-		return envErrorf("observing: %w", err)
+		return &EnvError{Err: err}
 	}
 	return o.Close()
 }
@@ -71,7 +71,7 @@ func (c *collector) openObserver() (string, error) {
 	case err == nil:
 		return "ebpf", nil
 	case !errors.As(err, &unavailable) || c.job.MustObserve:
-		return "", envErrorf("observing: %w", err)
+		return "", &EnvError{Err: err}
 	}
 	c.note("no trial is observed, so orders, charges and counters stay unknown: %v", err)
 	c.noObserver = true
@@ -87,7 +87,7 @@ func (c *collector) forScenario(name string) error {
 	case wanted && c.observer == nil && !c.noObserver:
 		var err error
 		if c.observer, err = observe.Open(observe.Options{}); err != nil {
-			return envErrorf("observing: %w", err)
+			return &EnvError{Err: err}
 		}
 	case !wanted && c.observer != nil:
 		return c.closeObserver()

@@ -60,14 +60,14 @@ install: build ## install it as $(PREFIX)/bin/initbench
 gate: setup-measure build ## judge the upgrade of BASELINE to CANDIDATE: ends with 0 pass, 1 regressed, 2 anything else
 	@$(always)$(initbench) gate --baseline $(BASELINE) --candidate $(CANDIDATE) $(GATE_FLAGS)
 
-test: setup-lint setup-measure build ## lint, lane 0 as an ordinary user with the race detector, lane 1 in the guest
-	@scripts/test.sh lint race guest
+test: setup-lint setup-measure build ## lint, lane 0 as an ordinary user with the race detector, lane 1 in two guests
+	@scripts/test.sh lint race guest guest612
 
 test-fast: setup-build ## lane 0 alone: no root, no guest
 	@scripts/test.sh host
 
-test-guest: setup-measure build ## lane 1 alone: real cgroups, systemd and runtimes in the guest
-	@scripts/test.sh guest
+test-guest: setup-measure build ## lane 1 alone: real cgroups, systemd and runtimes in the guest, a few on Linux 6.12
+	@scripts/test.sh guest guest612
 
 lint: setup-lint ## gofmt, vet, staticcheck, shellcheck, other systems, generated files
 	@scripts/test.sh lint

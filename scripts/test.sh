@@ -4,10 +4,11 @@
 #
 #	test.sh LANE...
 #
-#	lint   checks of the source
-#	host   lane 0: go test ./... as an ordinary user
-#	race   the same with the race detector, which needs a C compiler
-#	guest  lane 1: the packages that need root, cgroup v2 or systemd, in one running guest
+#	lint      checks of the source
+#	host      lane 0: go test ./... as an ordinary user
+#	race      the same with the race detector, which needs a C compiler
+#	guest     lane 1: the packages that need root, cgroup v2 or systemd, in one running guest
+#	guest612  of those the tests called TestSmoke..., in a guest with Linux 6.12
 #
 # With lane 0 and the guest, a test that no lane passed because all skipped it is a failure.
 set -euo pipefail
@@ -91,37 +92,73 @@ lane_race() { CGO_ENABLED=1 lane_host -race; }
 
 lane_guest() {
 	local packages status=0
-	mapfile -t packages < <(with_needs)
+	packages=$(with_needs) || return 1
+	mapfile -t packages <<<"$packages"
 	# A guest of its own is what these are about.
 	INITBENCH_TEST_GUEST=1 tests -count 1 -run '^TestReal' ./internal/vm || status=1
-	if ! start_guest; then
-		note fail guest boot
-		return 1
-	fi
-	# -p 1: each has the machine to itself. -count 1: the guest's state is in no cache's key.
-	INITBENCH_REQUIRE=1 INITBENCH_TEST_RUNTIMES=$runtimes tests -p 1 -count 1 \
-		-exec "$PWD/bin/initbench vm --attach $work/guest --carry --" "${packages[@]}" || status=1
+	start_guest guest || return 1
+	in_guest "${packages[@]}" || status=1
 	stop_guest
 	return $status
 }
 
+# Another kernel and another systemd: what initbench reads from either must be there,
+# and its eBPF programs must load. The rest does not depend on them, or is slow.
+lane_guest612() {
+	local package packages status=0
+	packages=$(with_smoke) || return 1
+	scripts/guest-qemu10.sh || return 1
+	start_guest guest612 --suite trixie || return 1
+	for package in $packages; do smoke "$package" || status=1; done
+	stop_guest
+	return $status
+}
+
+# with_smoke lists the packages that have such tests, and fails when none has.
+with_smoke() { grep -rl --include='*_test.go' '^func TestSmoke' . | xargs dirname | sort -u; }
+
+# smoke PACKAGE: a skip is no test of this kernel, and neither is no test.
+smoke() {
+	local before
+	before=$(smoked)
+	in_guest -run '^TestSmoke' "$1" || return 1
+	[ "$(smoked)" != "$before" ] || {
+		echo "$1: no TestSmoke passed"
+		return 1
+	}
+}
+
+smoked() { cat "$results" 2>/dev/null | grep -c '"Action":"pass".*"Test":"TestSmoke' || :; }
+
+# in_guest ARG...: go test there. -p 1: each package has the machine to itself.
+# -count 1: the guest's state is in no cache's key.
+in_guest() {
+	INITBENCH_REQUIRE=1 INITBENCH_TEST_RUNTIMES=$runtimes tests -p 1 -count 1 \
+		-exec "$PWD/bin/initbench vm --attach $work/guest --carry --" "$@"
+}
+
 # The runtimes that tests are made with, besides the guest's own crun, and where
-# they lie there.
-versions=(runc@v1.1.15 runc@v1.2.6)
+# they lie there: one of each way to protect /proc/self/exe, and the newest.
+versions=(runc@v1.1.14 runc@v1.1.15 runc@v1.2.6 runc@v1.5.2)
 runtimes=/var/lib/initbench/runtimes
 
-# start_guest returns when the guest answers, or has ended without.
+# start_guest LANE FLAG... returns when the guest answers, or has ended without,
+# which is a failure of its own.
 start_guest() {
-	local binaries pushes=() i ready
+	local lane=$1 binaries pushes=() i ready
+	shift
 	binaries=$(go run ./scripts/runtimes "${versions[@]}") || return 1
 	mapfile -t binaries <<<"$binaries"
 	for i in "${!versions[@]}"; do
 		pushes+=(--push "${binaries[i]}:$runtimes/${versions[i]}")
 	done
-	coproc HOLD { exec bin/initbench vm --hold "$work/guest" "${pushes[@]}" </dev/null; }
+	# Nothing else ends the guest of a script that was killed (kill -9) before its trap.
+	coproc HOLD { exec setpriv --pdeathsig TERM bin/initbench vm --hold "$work/guest" "$@" "${pushes[@]}" </dev/null; }
 	guest=$HOLD_PID
 	if ! read -r ready <&"${HOLD[0]}"; then
 		echo "the guest did not come up"
+		note fail "$lane" boot
+		stop_guest
 		return 1
 	fi
 	echo "guest: $ready"
@@ -131,8 +168,8 @@ go build -buildvcs=false -o "$work/testsum" ./scripts/testsum
 for name in "$@"; do lane "$name"; done
 
 # A lane alone cannot know whether another passes what it skipped.
-case $* in
-*host*guest* | *race*guest*) set -- report ;;
+case " $* " in
+*" host "*" guest "* | *" race "*" guest "*) set -- report ;;
 *) set -- report --partial ;;
 esac
 echo "== all: $((SECONDS - began)) s"

@@ -18,7 +18,7 @@ func charges(trials int) scenarios.Scenario {
 	return sc
 }
 
-// observed gives an observed trial what an observer sees: factor times 10 MiB, 300 and 700 calls.
+// observed gives an observed trial what an observer sees: factor times 10 MiB and 800 calls, and 700 more.
 func observed(r *results.Record, factor float64) {
 	if !r.Observe {
 		return
@@ -28,7 +28,7 @@ func observed(r *results.Record, factor float64) {
 		r.Found = &sequence.Finding{Order: sequence.FoundCloneBeforeJoin}
 	}
 	r.Found.ChargedAtExec = &at
-	r.ContainerCounters = &sequence.Counters{Syscalls: int64(300 * factor), PageFaults: 1000}
+	r.ContainerCounters = &sequence.Counters{Syscalls: int64(800 * factor), PageFaults: 1000}
 	r.RuntimeCounters = &sequence.Counters{Syscalls: 700, PageFaults: 2000}
 }
 
@@ -44,10 +44,10 @@ func TestChargesAndCountersAreJudged(t *testing.T) {
 		}
 	}
 	calls := v.find(t, "start.syscalls", cgroupjoin.Systemd)
-	if calls.Baseline.Center != 1000 || *calls.Candidate.Sides != (Sides{Container: 600, Runtime: 700}) || math.Abs(calls.Change-0.3) > 1e-9 {
-		t.Errorf("%v, sides %+v, change %v; want 1000, {600 700}, 0.3", calls.Baseline.Center, calls.Candidate.Sides, calls.Change)
+	if calls.Baseline.Center != 1500 || *calls.Candidate.Sides != (Sides{Container: 1600, Runtime: 700}) || math.Abs(calls.Change-8.0/15) > 1e-9 {
+		t.Errorf("%v, sides %+v, change %v; want 1500, {1600 700}, 0.533", calls.Baseline.Center, calls.Candidate.Sides, calls.Change)
 	}
-	wantText(t, calls.Reason, "start.syscalls (charges, systemd) changed by +30.0 % [+30.0 %, +30.0 %] within blocks (medians: 1000, then 1300)", "the margin of 5 %")
+	wantText(t, calls.Reason, "start.syscalls (charges, systemd) changed by +53.3 % [+53.3 %, +53.3 %] within blocks (medians: 1500, then 2300)", "the margin of 30 %")
 }
 
 // Catches a machine without BPF, a filled ring or a scenario that observes nothing being taken for no change.

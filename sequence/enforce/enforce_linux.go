@@ -56,20 +56,47 @@ func New(o Options) (*Enforcer, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("enforce: %w", err)
 	}
-	events, err := unix.Open(filepath.Join(o.Pod, "cgroup.events"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("enforce: open %s/cgroup.events: %w", o.Pod, err)
-	}
-	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		_ = unix.Close(events) // only read from
-		return nil, fmt.Errorf("enforce: eventfd: %w", err)
-	}
-	return &Enforcer{h: &handler{
+	e := &Enforcer{h: &handler{
 		opts: o, proc: procRoot, podPath: strings.TrimPrefix(o.Pod, cgroupRoot),
-		events: events, wake: wake, listener: listener{fd: -1},
+		events: -1, wake: -1, listener: listener{fd: -1},
 		requests: make(chan func(), 4), done: make(chan struct{}), stuck: map[int]string{},
-	}}, nil
+	}}
+	if err := e.h.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("enforce: %w", err), e.Close())
+	}
+	return e, nil
+}
+
+// open makes what the handler waits for, but for the listener.
+func (h *handler) open() (err error) {
+	if h.poller, err = newPoller(); err != nil {
+		return err
+	}
+	name := filepath.Join(h.opts.Pod, "cgroup.events")
+	if h.events, err = unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+		return fmt.Errorf("open %s: %w", name, err)
+	}
+	if h.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		return fmt.Errorf("eventfd: %w", err)
+	}
+	// It tells once of what was before its first reading: that one does no harm.
+	if err := h.poller.add(h.events, unix.EPOLLPRI); err != nil {
+		return err
+	}
+	return h.poller.add(h.wake, unix.EPOLLIN)
+}
+
+func (h *handler) close() error {
+	var errs []error
+	for _, fd := range []int{h.listener.fd, h.events, h.wake} {
+		if fd >= 0 {
+			errs = append(errs, unix.Close(fd))
+		}
+	}
+	if h.poller != nil {
+		errs = append(errs, h.poller.close())
+	}
+	return errors.Join(errs...)
 }
 
 // Spawn calls start on a thread that has the filter, so that the process start
@@ -108,9 +135,12 @@ func (e *Enforcer) spawn(start func() (int, error)) error {
 	if err != nil {
 		return fmt.Errorf("enforce: %w", err)
 	}
+	quicken(fd)
 	if e.h.listener, err = newListener(fd); err != nil {
-		_ = unix.Close(fd) // nothing can be under the filter yet
 		return fmt.Errorf("enforce: size of a notification: %w", err)
+	}
+	if err := e.h.poller.add(fd, unix.EPOLLIN); err != nil {
+		return fmt.Errorf("enforce: %w", err)
 	}
 	e.spawned = true
 	go e.h.run()
@@ -176,11 +206,5 @@ func (e *Enforcer) Close() error {
 		})
 		<-e.h.done
 	}
-	var errs []error
-	for _, fd := range []int{e.h.listener.fd, e.h.events, e.h.wake} {
-		if fd >= 0 {
-			errs = append(errs, unix.Close(fd))
-		}
-	}
-	return errors.Join(errs...)
+	return e.h.close()
 }

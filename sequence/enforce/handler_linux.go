@@ -17,9 +17,9 @@ type handler struct {
 	proc     proc
 	podPath  string // Pod as /proc/PID/cgroup names it
 	listener listener
-	idle     bool // no process has the filter any more
-	events   int  // Pod's cgroup.events
-	wake     int  // eventfd: there are requests
+	poller   *poller
+	events   int // Pod's cgroup.events
+	wake     int // eventfd: there are requests
 	requests chan func()
 	done     chan struct{}
 	stopping bool
@@ -52,7 +52,7 @@ type hold struct {
 	looks  int
 }
 
-// watched is a process whose end poll tells.
+// watched is a process whose end the poller tells.
 type watched struct {
 	pid, fd int
 	// For a child that may make a copy: it has begun to, or how it was last seen waiting.
@@ -74,47 +74,33 @@ func (h *handler) run() {
 	h.letGo()
 }
 
-// step waits for one thing to happen and sees to it.
+// step waits for something to happen and sees to it.
 func (h *handler) step() error {
-	fds, owners := h.pollSet()
-	if _, err := unix.Poll(fds, h.patience()); err != nil {
-		if errors.Is(err, unix.EINTR) {
-			return nil
-		}
-		return fmt.Errorf("poll: %w", err)
+	ready, err := h.poller.wait(h.patience())
+	if err != nil {
+		return err
 	}
-	if fds[0].Revents != 0 {
-		h.serve()
-	}
-	if fds[1].Revents != 0 {
-		_, _ = unix.Pread(h.events, make([]byte, 256), 0) // reading is what makes it ready for the next event
-	}
-	for i, w := range owners {
-		if fds[3+i].Revents != 0 {
-			h.ended(w)
+	for _, r := range ready {
+		if err := h.meet(int(r.Fd), r.Events); err != nil {
+			return err
 		}
 	}
 	h.review()
-	return h.listen(fds[2].Revents)
+	return nil
 }
 
-// pollSet has the wake-up, the cgroup's events and the listener first; poll passes over descriptors below 0.
-func (h *handler) pollSet() ([]unix.PollFd, []*watched) {
-	fds := []unix.PollFd{{Fd: int32(h.wake), Events: unix.POLLIN}, {Fd: -1, Events: unix.POLLPRI}, {Fd: -1, Events: unix.POLLIN}}
-	if len(h.held) > 0 {
-		fds[1].Fd = int32(h.events)
+func (h *handler) meet(fd int, events uint32) error {
+	switch fd {
+	case h.wake:
+		h.serve()
+	case h.events:
+		_, _ = unix.Pread(fd, make([]byte, 256), 0) // reading is what makes it ready for the next event
+	case h.listener.fd:
+		return h.listen(events)
+	default:
+		h.ended(fd)
 	}
-	if !h.idle {
-		fds[2].Fd = int32(h.listener.fd)
-	}
-	var owners []*watched
-	for _, held := range h.held {
-		for _, w := range held.on {
-			fds = append(fds, unix.PollFd{Fd: int32(w.fd), Events: unix.POLLIN})
-			owners = append(owners, w)
-		}
-	}
-	return fds, owners
+	return nil
 }
 
 // How often a held call is looked at anew. Nothing tells that a process has begun to wait for
@@ -123,14 +109,14 @@ func (h *handler) pollSet() ([]unix.PollFd, []*watched) {
 // gets its first process, something dies), and the slower look is for
 // what they leave out: a second process that joins.
 const (
-	soon  = 1  // ms
-	later = 10 // ms
+	soon  = time.Millisecond
+	later = 10 * time.Millisecond
 )
 
-// patience is how long poll may wait, in ms.
-func (h *handler) patience() int {
+// patience is how long a wait may last; 0 is for ever.
+func (h *handler) patience() time.Duration {
 	if len(h.held) == 0 {
-		return -1
+		return 0
 	}
 	for _, held := range h.held {
 		for _, w := range held.on {
@@ -156,24 +142,20 @@ func (h *handler) serve() {
 	}
 }
 
-// listen takes the next notification, if there is one.
-func (h *handler) listen(ready int16) error {
-	switch {
-	case ready&unix.POLLNVAL != 0:
-		return unix.EBADF
-	case ready&unix.POLLIN != 0:
-		c, err := h.listener.receive()
-		if errors.Is(err, errGone) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("receive: %w", err)
-		}
-		return h.take(c)
-	case ready&unix.POLLHUP != 0:
-		h.idle = true // it will never be ready again
+// listen takes the next notification.
+func (h *handler) listen(ready uint32) error {
+	if ready&unix.EPOLLIN == 0 {
+		h.poller.remove(h.listener.fd) // hung up: no process has the filter any more, and none will
+		return nil
 	}
-	return nil
+	c, err := h.listener.receive()
+	if errors.Is(err, errGone) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("receive: %w", err)
+	}
+	return h.take(c)
 }
 
 // take decides about a call that was just stopped.
@@ -181,7 +163,7 @@ func (h *handler) take(c *call) error {
 	if !h.closed {
 		h.cost.Notifications++
 	}
-	if h.root == 0 && !h.over && !h.isOwn(c) {
+	if h.root == 0 && !h.over && h.opts.Order != sequence.Natural && !h.isOwn(c) {
 		h.early = append(h.early, c)
 		return nil
 	}
@@ -274,7 +256,7 @@ func (h *handler) settle(o sequence.Imposed, why string) {
 // lost gives up on the listener. The kernel fails what it had stopped with ENOSYS when it is closed.
 func (h *handler) lost(err error) {
 	h.settle(sequence.OrderCouldNot, fmt.Sprintf("the listener was lost: %v", err))
-	h.idle = true
+	h.poller.remove(h.listener.fd)
 	for len(h.held) > 0 {
 		h.drop(0)
 	}
@@ -299,6 +281,9 @@ func (h *handler) start(pid int) {
 
 // created settles what no step has, and returns all.
 func (h *handler) created() sequence.Enforcement {
+	if err := h.listener.alive(); err != nil {
+		h.lost(err) // whatever was seen is not all
+	}
 	o, why := h.notes.conclude(h.opts.Order)
 	h.settle(o, why)
 	h.letGo()
@@ -307,12 +292,17 @@ func (h *handler) created() sequence.Enforcement {
 }
 
 // watch takes hold of a process, so that its end is told and its number means it until then.
-func watch(pid int) (*watched, error) {
+func (h *handler) watch(pid int) (*watched, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return nil, fmt.Errorf("pidfd_open %d: %w", pid, err)
 	}
-	return &watched{pid: pid, fd: fd}, nil
+	w := &watched{pid: pid, fd: fd}
+	if err := h.poller.add(fd, unix.EPOLLIN); err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
 }
 
 func (w *watched) close() {

@@ -1,7 +1,6 @@
 package enforce
 
 import (
-	"encoding/binary"
 	"errors"
 	"time"
 	"unsafe"
@@ -50,20 +49,22 @@ type call struct {
 // listener is the descriptor that a filter's notifications come from.
 type listener struct {
 	fd  int
-	buf []byte // as large as this kernel's seccomp_notif, which may outgrow ours
+	buf []uint64 // as large as this kernel's seccomp_notif, which may outgrow ours
 }
 
 func newListener(fd int) (listener, error) {
 	s, err := notifSizes()
-	return listener{fd: fd, buf: make([]byte, max(int(s.Notif), int(unsafe.Sizeof(notification{}))))}, err
+	return listener{fd: fd, buf: make([]uint64, (max(uintptr(s.Notif), unsafe.Sizeof(notification{}))+7)/8)}, err
 }
 
 // errGone: the caller was killed or its call was interrupted meanwhile. Nobody waits for an answer.
 var errGone = errors.New("the call is gone")
 
+// ioctl waits for nothing: a notification that poll announced and that went meanwhile is ENOENT. So the
+// Go runtime need not be told of the call, which would rouse its monitor.
 func (l listener) ioctl(request uint, arg unsafe.Pointer) error {
 	for {
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), uintptr(request), uintptr(arg))
+		_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(l.fd), uintptr(request), uintptr(arg))
 		switch errno {
 		case 0:
 			return nil
@@ -82,12 +83,8 @@ func (l listener) receive() (*call, error) {
 	if err := l.ioctl(unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&l.buf[0])); err != nil {
 		return nil, err
 	}
-	c := &call{at: time.Now()}
-	if _, err := binary.Decode(l.buf, binary.NativeEndian, &c.notification); err != nil {
-		return nil, err
-	}
-	c.kind = trapped[c.Nr]
-	return c, nil
+	n := *(*notification)(unsafe.Pointer(&l.buf[0]))
+	return &call{notification: n, kind: trapped[n.Nr], at: time.Now()}, nil
 }
 
 // carryOn lets the call be made as if no filter were there. That its arguments
@@ -99,7 +96,17 @@ func (l listener) carryOn(c *call) error {
 
 // valid reports whether the call still waits: only then is what was read from /proc
 // under its thread's number that thread's.
-func (l listener) valid(c *call) bool {
-	id := c.ID
-	return l.ioctl(unix.SECCOMP_IOCTL_NOTIF_ID_VALID, unsafe.Pointer(&id)) == nil
+func (l listener) valid(c *call) bool { return l.check(c.ID) == nil }
+
+// alive returns why the listener cannot be asked any more. No call has number 0... but the kernel
+// can be asked for it.
+func (l listener) alive() error {
+	if err := l.check(0); err != nil && !errors.Is(err, errGone) {
+		return err
+	}
+	return nil
+}
+
+func (l listener) check(id uint64) error {
+	return l.ioctl(unix.SECCOMP_IOCTL_NOTIF_ID_VALID, unsafe.Pointer(&id))
 }

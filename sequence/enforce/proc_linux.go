@@ -220,21 +220,19 @@ func (p proc) cString(tid int, addr uint64, limit int) (string, error) {
 	return string(s), nil
 }
 
-// directory resolves the path of a mkdir or mkdirat to an absolute one, by name alone.
+// directory is the path of a mkdir or mkdirat. The filter stops none that is relative to a descriptor; one relative to the
+// working directory is resolved by name.
 func (p proc) directory(c *call) (string, error) {
-	addr, base := c.Args[0], "cwd"
+	addr := c.Args[0]
 	if c.kind == mkdirat {
 		addr = c.Args[1]
-		if at := int32(c.Args[0]); at != unix.AT_FDCWD {
-			base = path.Join("fd", strconv.Itoa(int(at)))
-		}
 	}
 	name, err := p.cString(int(c.TID), addr, unix.PathMax)
 	if err != nil || path.IsAbs(name) {
 		return path.Clean(name), err
 	}
 	buf := make([]byte, unix.PathMax)
-	n, err := unix.Readlink(p.file(int(c.TID), base), buf)
+	n, err := unix.Readlink(p.file(int(c.TID), "cwd"), buf)
 	return path.Join(string(buf[:max(n, 0)]), name), err
 }
 

@@ -1,6 +1,7 @@
 package enforce
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,16 +21,15 @@ type sight struct {
 	joins   bool // what the container's cgroup needs is asked for: its directory, or systemd
 }
 
-// look reads what a call is about. It is of no use when the caller has gone meanwhile.
-func (h *handler) look(c *call) (s sight, fresh bool) {
+// look reads what a call is about. It is of no use when the caller has gone meanwhile, nor
+// when the call makes no step: most of the few calls that are stopped are a runtime's mkdir of something else.
+func (h *handler) look(c *call) (s sight, step bool) {
 	tid := int(c.TID)
 	switch c.kind {
-	case mkdir, mkdirat:
-		dir, err := h.proc.directory(c)
-		s.joins = err == nil && (dir == h.opts.Leaf || strings.HasPrefix(dir, h.opts.Leaf+"/"))
-	case connect:
-		name, err := h.proc.socket(c)
-		s.joins = err == nil && isBus(name)
+	case mkdir, mkdirat, connect:
+		if s.joins = h.joins(c); !s.joins {
+			return s, false
+		}
 	case execveat:
 		s.sealed = c.Args[4]&unix.AT_EMPTY_PATH != 0 && h.proc.sealed(tid, c.Args[0])
 	}
@@ -41,6 +41,16 @@ func (h *handler) look(c *call) (s sight, fresh bool) {
 	exe, err := h.proc.exe(tid)
 	s.runtime = err == nil && h.isRuntime(exe)
 	return s, h.listener.valid(c)
+}
+
+// joins reports whether a call asks for what the container's cgroup needs: its directory, or a word to systemd.
+func (h *handler) joins(c *call) bool {
+	if c.kind == connect {
+		name, err := h.proc.socket(c)
+		return err == nil && isBus(name)
+	}
+	dir, err := h.proc.directory(c)
+	return err == nil && (dir == h.opts.Leaf || strings.HasPrefix(dir, h.opts.Leaf+"/"))
 }
 
 // isRuntime compares with what the runtime's first process was executing at first
@@ -64,8 +74,8 @@ func (h *handler) rule(c *call) *hold {
 	if h.opts.Order == sequence.Natural {
 		return nil
 	}
-	s, fresh := h.look(c)
-	if !fresh {
+	s, step := h.look(c)
+	if !step {
 		return nil
 	}
 	switch {
@@ -158,7 +168,7 @@ func (h *handler) mayClone(caller int) []int {
 func (h *handler) holdFor(c *call, tgid int, others ...int) *hold {
 	held := &hold{call: c, tgid: tgid}
 	for _, pid := range append([]int{tgid}, others...) {
-		w, err := watch(pid)
+		w, err := h.watch(pid)
 		if err != nil {
 			continue // it has ended: then there is nothing to wait for
 		}
@@ -168,42 +178,51 @@ func (h *handler) holdFor(c *call, tgid int, others ...int) *hold {
 	return held
 }
 
-// ended is about a process that died while a call was held for it or of it.
-func (h *handler) ended(w *watched) {
+// ended is about the process behind a pidfd, which died while a call was held for it or of it.
+func (h *handler) ended(fd int) {
 	for i, held := range h.held {
-		if !slices.Contains(held.on, w) {
-			continue
+		for j, w := range held.on {
+			if w.fd != fd {
+				continue
+			}
+			h.notes.died = fmt.Sprintf("process %d died while %s of process %d was held", w.pid, held.kind, held.tgid)
+			held.on = slices.Delete(held.on, j, j+1)
+			w.close()
+			if len(held.on) < 2 { // the caller itself, or all it waited for
+				h.release(i)
+			}
+			return
 		}
-		h.notes.died = fmt.Sprintf("process %d died while %s of process %d was held", w.pid, held.kind, held.tgid)
-		held.on = slices.DeleteFunc(held.on, func(o *watched) bool { return o == w })
-		w.close()
-		if len(held.on) < 2 { // the caller itself, or all it waited for
-			h.release(i)
-		}
-		return
 	}
 }
 
 // review looks anew at what is held.
 func (h *handler) review() {
 	for _, held := range slices.Clone(h.held) {
-		var free bool
-		switch {
-		case h.over:
+		if h.over {
 			return
-		case !h.listener.valid(held.call): // restarted, and about to be stopped again, or dead
-			free = true
-		case time.Since(held.at) > h.opts.Deadline:
-			h.settle(sequence.OrderCouldNot, fmt.Sprintf("%s of process %d was held for %v and nothing came of it", held.kind, held.tgid, h.opts.Deadline))
-		case h.opts.Order == sequence.CloneBeforeJoin:
-			free = h.noneWillClone(held)
-		default:
-			free = h.cloneIsDue(held)
 		}
-		if i := slices.Index(h.held, held); free && i >= 0 {
+		if time.Since(held.at) > h.opts.Deadline {
+			h.settle(sequence.OrderCouldNot, fmt.Sprintf("%s of process %d was held for %v and nothing came of it", held.kind, held.tgid, h.opts.Deadline))
+			return
+		}
+		if i := slices.Index(h.held, held); h.isDue(held) && i >= 0 {
 			h.release(i)
 		}
 	}
+}
+
+func (h *handler) isDue(held *hold) bool {
+	switch err := h.listener.check(held.ID); {
+	case errors.Is(err, errGone):
+		return false // its caller is dying, of which its pidfd tells, or about to make it a second time
+	case err != nil:
+		h.lost(err)
+		return false
+	case h.opts.Order == sequence.CloneBeforeJoin:
+		return h.noneWillClone(held)
+	}
+	return h.cloneIsDue(held)
 }
 
 // noneWillClone reports whether every child that might have made a copy waits for the

@@ -41,6 +41,8 @@ endif
 or_2 := || exit 2
 
 .DEFAULT_GOAL := help
+# Two setups at once would contend for dpkg's lock, and the lanes for the machine.
+.NOTPARALLEL:
 .PHONY: help build install gate test test-fast test-guest lint bench generate clean setup-build setup-measure setup-lint
 
 help: ## show this list

@@ -118,6 +118,23 @@ func TestMakeGateKeepsOneForRegressed(t *testing.T) {
 	}
 }
 
+// Catches two apt-gets at once under make -j: the second does not get dpkg's lock, and fails.
+func TestMakeSetsUpOneAtATime(t *testing.T) {
+	m := newFakeMake(t, 0)
+	setup, lock, notes := filepath.Join(m.dir, "setup"), filepath.Join(m.dir, "lock"), filepath.Join(m.dir, "notes")
+	// Long enough for another that was started with it to come by.
+	script := "#!/bin/sh\nmkdir " + lock + " || exit 1\ni=0; while [ $i -lt 30000 ]; do i=$((i+1)); done\nrmdir " + lock + "\necho $1 >>" + notes + "\n"
+	if err := os.WriteFile(setup, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := m.run(t, "-j4", "setup="+setup, "setup-lint", "setup-measure", "setup-build"); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+	if ran, err := os.ReadFile(notes); err != nil || strings.Count(string(ran), "\n") != 3 {
+		t.Errorf("%v, ran: %q; want three setups", err, ran)
+	}
+}
+
 // Catches a target without a line in the list that newcomers read.
 func TestMakeHelpListsTargets(t *testing.T) {
 	code, out := newFakeMake(t, 0).run(t)

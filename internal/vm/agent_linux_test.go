@@ -269,6 +269,31 @@ func TestOutputOfOthersDoesNotHoldTheExitUp(t *testing.T) {
 	_ = feed.Close() // of a pipe in memory
 }
 
+// A guest that its host let stand still must not lose what a command printed
+// before its end: the deadline is over when it looks.
+func TestLateOutputIsNotLost(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll([]*os.File{r, w})
+	want := strings.Repeat("late\n", 10000)
+	if _, err := w.WriteString(want); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SetReadDeadline(time.Now().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := r.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("%d bytes, %v; want the deadline", n, err)
+	}
+	var got bytes.Buffer
+	copyRest(&got, r) // the writer is open: it must not wait for more
+	if got.String() != want {
+		t.Errorf("%d bytes, want %d", got.Len(), len(want))
+	}
+}
+
 // Without a terminal of the right size an interactive shell is unusable.
 func TestRunWithATerminal(t *testing.T) {
 	c := dialAgent(t)

@@ -224,9 +224,34 @@ func (p *process) copyOutput(k kind, f *os.File) {
 			// so that the command can end by its own means.
 			_, _ = out.Write(buf[:n])
 		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			copyRest(out, f)
+		}
 		if err != nil {
 			return
 		}
+	}
+}
+
+// copyRest sends what is in the pipe now, up to what a pipe can hold. Go does not
+// look into it once the deadline has passed, and a guest that stood still for that
+// long has not seen yet what the command printed last.
+func copyRest(out io.Writer, f *os.File) {
+	pipe, err := f.SyscallConn()
+	if err != nil {
+		return // it is closed
+	}
+	_ = f.SetReadDeadline(time.Time{}) // or nothing at all is read
+	buf := make([]byte, chunk)
+	for rest := lingeringBytes; rest > 0; {
+		n := 0
+		// Returning true means: do not wait for more.
+		_ = pipe.Read(func(fd uintptr) bool { n, _ = unix.Read(int(fd), buf); return true })
+		if n <= 0 {
+			return // empty, or at its end
+		}
+		_, _ = out.Write(buf[:n]) // as in copyOutput
+		rest -= n
 	}
 }
 

@@ -46,9 +46,6 @@ func decode(sample []byte) (observeEvent, error) {
 	return e, nil
 }
 
-// serialOf is the first field of a member and of what begins with one.
-func serialOf(value []byte) uint64 { return binary.NativeEndian.Uint64(value) }
-
 // timeline puts together what was seen.
 func (w *Watch) timeline(trial observeTrial, skipped uint64) sequence.Timeline {
 	slices.SortStableFunc(w.events, func(a, b observeEvent) int { return cmp.Compare(a.Ns, b.Ns) })

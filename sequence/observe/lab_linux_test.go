@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,13 +27,13 @@ type lab struct {
 	host   *cgroupjoin.Host
 	rootfs ociruntime.Rootfs
 	dir    string
-	n      int
+	n      *int // containers so far
 }
 
 func newLab(t testing.TB) *lab {
 	t.Helper()
 	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd, testenv.Command("crun"))
-	l := &lab{TB: t, dir: t.TempDir()}
+	l := &lab{TB: t, dir: t.TempDir(), n: new(int)}
 	l.must(unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) // a payload's status is then the test's to reap
 	t.Cleanup(func() { l.check(unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)) })
 	var err error
@@ -107,16 +106,19 @@ type container struct {
 	out    *bufio.Reader
 	stdout [2]*os.File
 	pid    int
+	probes int
+	// CLOCK_MONOTONIC of start's call and of the payload's own stamp.
+	startCalled, stamp int64
 }
 
 func (l *lab) container(binary string, d cgroupjoin.Driver, limit int64, payload ociruntime.Payload) *container {
 	l.Helper()
-	l.n++
-	c := &container{lab: l, id: fmt.Sprintf("observe-%d-%d", os.Getpid(), l.n), nonce: ociruntime.NewNonce()}
+	*l.n++
+	c := &container{lab: l, id: fmt.Sprintf("observe-%d-%d", os.Getpid(), *l.n), nonce: ociruntime.NewNonce()}
 	c.dir = filepath.Join(l.dir, c.id)
 	c.cli = ociruntime.CLI{Binary: binary, StateRoot: filepath.Join(c.dir, "state"), Systemd: d == cgroupjoin.Systemd}
 	var err error
-	c.tree, err = l.host.Make(context.Background(), d, cgroupjoin.Spec{ID: fmt.Sprint(l.n)})
+	c.tree, err = l.host.Make(context.Background(), d, cgroupjoin.Spec{ID: fmt.Sprint(*l.n)})
 	l.must(err)
 	l.must(os.MkdirAll(c.bundle(), 0o755))
 	payload.Nonce = c.nonce
@@ -176,6 +178,7 @@ func (c *container) create() error {
 // start has the payload run, and returns its stamp.
 func (c *container) start() int64 {
 	c.Helper()
+	c.startCalled = now(c)
 	c.must(c.call(c.cli.Start(c.id), nil, nil))
 	ns, err := ociruntime.ScanStamp(c.out, c.nonce)
 	c.must(err)
@@ -226,22 +229,4 @@ func reapAll() {
 			return
 		}
 	}
-}
-
-func readNumber(t testing.TB, path string) int64 {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var n int64
-	if _, err := fmt.Sscan(string(b), &n); err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
-	return n
 }

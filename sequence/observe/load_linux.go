@@ -3,10 +3,15 @@
 package observe
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"strconv"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -17,28 +22,21 @@ const kernelTypes = "/sys/kernel/btf/vmlinux"
 // errNoTypes is told before anything is tried: what is tried would fail less clearly.
 var errNoTypes = errors.New("the kernel has no type information (" + kernelTypes + "): one built with CONFIG_DEBUG_INFO_BTF is needed")
 
-// load loads the programs, fitted to the running kernel.
-func load(ringBytes uint32) (*ebpf.Collection, error) {
+// fitted is the programs fitted to the running kernel, whose types are in the cache.
+func fitted(ringBytes uint32) (*ebpf.CollectionSpec, *btf.Cache, error) {
 	if _, err := os.Stat(kernelTypes); errors.Is(err, fs.ErrNotExist) {
-		return nil, errNoTypes
+		return nil, nil, errNoTypes
 	}
 	spec, err := loadObserve()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cache := btf.NewCache() // for this load: it is tens of megabytes that nothing else needs
 	kernel, err := cache.Kernel()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", kernelTypes, err)
+		return nil, nil, fmt.Errorf("%s: %w", kernelTypes, err)
 	}
-	if err := fit(spec, kernel, ringBytes); err != nil {
-		return nil, err
-	}
-	programs, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: cache})
-	if err != nil {
-		return nil, fmt.Errorf("load: %w", err)
-	}
-	return programs, nil
+	return spec, cache, fit(spec, kernel, ringBytes)
 }
 
 // fit settles what CO-RE cannot.
@@ -47,39 +45,79 @@ func fit(spec *ebpf.CollectionSpec, kernel *btf.Spec, ringBytes uint32) error {
 	if err != nil {
 		return fmt.Errorf("processors: %w", err)
 	}
-	isPID, err := victimIsPID(kernel)
+	var victim *btf.Typedef
+	if err := kernel.TypeByName(victimProbe, &victim); err != nil {
+		return fmt.Errorf("type %s: %w", victimProbe, err)
+	}
+	isPID, err := victimIsPID(victim)
+	if err != nil {
+		return err
+	}
+	symbols, err := kernelSymbols()
 	if err != nil {
 		return err
 	}
 	spec.Maps[observeMapEvents].MaxEntries = ringBytes
-	unused := observeProgOnEnter
-	var f *btf.Func
-	if kernel.TypeByName("x64_sys_call", &f) != nil {
-		unused = observeProgOnCall
-	}
-	delete(spec.Programs, unused)
 	return errors.Join(
 		spec.Variables[observeVarCpus].Set(uint32(cpus)),
 		spec.Variables[observeVarWakeAt].Set(uint64(ringBytes)/2),
 		spec.Variables[observeVarVictimIsPid].Set(isPID),
+		spec.Variables[observeVarStatsTable].Set(symbols["mem_cgroup_stats_index"]),
+		spec.Variables[observeVarCpuOffsets].Set(symbols["__per_cpu_offset"]),
 	)
 }
 
-// victimIsPID reads what the kernel's mark_victim tracepoint passes, from the type
-// of its probes: (void *, int pid) or (void *, struct task_struct *, uid_t).
-func victimIsPID(kernel *btf.Spec) (bool, error) {
-	const name = "btf_trace_mark_victim"
-	var probe *btf.Typedef
-	if err := kernel.TypeByName(name, &probe); err != nil {
-		return false, fmt.Errorf("type %s: %w", name, err)
+// kernelSymbols are read once: they are many, and stay where they are.
+var kernelSymbols = sync.OnceValues(readSymbols)
+
+// readSymbols reads the addresses of the kernel's symbols that the programs need to read memory.stat's figures.
+func readSymbols() (map[string]uint64, error) {
+	f, err := os.Open("/proc/kallsyms")
+	if err != nil {
+		return nil, fmt.Errorf("kernel symbols: %w", err)
 	}
+	defer f.Close()
+	found, err := findSymbols(f, "mem_cgroup_stats_index", "__per_cpu_offset")
+	if err != nil {
+		return nil, fmt.Errorf("kernel symbols: %w", err)
+	}
+	return found, nil
+}
+
+// findSymbols reads lines of "ADDRESS TYPE NAME". A symbol that is not there, or whose address
+// kernel.kptr_restrict hides behind a 0, is 0: figures that take it are then left out.
+func findSymbols(r io.Reader, names ...string) (map[string]uint64, error) {
+	found := map[string]uint64{}
+	lines := bufio.NewScanner(r)
+	for lines.Scan() && len(found) < len(names) {
+		line := lines.Bytes()
+		for _, name := range names {
+			// Checked first, since there are some 200,000 lines.
+			if !bytes.HasSuffix(line, []byte(" "+name)) {
+				continue
+			}
+			address, err := strconv.ParseUint(string(bytes.Fields(line)[0]), 16, 64)
+			if err != nil {
+				return nil, fmt.Errorf("line %q: %w", line, err)
+			}
+			found[name] = address
+		}
+	}
+	return found, lines.Err()
+}
+
+// victimProbe is the type of what the kernel calls at its mark_victim tracepoint.
+const victimProbe = "btf_trace_mark_victim"
+
+// victimIsPID reads from that type what is passed: (void *, int pid) or (void *, struct task_struct *, uid_t).
+func victimIsPID(probe *btf.Typedef) (bool, error) {
 	if p, isPointer := probe.Type.(*btf.Pointer); isPointer {
 		if f, isFunc := p.Target.(*btf.FuncProto); isFunc && len(f.Params) > 1 {
 			_, isPID := btf.UnderlyingType(f.Params[1].Type).(*btf.Int)
 			return isPID, nil
 		}
 	}
-	return false, fmt.Errorf("type %s is no tracepoint's", name)
+	return false, fmt.Errorf("type %s is no tracepoint's", victimProbe)
 }
 
 // explain says what stands against observing in one sentence.

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 )
@@ -38,14 +39,22 @@ func Open(options Options) (*Observer, error) {
 	if err != nil {
 		return nil, &UnavailableError{explain(err)}
 	}
-	go o.read()
 	return o, nil
 }
 
 func open(ringBytes uint32) (*Observer, error) {
-	programs, err := load(ringBytes)
+	spec, cache, err := fitted(ringBytes)
 	if err != nil {
 		return nil, err
+	}
+	return run(spec, cache)
+}
+
+// run loads and attaches the programs of spec and begins to read what they say.
+func run(spec *ebpf.CollectionSpec, cache *btf.Cache) (*Observer, error) {
+	programs, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: cache})
+	if err != nil {
+		return nil, fmt.Errorf("load: %w", err)
 	}
 	o := &Observer{programs: programs, flushed: make(chan struct{}), watches: map[uint64]*Watch{}}
 	if err := o.attach(); err != nil {
@@ -54,6 +63,7 @@ func open(ringBytes uint32) (*Observer, error) {
 	if o.ring, err = ringbuf.NewReader(programs.Maps[observeMapEvents]); err != nil {
 		return nil, errors.Join(fmt.Errorf("ring buffer: %w", err), o.release())
 	}
+	go o.read()
 	return o, nil
 }
 

@@ -57,10 +57,13 @@ type observeMember struct {
 
 type observeTally struct {
 	_        structs.HostLayout
+	Task     uint64
 	In       observeMember
 	Syscalls uint64
 	Faults   uint64
 	Switches uint64
+	Listed   uint32
+	_        [4]byte
 }
 
 type observeTrial struct {
@@ -83,6 +86,7 @@ type observeTrial struct {
 	ExecNs  uint64
 	Side    [2]observeCounters
 	Payload [32]uint64
+	Tasks   [256]uint32
 }
 
 type observeWords struct {
@@ -97,11 +101,9 @@ const (
 	observeMapCgroups     = "cgroups"
 	observeMapEvents      = "events"
 	observeMapScratch     = "scratch"
-	observeMapTasks       = "tasks"
+	observeMapTallies     = "tallies"
 	observeMapTrials      = "trials"
 	observeProgOnAttach   = "on_attach"
-	observeProgOnCall     = "on_call"
-	observeProgOnEnter    = "on_enter"
 	observeProgOnExec     = "on_exec"
 	observeProgOnExit     = "on_exit"
 	observeProgOnFork     = "on_fork"
@@ -111,8 +113,11 @@ const (
 	observeProgOnMount    = "on_mount"
 	observeProgOnRmdir    = "on_rmdir"
 	observeProgOnSeal     = "on_seal"
+	observeProgOnSyscall  = "on_syscall"
 	observeProgOnVictim   = "on_victim"
+	observeVarCpuOffsets  = "cpu_offsets"
 	observeVarCpus        = "cpus"
+	observeVarStatsTable  = "stats_table"
 	observeVarUnusedEvent = "unused_event"
 	observeVarVictimIsPid = "victim_is_pid"
 	observeVarWakeAt      = "wake_at"
@@ -161,19 +166,18 @@ type observeSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type observeProgramSpecs struct {
-	OnAttach *ebpf.ProgramSpec `ebpf:"on_attach"`
-	OnCall   *ebpf.ProgramSpec `ebpf:"on_call"`
-	OnEnter  *ebpf.ProgramSpec `ebpf:"on_enter"`
-	OnExec   *ebpf.ProgramSpec `ebpf:"on_exec"`
-	OnExit   *ebpf.ProgramSpec `ebpf:"on_exit"`
-	OnFork   *ebpf.ProgramSpec `ebpf:"on_fork"`
-	OnLimit  *ebpf.ProgramSpec `ebpf:"on_limit"`
-	OnMemfd  *ebpf.ProgramSpec `ebpf:"on_memfd"`
-	OnMkdir  *ebpf.ProgramSpec `ebpf:"on_mkdir"`
-	OnMount  *ebpf.ProgramSpec `ebpf:"on_mount"`
-	OnRmdir  *ebpf.ProgramSpec `ebpf:"on_rmdir"`
-	OnSeal   *ebpf.ProgramSpec `ebpf:"on_seal"`
-	OnVictim *ebpf.ProgramSpec `ebpf:"on_victim"`
+	OnAttach  *ebpf.ProgramSpec `ebpf:"on_attach"`
+	OnExec    *ebpf.ProgramSpec `ebpf:"on_exec"`
+	OnExit    *ebpf.ProgramSpec `ebpf:"on_exit"`
+	OnFork    *ebpf.ProgramSpec `ebpf:"on_fork"`
+	OnLimit   *ebpf.ProgramSpec `ebpf:"on_limit"`
+	OnMemfd   *ebpf.ProgramSpec `ebpf:"on_memfd"`
+	OnMkdir   *ebpf.ProgramSpec `ebpf:"on_mkdir"`
+	OnMount   *ebpf.ProgramSpec `ebpf:"on_mount"`
+	OnRmdir   *ebpf.ProgramSpec `ebpf:"on_rmdir"`
+	OnSeal    *ebpf.ProgramSpec `ebpf:"on_seal"`
+	OnSyscall *ebpf.ProgramSpec `ebpf:"on_syscall"`
+	OnVictim  *ebpf.ProgramSpec `ebpf:"on_victim"`
 }
 
 // observeMapSpecs contains maps before they are loaded into the kernel.
@@ -183,7 +187,7 @@ type observeMapSpecs struct {
 	Cgroups *ebpf.MapSpec `ebpf:"cgroups"`
 	Events  *ebpf.MapSpec `ebpf:"events"`
 	Scratch *ebpf.MapSpec `ebpf:"scratch"`
-	Tasks   *ebpf.MapSpec `ebpf:"tasks"`
+	Tallies *ebpf.MapSpec `ebpf:"tallies"`
 	Trials  *ebpf.MapSpec `ebpf:"trials"`
 }
 
@@ -191,7 +195,9 @@ type observeMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type observeVariableSpecs struct {
+	CpuOffsets  *ebpf.VariableSpec `ebpf:"cpu_offsets"`
 	Cpus        *ebpf.VariableSpec `ebpf:"cpus"`
+	StatsTable  *ebpf.VariableSpec `ebpf:"stats_table"`
 	UnusedEvent *ebpf.VariableSpec `ebpf:"unused_event"`
 	VictimIsPid *ebpf.VariableSpec `ebpf:"victim_is_pid"`
 	WakeAt      *ebpf.VariableSpec `ebpf:"wake_at"`
@@ -221,7 +227,7 @@ type observeMaps struct {
 	Cgroups *ebpf.Map `ebpf:"cgroups"`
 	Events  *ebpf.Map `ebpf:"events"`
 	Scratch *ebpf.Map `ebpf:"scratch"`
-	Tasks   *ebpf.Map `ebpf:"tasks"`
+	Tallies *ebpf.Map `ebpf:"tallies"`
 	Trials  *ebpf.Map `ebpf:"trials"`
 }
 
@@ -230,7 +236,7 @@ func (m *observeMaps) Close() error {
 		m.Cgroups,
 		m.Events,
 		m.Scratch,
-		m.Tasks,
+		m.Tallies,
 		m.Trials,
 	)
 }
@@ -239,7 +245,9 @@ func (m *observeMaps) Close() error {
 //
 // It can be passed to loadObserveObjects or ebpf.CollectionSpec.LoadAndAssign.
 type observeVariables struct {
+	CpuOffsets  *ebpf.Variable `ebpf:"cpu_offsets"`
 	Cpus        *ebpf.Variable `ebpf:"cpus"`
+	StatsTable  *ebpf.Variable `ebpf:"stats_table"`
 	UnusedEvent *ebpf.Variable `ebpf:"unused_event"`
 	VictimIsPid *ebpf.Variable `ebpf:"victim_is_pid"`
 	WakeAt      *ebpf.Variable `ebpf:"wake_at"`
@@ -250,26 +258,23 @@ type observeVariables struct {
 //
 // It can be passed to loadObserveObjects or ebpf.CollectionSpec.LoadAndAssign.
 type observePrograms struct {
-	OnAttach *ebpf.Program `ebpf:"on_attach"`
-	OnCall   *ebpf.Program `ebpf:"on_call"`
-	OnEnter  *ebpf.Program `ebpf:"on_enter"`
-	OnExec   *ebpf.Program `ebpf:"on_exec"`
-	OnExit   *ebpf.Program `ebpf:"on_exit"`
-	OnFork   *ebpf.Program `ebpf:"on_fork"`
-	OnLimit  *ebpf.Program `ebpf:"on_limit"`
-	OnMemfd  *ebpf.Program `ebpf:"on_memfd"`
-	OnMkdir  *ebpf.Program `ebpf:"on_mkdir"`
-	OnMount  *ebpf.Program `ebpf:"on_mount"`
-	OnRmdir  *ebpf.Program `ebpf:"on_rmdir"`
-	OnSeal   *ebpf.Program `ebpf:"on_seal"`
-	OnVictim *ebpf.Program `ebpf:"on_victim"`
+	OnAttach  *ebpf.Program `ebpf:"on_attach"`
+	OnExec    *ebpf.Program `ebpf:"on_exec"`
+	OnExit    *ebpf.Program `ebpf:"on_exit"`
+	OnFork    *ebpf.Program `ebpf:"on_fork"`
+	OnLimit   *ebpf.Program `ebpf:"on_limit"`
+	OnMemfd   *ebpf.Program `ebpf:"on_memfd"`
+	OnMkdir   *ebpf.Program `ebpf:"on_mkdir"`
+	OnMount   *ebpf.Program `ebpf:"on_mount"`
+	OnRmdir   *ebpf.Program `ebpf:"on_rmdir"`
+	OnSeal    *ebpf.Program `ebpf:"on_seal"`
+	OnSyscall *ebpf.Program `ebpf:"on_syscall"`
+	OnVictim  *ebpf.Program `ebpf:"on_victim"`
 }
 
 func (p *observePrograms) Close() error {
 	return _ObserveClose(
 		p.OnAttach,
-		p.OnCall,
-		p.OnEnter,
 		p.OnExec,
 		p.OnExit,
 		p.OnFork,
@@ -279,6 +284,7 @@ func (p *observePrograms) Close() error {
 		p.OnMount,
 		p.OnRmdir,
 		p.OnSeal,
+		p.OnSyscall,
 		p.OnVictim,
 	)
 }

@@ -156,7 +156,7 @@ func (w *Watch) Finish() (sequence.Timeline, error) {
 }
 
 func (w *Watch) finish() (sequence.Timeline, error) {
-	if err := w.forget(observeMapCgroups); err != nil {
+	if err := w.forgetCgroups(); err != nil {
 		return sequence.Timeline{}, errors.Join(err, w.end())
 	}
 	err := w.observer.flush()
@@ -183,33 +183,31 @@ func (w *Watch) end() error {
 	return errors.Join(
 		o.programs.Maps[observeMapTrials].Put(w.member.Slot, observeTrial{}),
 		o.setWatched(),
-		w.forget(observeMapCgroups),
-		w.forget(observeMapTasks),
+		w.forgetCgroups(),
 	)
 }
 
-// forget removes what a map has of this trial. The keys are collected first: a
-// hash that is iterated while it shrinks repeats itself.
-func (w *Watch) forget(mapName string) error {
-	m := w.observer.programs.Maps[mapName]
+// forgetCgroups has the programs recognise none of the trial's cgroups any more. The keys are
+// collected first: a hash that is iterated while it shrinks repeats itself.
+func (w *Watch) forgetCgroups() error {
+	m := w.observer.programs.Maps[observeMapCgroups]
 	var ours []uint64
-	var key uint64
-	value := make([]byte, m.ValueSize())
+	var id uint64
+	var member observeMember
 	entries := m.Iterate()
-	for entries.Next(&key, &value) {
-		// A task's entry begins with the member that it is, as a cgroup's does.
-		if serialOf(value) == w.member.Serial {
-			ours = append(ours, key)
+	for entries.Next(&id, &member) {
+		if member.Serial == w.member.Serial {
+			ours = append(ours, id)
 		}
 	}
 	errs := []error{entries.Err()}
-	for _, key := range ours {
-		if err := m.Delete(key); !errors.Is(err, ebpf.ErrKeyNotExist) {
+	for _, id := range ours {
+		if err := m.Delete(id); !errors.Is(err, ebpf.ErrKeyNotExist) {
 			errs = append(errs, err)
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("%s map: %w", mapName, err)
+		return fmt.Errorf("cgroups map: %w", err)
 	}
 	return nil
 }

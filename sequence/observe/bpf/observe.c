@@ -1,6 +1,6 @@
 // The programs of package observe. They see every process of the machine and
-// look away at once unless it belongs to a trial being watched: a task that is in
-// the tasks map, or a cgroup that is in the cgroups map.
+// look away at once unless it belongs to a trial being watched: a task that has a
+// tally, or a cgroup that is in the cgroups map.
 //
 // Every pointer into the kernel is followed with probe reads, which yield 0 where
 // there is nothing (any more) instead of faulting.
@@ -15,8 +15,9 @@ char LICENSE[] SEC("license") = "GPL"; // bpf_probe_read_kernel is for GPL progr
 #define ABSENT (-1LL) // of a number that was not read, and is then nil in Go
 #define MAX_TRIALS 512
 #define MAX_CGROUPS 8192
-#define MAX_TASKS 4096 // for_each visits every bucket: this is also the price of a payload's exec
-#define MAX_DEPTH 8    // of a runtime's process below the trial's runtime cgroup
+#define MAX_TALLIES 32768
+#define MAX_TASKS 256 // of one trial at a time, threads included
+#define MAX_DEPTH 8   // of a runtime's process below the trial's runtime cgroup
 #define PATH_WORDS 32
 #define PAGE_BYTES 4096LL // on amd64
 
@@ -68,6 +69,7 @@ struct trial {
 	__u64 exec_ns; // of the payload: from then on nothing is counted
 	struct counters side[2];
 	__u64 payload[PATH_WORDS];
+	__u32 tasks[MAX_TASKS]; // which tallies are of its living tasks; 0 is none
 };
 
 // member says which cgroup of which trial a cgroup is.
@@ -77,10 +79,12 @@ struct member {
 	__u32 whose;
 };
 
-// tally is one task of a trial: what it had done when it came to this side.
+// tally is one living task of a trial: where it is, and what it had done when it came there.
 struct tally {
+	__u64 task; // address of its task_struct; 0: not in use
 	struct member in;
 	__u64 syscalls, faults, switches;
+	__u32 listed; // where in its trial's tasks; MAX_TASKS: it is not
 };
 
 struct {
@@ -102,13 +106,16 @@ struct {
 	__type(value, struct member);
 } cgroups SEC(".maps");
 
-// tasks has every living thread of a trial by the address of its task_struct.
+// tallies are found by the low bits of the thread's number. A hash would look for
+// a task with every system call of the machine; the array costs it ten instructions.
+// Two living tasks of trials that share a place are counted as missed, and of one whose
+// trial has ended the place is free.
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MAX_TASKS);
-	__type(key, __u64);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_TALLIES);
+	__type(key, __u32);
 	__type(value, struct tally);
-} tasks SEC(".maps");
+} tallies SEC(".maps");
 
 struct words {
 	__u64 word[PATH_WORDS];
@@ -126,8 +133,9 @@ const volatile __u32 cpus;    // possible ones
 const volatile __u64 wake_at; // bytes in the ring from which its reader is woken
 const volatile bool victim_is_pid;
 
-extern void mem_cgroup_stats_index __ksym __weak; // Linux 6.10
-extern void __per_cpu_offset __ksym __weak;
+// Addresses of the kernel's variables mem_cgroup_stats_index and __per_cpu_offset; 0: not known.
+const volatile __u64 stats_table;
+const volatile __u64 cpu_offsets;
 
 const struct event *unused_event __attribute__((unused)); // for bpf2go to have the type
 
@@ -155,10 +163,16 @@ static __always_inline struct member *member_of(__u64 cgroup)
 	return bpf_map_lookup_elem(&cgroups, &cgroup);
 }
 
+static __always_inline struct tally *tally_at(__u32 tid)
+{
+	__u32 at = tid % MAX_TALLIES;
+	return bpf_map_lookup_elem(&tallies, &at);
+}
+
 static __always_inline struct tally *tally_of(struct task_struct *task)
 {
-	__u64 key = (__u64)task;
-	return bpf_map_lookup_elem(&tasks, &key);
+	struct tally *y = tally_at(BPF_CORE_READ(task, pid));
+	return y && y->task == (__u64)task ? y : 0;
 }
 
 // memcg_of returns 0 where the memory controller is not on.
@@ -175,11 +189,10 @@ static __always_inline struct mem_cgroup *memcg_of(__u64 cgroup)
 // not kept is 0 and all others are one too high, or (6.13) it is 255.
 static __always_inline int stat_place(__u32 item)
 {
-	if (&mem_cgroup_stats_index) {
+	if (stats_table) {
 		__u8 none = 0, place = 0;
-		__u64 table = (__u64)&mem_cgroup_stats_index;
-		bpf_probe_read_kernel(&none, 1, (void *)(table + bpf_core_enum_value(enum node_stat_item, NR_ISOLATED_ANON)));
-		bpf_probe_read_kernel(&place, 1, (void *)(table + item));
+		bpf_probe_read_kernel(&none, 1, (void *)(stats_table + bpf_core_enum_value(enum node_stat_item, NR_ISOLATED_ANON)));
+		bpf_probe_read_kernel(&place, 1, (void *)(stats_table + item));
 		return place == none ? -1 : none ? place : place - 1;
 	}
 	if (bpf_core_field_size(struct memcg_vmstats, state) == 8 * bpf_core_enum_value(enum memcg_stat_item, MEMCG_NR_STAT))
@@ -195,7 +208,7 @@ static __noinline __s64 unflushed(struct mem_cgroup *memcg, __u64 place)
 	__s64 pages = word_at(stats + bpf_core_field_offset(struct memcg_vmstats, state_pending) + 8 * place);
 
 	for (__u32 cpu = 0; cpu < cpus && cpu < 1024; cpu++) {
-		__u64 mine = percpu + word_at((__u64)&__per_cpu_offset + 8 * cpu);
+		__u64 mine = percpu + word_at(cpu_offsets + 8 * cpu);
 		pages += word_at(mine + bpf_core_field_offset(struct memcg_vmstats_percpu, state) + 8 * place);
 		pages -= word_at(mine + bpf_core_field_offset(struct memcg_vmstats_percpu, state_prev) + 8 * place);
 	}
@@ -208,7 +221,7 @@ static __noinline __s64 unflushed(struct mem_cgroup *memcg, __u64 place)
 static __noinline __s64 stat_of(struct mem_cgroup *outer, struct mem_cgroup *inner, __u32 item)
 {
 	int place = stat_place(item);
-	if (place < 0 || !&__per_cpu_offset)
+	if (place < 0 || !cpu_offsets)
 		return ABSENT;
 	__s64 pages = word_at((__u64)BPF_CORE_READ(outer, vmstats) + bpf_core_field_offset(struct memcg_vmstats, state) + 8 * (__u64)place);
 	pages += unflushed(outer, place);
@@ -316,42 +329,81 @@ static __always_inline void settle(struct trial *t, struct tally *y, struct task
 	y->switches = switches;
 }
 
-struct selection {
+// visit is what a visitor of a trial's tasks is told.
+struct visit {
 	struct trial *trial;
 	struct member to;
-	__u32 tgid;
+	__u32 tgid; // 0: of all
 };
 
-// settle_all is called with each task there is.
-static long settle_all(void *map, __u64 *key, struct tally *y, struct selection *s)
+// settle_one is called with each place in a trial's list of tasks. Of one process
+// alone, its threads then go to the other side.
+static long settle_one(__u32 i, struct visit *v)
 {
-	if (y->in.serial == s->to.serial)
-		settle(s->trial, y, (void *)*key);
+	__u32 tid = i < MAX_TASKS ? v->trial->tasks[i] : 0;
+	struct tally *y = tid ? tally_at(tid) : 0;
+	if (!y || y->in.serial != v->to.serial)
+		return 0;
+	struct task_struct *task = (void *)y->task;
+	if (v->tgid && v->tgid != BPF_CORE_READ(task, tgid))
+		return 0;
+	settle(v->trial, y, task);
+	if (v->tgid)
+		y->in = v->to;
 	return 0;
 }
 
-// move_group is settle_all for the threads of one process, which then go to the other side.
-static long move_group(void *map, __u64 *key, struct tally *y, struct selection *s)
+// list takes a place in the trial's list of tasks, beginning at the one that this task is likely to get.
+static __always_inline __u32 list(struct trial *t, __u32 tid)
 {
-	if (y->in.serial == s->to.serial && BPF_CORE_READ((struct task_struct *)*key, tgid) == s->tgid) {
-		settle(s->trial, y, (void *)*key);
-		y->in = s->to;
+	for (int i = 0; i < MAX_TASKS; i++) {
+		__u32 at = (tid + i) % MAX_TASKS;
+		if (!t->tasks[at] && !__sync_val_compare_and_swap(&t->tasks[at], 0, tid))
+			return at;
 	}
-	return 0;
+	return MAX_TASKS;
+}
+
+static __always_inline void unlist(struct trial *t, struct tally *y)
+{
+	if (y->listed < MAX_TASKS)
+		t->tasks[y->listed] = 0;
 }
 
 // adopt begins to count for a task.
 static __always_inline void adopt(struct trial *t, const struct member *m, struct task_struct *task, bool newborn)
 {
-	struct tally y = {.in = *m};
-	__u64 key = (__u64)task;
-
-	if (!newborn) {
-		y.faults = BPF_CORE_READ(task, min_flt) + BPF_CORE_READ(task, maj_flt);
-		y.switches = BPF_CORE_READ(task, nvcsw) + BPF_CORE_READ(task, nivcsw);
-	}
-	if (bpf_map_update_elem(&tasks, &key, &y, BPF_ANY))
+	__u32 tid = BPF_CORE_READ(task, pid);
+	struct tally *y = tally_at(tid);
+	if (!y || (y->task && y->task != (__u64)task && trial_of(&y->in))) {
 		__sync_fetch_and_add(&t->missed, 1);
+		return;
+	}
+	y->in = *m;
+	y->syscalls = y->faults = y->switches = 0;
+	if (!newborn) {
+		y->faults = BPF_CORE_READ(task, min_flt) + BPF_CORE_READ(task, maj_flt);
+		y->switches = BPF_CORE_READ(task, nvcsw) + BPF_CORE_READ(task, nivcsw);
+	}
+	y->task = (__u64)task;
+	y->listed = t->exec_ns ? MAX_TASKS : list(t, tid);
+	if (!t->exec_ns && y->listed == MAX_TASKS)
+		__sync_fetch_and_add(&t->missed, 1);
+}
+
+// renumber follows a task that took its process's number by an exec: the thread
+// that had it is gone, and so is its tally.
+static __always_inline void renumber(struct task_struct *task, __u32 old)
+{
+	__u32 tid = BPF_CORE_READ(task, pid);
+	struct tally *from = tally_at(old), *to = tally_at(tid);
+	if (tid == old || !from || !to || from->task != (__u64)task)
+		return;
+	struct trial *t = trial_of(&from->in);
+	if (t && from->listed < MAX_TASKS)
+		t->tasks[from->listed] = tid;
+	*to = *from;
+	from->task = 0;
 }
 
 // note_runtime finds the trial's own runtime cgroup above that of a process in it.
@@ -409,8 +461,8 @@ static __always_inline bool is_payload(struct trial *t, struct words *name)
 // close_counters is the payload's exec: what every task of the trial did so far is counted, and no more.
 static __always_inline void close_counters(struct trial *t, const struct member *m, __u64 ns)
 {
-	struct selection s = {.trial = t, .to = *m};
-	bpf_for_each_map_elem(&tasks, settle_all, &s, 0);
+	struct visit v = {.trial = t, .to = *m};
+	bpf_loop(MAX_TASKS, settle_one, &v, 0);
 	t->exec_ns = ns;
 }
 
@@ -418,7 +470,10 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
 	__u64 ns = bpf_ktime_get_ns();
-	struct tally *y = watched ? tally_of(task) : 0;
+	if (!watched)
+		return 0;
+	renumber(task, old_pid);
+	struct tally *y = tally_of(task);
 	struct trial *t = y ? trial_of(&y->in) : 0;
 	__u32 zero = 0;
 	struct words *name = bpf_map_lookup_elem(&scratch, &zero);
@@ -447,14 +502,14 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	struct trial *t = trial_of(&y->in);
 	if (t) {
 		settle(t, y, task);
+		unlist(t, y);
 		struct event *e = BPF_CORE_READ(task, signal, live.counter) ? 0 : begin(t, EXIT, task);
 		if (e) {
 			e->arg[0] = BPF_CORE_READ(task, exit_code);
 			end(e);
 		}
 	}
-	__u64 key = (__u64)task;
-	bpf_map_delete_elem(&tasks, &key);
+	y->task = 0;
 	return 0;
 }
 
@@ -465,8 +520,8 @@ static __always_inline void transfer(struct trial *t, const struct member *to, s
 	if (!y) {
 		adopt(t, to, task, false);
 	} else if (group && BPF_CORE_READ(task, signal, nr_threads) > 1) {
-		struct selection s = {.trial = t, .to = *to, .tgid = BPF_CORE_READ(task, tgid)};
-		bpf_for_each_map_elem(&tasks, move_group, &s, 0);
+		struct visit v = {.trial = t, .to = *to, .tgid = BPF_CORE_READ(task, tgid)};
+		bpf_loop(MAX_TASKS, settle_one, &v, 0);
 	} else {
 		settle(t, y, task);
 		y->in = *to;
@@ -724,10 +779,14 @@ static __always_inline void plain_step(struct trial *t, enum step step, __u64 ar
 // Numbers of system calls on amd64.
 enum { NR_PIVOT_ROOT = 155, NR_UNSHARE = 272, NR_EXECVEAT = 322, NR_OPEN_TREE = 428, NR_FSMOUNT = 432 };
 
-static __always_inline int on_syscall(struct pt_regs *regs, long nr)
+// Nearly all of what observing costs is here: a program on this tracepoint takes every
+// process of the machine the slow way into the kernel. Of what could be hooked instead, x64_sys_call costs
+// a little more, and is there since Linux 6.9 alone.
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_syscall, struct pt_regs *regs, long nr)
 {
-	struct tally *y = watched ? tally_of(current()) : 0;
-	if (!y)
+	struct tally *y = watched ? tally_at(bpf_get_current_pid_tgid()) : 0;
+	if (!y || y->task != bpf_get_current_task())
 		return 0;
 	y->syscalls++;
 	if (nr != NR_PIVOT_ROOT && nr != NR_UNSHARE && nr != NR_EXECVEAT && nr != NR_OPEN_TREE && nr != NR_FSMOUNT)
@@ -755,48 +814,20 @@ static __always_inline int on_syscall(struct pt_regs *regs, long nr)
 	return 0;
 }
 
-// Of these two one is loaded: the tracepoint takes every process of the machine
-// to the slow way into the kernel, the function is on the quick one.
-SEC("fentry/x64_sys_call")
-int BPF_PROG(on_call, struct pt_regs *regs, unsigned int nr)
-{
-	return on_syscall(regs, nr);
-}
-
-SEC("tp_btf/sys_enter")
-int BPF_PROG(on_enter, struct pt_regs *regs, long nr)
-{
-	return on_syscall(regs, nr);
-}
-
-struct search {
-	__u32 tid;
-	__u64 task;
-};
-
-static long find_tid(void *map, __u64 *key, struct tally *y, struct search *s)
-{
-	if (BPF_CORE_READ((struct task_struct *)*key, pid) != s->tid)
-		return 0;
-	s->task = *key;
-	return 1;
-}
-
 // The tracepoint had the victim's pid alone, until Linux 6.8 and the stable
 // releases that took that change gave it the task. A raw tracepoint takes either.
 SEC("raw_tp/mark_victim")
 int on_victim(__u64 *args)
 {
-	struct search s = {.tid = args[0], .task = args[0]};
-	if (!watched)
+	__u32 pid = args[0];
+	struct tally *y = 0;
+	if (watched)
+		y = victim_is_pid ? tally_at(pid) : tally_of((void *)args[0]);
+	struct task_struct *task = y ? (void *)y->task : 0;
+	if (!task || (victim_is_pid && BPF_CORE_READ(task, pid) != pid))
 		return 0;
-	if (victim_is_pid) {
-		s.task = 0;
-		bpf_for_each_map_elem(&tasks, find_tid, &s, 0);
-	}
-	struct tally *y = tally_of((void *)s.task);
-	struct trial *t = y ? trial_of(&y->in) : 0;
-	struct event *e = t ? begin(t, OOM_KILL, (void *)s.task) : 0;
+	struct trial *t = trial_of(&y->in);
+	struct event *e = t ? begin(t, OOM_KILL, task) : 0;
 	if (e)
 		end(e);
 	return 0;

@@ -196,7 +196,9 @@ func TestHostileRuntimes(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := scenario(cgroupjoin.Cgroupfs)
-			s.Timeout = 3 * time.Second
+			if want.outcome == results.TimedOut { // the others end by themselves, on a busy machine late
+				s.Timeout = 3 * time.Second
+			}
 			r := collect(t, job(s, map[string]string{"hostile": path})).records[0]
 			if r.Outcome != want.outcome || !strings.Contains(r.Reason, want.reason) {
 				t.Errorf("%s %q, want %s %q", r.Outcome, r.Reason, want.outcome, want.reason)

@@ -43,13 +43,13 @@ or_2 := || exit 2
 .DEFAULT_GOAL := help
 # Two setups at once would contend for dpkg's lock, and the lanes for the machine.
 .NOTPARALLEL:
-.PHONY: help build install gate test test-fast test-guest lint bench generate clean setup-build setup-measure setup-lint
+.PHONY: help build install gate test test-fast test-guest lint bench generate clean setup-build setup-measure setup-lint setup-generate
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-setup-build setup-measure setup-lint:
-	@$(always)$(setup) build $(filter-out build,$(subst measure,runtimes guest,$(@:setup-%=%))) $(or_2)
+setup-build setup-measure setup-lint setup-generate:
+	@$(always)$(setup) build $(filter-out build,$(subst generate,ebpf,$(subst lint,lint ebpf,$(subst measure,runtimes guest,$(@:setup-%=%))))) $(or_2)
 
 build: setup-build ## build bin/initbench
 	@$(always)echo "build: $(initbench) $(version)"
@@ -78,7 +78,7 @@ bench: setup-build ## the Go benchmarks of initbench's own code
 	@echo "bench: go test -bench . ./..."
 	@$(GO) test -run '^$$' -bench . -benchmem ./...
 
-generate: setup-build ## make the generated files again
+generate: setup-generate ## make the generated files again
 	@echo "generate: go generate ./..."
 	@$(GO) generate ./...
 

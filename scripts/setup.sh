@@ -3,7 +3,7 @@
 # with apt-get, otherwise it says the one command that does. Quiet and quick when
 # nothing is missing: every make target begins with it.
 #
-#	setup.sh GROUP...    groups: build runtimes guest lint
+#	setup.sh GROUP...    groups: build runtimes guest lint ebpf
 set -eu
 
 # The first Go that fetches the toolchain go.mod asks for by itself (GOTOOLCHAIN=auto).
@@ -47,7 +47,12 @@ need_group() {
 		[ "$(id -u)" = 0 ] || need fakeroot has fakeroot
 		;;
 	lint) need shellcheck has shellcheck ;;
-	*) die "no group is called $1: build runtimes guest lint" ;;
+	ebpf) # go generate in sequence/observe, which says why that version
+		need clang-14 has clang-14
+		need llvm-14 has llvm-strip-14
+		need libbpf-dev test -e /usr/include/bpf/bpf_core_read.h
+		;;
+	*) die "no group is called $1: build runtimes guest lint ebpf" ;;
 	esac
 }
 

@@ -131,7 +131,7 @@ func onThreadOfItsOwn(f func()) {
 
 // spawn runs with e.mu held by Spawn.
 func (e *Enforcer) spawn(start func() (int, error)) error {
-	fd, err := install()
+	fd, err := install(e.h.opts.Order)
 	if err != nil {
 		return fmt.Errorf("enforce: %w", err)
 	}

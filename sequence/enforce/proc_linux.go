@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -192,17 +193,17 @@ func (p proc) sealed(pid int, fd uint64) bool {
 	return err == nil && seals&need == need
 }
 
-// memory reads up to n bytes from a thread's address space, fewer at the end of a mapping.
+// memory reads up to n bytes from a thread's address space, fewer where no page follows: the kernel copies the
+// part up to the page's end and the rest each as a whole or not at all.
 func (p proc) memory(tid int, addr uint64, n int) ([]byte, error) {
-	fd, err := unix.Open(p.file(tid, "mem"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = unix.Close(fd) }() // only read from
 	buf := make([]byte, n)
-	n, err = unix.Pread(fd, buf, int64(addr))
+	size := uint64(os.Getpagesize())
+	first := int(min(uint64(n), size-addr%size))
+	local := []unix.Iovec{{Base: &buf[0], Len: uint64(n)}}
+	remote := []unix.RemoteIovec{{Base: uintptr(addr), Len: first}, {Base: uintptr(addr) + uintptr(first), Len: n - first}}
+	n, err := unix.ProcessVMReadv(tid, local, remote, 0)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("process_vm_readv %d: %w", tid, err)
 	}
 	return buf[:n], nil
 }
@@ -220,19 +221,21 @@ func (p proc) cString(tid int, addr uint64, limit int) (string, error) {
 	return string(s), nil
 }
 
-// directory is the path of a mkdir or mkdirat. The filter stops none that is relative to a descriptor; one relative to the
-// working directory is resolved by name.
+// directory resolves the path of a mkdir or mkdirat to an absolute one, by name alone.
 func (p proc) directory(c *call) (string, error) {
-	addr := c.Args[0]
+	addr, base := c.Args[0], "cwd"
 	if c.kind == mkdirat {
 		addr = c.Args[1]
+		if at := int32(c.Args[0]); at != unix.AT_FDCWD {
+			base = path.Join("fd", strconv.Itoa(int(at)))
+		}
 	}
 	name, err := p.cString(int(c.TID), addr, unix.PathMax)
 	if err != nil || path.IsAbs(name) {
 		return path.Clean(name), err
 	}
 	buf := make([]byte, unix.PathMax)
-	n, err := unix.Readlink(p.file(int(c.TID), "cwd"), buf)
+	n, err := unix.Readlink(p.file(int(c.TID), base), buf)
 	return path.Join(string(buf[:max(n, 0)]), name), err
 }
 

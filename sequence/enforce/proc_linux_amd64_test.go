@@ -1,6 +1,7 @@
 package enforce
 
 import (
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,22 +92,57 @@ func TestDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{
-		"/sys/fs/cgroup/a//b/": "/sys/fs/cgroup/a/b",
-		"x/../y":               filepath.Join(wd, "y"),
+	elsewhere, err := os.Open("/usr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = elsewhere.Close() }() // only read from
+	const cwd = math.MaxUint64 - 99          // AT_FDCWD, sign-extended as libc passes it
+	for _, tt := range []struct {
+		kind kind
+		at   uint64
+		name string
+		want string
+	}{
+		{mkdir, 0, "/sys/fs/cgroup/a//b/", "/sys/fs/cgroup/a/b"},
+		{mkdir, 0, "x/../y", filepath.Join(wd, "y")},
+		{mkdirat, cwd, "y", filepath.Join(wd, "y")},
+		{mkdirat, math.MaxUint32 - 99, "y", filepath.Join(wd, "y")},
+		{mkdirat, uint64(elsewhere.Fd()), "y", "/usr/y"},
+		{mkdirat, uint64(elsewhere.Fd()), "/y", "/y"},
 	} {
-		for _, k := range []kind{mkdir, mkdirat} {
-			b := append([]byte(name), 0)
-			c := &call{kind: k, notification: notification{TID: uint32(os.Getpid())}}
-			c.Args[map[kind]int{mkdir: 0, mkdirat: 1}[k]] = uint64(uintptr(unsafe.Pointer(&b[0])))
-			if got, err := proc(procRoot).directory(c); got != want || err != nil {
-				t.Errorf("%s %q: %q, %v", k, name, got, err)
-			}
-			runtime.KeepAlive(b)
+		b := append([]byte(tt.name), 0)
+		c := &call{kind: tt.kind, notification: notification{TID: uint32(os.Getpid())}}
+		if tt.kind == mkdirat {
+			c.Args[0], c.Args[1] = tt.at, uint64(uintptr(unsafe.Pointer(&b[0])))
+		} else {
+			c.Args[0] = uint64(uintptr(unsafe.Pointer(&b[0])))
 		}
+		if got, err := proc(procRoot).directory(c); got != tt.want || err != nil {
+			t.Errorf("%+v: %q, %v", tt, got, err)
+		}
+		runtime.KeepAlive(b)
 	}
 	if got, err := proc(procRoot).cString(os.Getpid(), 8, 16); err == nil {
 		t.Errorf("nothing is mapped at 8, and %q was read", got)
+	}
+}
+
+// Catches a string that is lost because what follows its page is not mapped.
+func TestStringAtTheEndOfAMapping(t *testing.T) {
+	size := os.Getpagesize()
+	b, err := unix.Mmap(-1, 0, 2*size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Munmap(b) }() // the end of the test's
+	if err := unix.Mprotect(b[size:], unix.PROT_NONE); err != nil {
+		t.Fatal(err)
+	}
+	copy(b[size-6:], "/a/b\x00")
+	at := uint64(uintptr(unsafe.Pointer(&b[size-6])))
+	if got, err := proc(procRoot).cString(os.Getpid(), at, unix.PathMax); got != "/a/b" || err != nil {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

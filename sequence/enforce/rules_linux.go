@@ -22,7 +22,7 @@ type sight struct {
 }
 
 // look reads what a call is about. It is of no use when the caller has gone meanwhile, nor
-// when the call makes no step: most of the few calls that are stopped are a runtime's mkdir of something else.
+// when the call makes no step: most directories a runtime makes are not the container's cgroup.
 func (h *handler) look(c *call) (s sight, step bool) {
 	tid := int(c.TID)
 	switch c.kind {
@@ -263,7 +263,7 @@ func (h *handler) cloneIsDue(held *hold) bool {
 const enough = 4
 
 func (h *handler) runtimeWaits(held *hold) bool {
-	if h.joining {
+	if h.joining || unix.Access(h.opts.Leaf, unix.F_OK) == nil {
 		return false // systemd may take its time, and the runtime sleeps meanwhile
 	}
 	state, waits := h.proc.waits(h.root)

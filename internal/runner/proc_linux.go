@@ -55,7 +55,7 @@ func newCapture(nonce string) (*capture, error) {
 
 func (c *capture) drain() {
 	defer close(c.done)
-	in := bufio.NewReader(io.TeeReader(c.r, c))
+	in := bufio.NewReader(io.TeeReader(&untilDeadline{f: c.r}, c))
 	if c.nonce != "" {
 		if ns, err := ociruntime.ScanStamp(in, c.nonce); err == nil {
 			c.stamp <- ns

@@ -89,7 +89,7 @@ func collectInGuest(ctx context.Context, m *measurement, job runner.Job, sink ru
 	if err != nil {
 		return err
 	}
-	opts.Log = m.notes
+	opts.Log = p.notes() // above the bar, which would be drawn over it
 	guest, err := vm.Start(ctx, opts)
 	if err != nil {
 		return err

@@ -136,6 +136,11 @@ func (f *vmFlags) run(cmd *cobra.Command, args []string) error {
 		}
 		return f.use(cmd, held, args)
 	}
+	if f.hold != "" { // before the boot, which takes its time
+		if err := vm.CheckHold(cmd.Context(), f.hold); err != nil {
+			return err
+		}
+	}
 	opts, err := f.guest.options()
 	if err != nil {
 		return err

@@ -197,25 +197,70 @@ type Place struct {
 	GuestClock  string `json:"guest_clock,omitempty"`
 }
 
-// Counted reports whether a trial belongs to the cell it was planned for. One
-// whose order could not be imposed does not, nor one that turned out to have
-// occurred in another order than the one that was imposed.
+// ExecLatency is start.latency of an observed trial by the kernel's own event: from create's spawn to the
+// payload's exec, less initbench's own time between the two calls. [Latency.Start] ends at the
+// payload's first instruction instead, when the exec is over.
+func (r Record) ExecLatency() (ns int64, ok bool) {
+	l := r.Latency
+	if r.Found == nil || r.Found.ExecNS == nil || l.Created == nil || l.StartCalled == nil {
+		return 0, false
+	}
+	since := *r.Found.ExecNS - r.StartNS - *l.StartCalled
+	if since < 0 {
+		return 0, false // no payload runs before start is called: the event is another process's
+	}
+	return *l.Created + since, true
+}
+
+// Counted reports whether a trial belongs to the cell it was planned for. What was imposed must be what an
+// observer found, where one watched; what does not apply must not be contradicted by it.
 func (r Record) Counted() (counted bool, why string) {
 	if r.Order == sequence.Natural || r.Order == "" {
 		return true, ""
 	}
-	e := r.Enforcement
-	switch {
+	switch e := r.Enforcement; {
 	case e == nil:
 		return false, "nothing imposed the order"
+	case e.Outcome == sequence.OrderImposed:
+		why = r.doubtImposed()
 	case e.Outcome == sequence.OrderNotApplicable:
-		return true, ""
-	case e.Outcome != sequence.OrderImposed:
+		why = r.doubtNotApplicable()
+	default:
 		return false, e.Why
-	case r.Found == nil || r.Found.Order == sequence.FoundUnknown:
-		return true, "" // imposed by the enforcer's own account, and no observer to confirm it
-	case string(r.Found.Order) != string(r.Order):
-		return false, "the order found was " + string(r.Found.Order)
 	}
-	return true, ""
+	return why == "", why
+}
+
+// doubtImposed is why an order that the enforcer says it imposed is not believed. Without
+// an observer its own account stands; one that watched has to have seen that order.
+func (r Record) doubtImposed() string {
+	switch {
+	case r.Found == nil || string(r.Found.Order) == string(r.Order):
+		return ""
+	case r.Found.Order == sequence.FoundUnknown:
+		return "the order found is unknown: " + r.Found.Why
+	}
+	return "the order found was " + string(r.Found.Order)
+}
+
+// doubtNotApplicable is why a start is not believed to be the natural one of a runtime that cannot take the order.
+//
+// A copy made inside init stands against it, but for one that was sealed before the join in spite of a hold: so does a
+// runtime that waits for the copy before it joins. The reverse, an init that waits for its join before it copies,
+// no runtime is known to be; a start that looks like one is a step that the enforcer missed.
+// A start that ended too early to tell counts: else those that were killed would drop out of their cell.
+func (r Record) doubtNotApplicable() string {
+	if r.Found == nil {
+		return ""
+	}
+	switch found := r.Found.Order; {
+	case r.LostEvents > 0:
+		return "the order is said not to apply, and the one found is unknown: " + r.Found.Why
+	case found == sequence.FoundNoClone || found == sequence.FoundBornInCgroup || found == sequence.FoundUnknown:
+		return ""
+	case found == sequence.FoundCloneBeforeJoin && r.Order == sequence.JoinBeforeClone && r.Enforcement.Held > 0:
+		return ""
+	default:
+		return "the order is said not to apply, and the one found was " + string(found)
+	}
 }

@@ -25,25 +25,38 @@ type TrialTimeline struct {
 }
 
 // EncodeTimeline returns the line of a trial's timeline, its newline included. No
-// line is longer than a reader takes: of a start with more events than
-// that, some thousands, the last ones are left out and counted as lost.
+// line is longer than a reader takes: what [FitTimeline] leaves out is not in it.
 func EncodeTimeline(trial int, t sequence.Timeline) ([]byte, error) {
-	line := TrialTimeline{Kind: "timeline", Schema: Schema, Trial: trial, Timeline: t}
+	_, text, err := fitTimeline(trial, t)
+	if err != nil {
+		return nil, err
+	}
+	return append(text, '\n'), nil
+}
+
+// FitTimeline is as much of a trial's timeline as can be stored, and how many events are not in it: of a start with
+// more than fit into a line, some thousands, the last ones are left out and counted as lost. What was found from
+// all of them stays found; its record says that the stored timeline is cut.
+func FitTimeline(trial int, t sequence.Timeline) (fitted sequence.Timeline, left int, err error) {
+	fitted, _, err = fitTimeline(trial, t)
+	return fitted, len(t.Events) - len(fitted.Events), err
+}
+
+func fitTimeline(trial int, t sequence.Timeline) (sequence.Timeline, []byte, error) {
 	for {
-		text, err := json.Marshal(line)
-		if err != nil {
-			return nil, fmt.Errorf("results: timeline of trial %d: %w", trial, err)
-		}
-		if len(text) < MaxLine {
-			return append(text, '\n'), nil
-		}
-		if len(line.Timeline.Events) == 0 {
-			return nil, fmt.Errorf("results: timeline of trial %d: %d bytes without an event", trial, len(text))
+		text, err := json.Marshal(TrialTimeline{Kind: "timeline", Schema: Schema, Trial: trial, Timeline: t})
+		switch {
+		case err != nil:
+			return t, nil, fmt.Errorf("results: timeline of trial %d: %w", trial, err)
+		case len(text) < MaxLine:
+			return t, text, nil
+		case len(t.Events) == 0:
+			return t, nil, fmt.Errorf("results: timeline of trial %d: %d bytes without an event", trial, len(text))
 		}
 		// A tenth less than what would fit if events were of equal length, so that few rounds are needed.
-		keep := len(line.Timeline.Events) * (MaxLine / 10) / len(text) * 9
-		line.Timeline.Lost += uint64(len(line.Timeline.Events) - keep)
-		line.Timeline.Events = line.Timeline.Events[:keep]
+		keep := len(t.Events) * (MaxLine / 10) / len(text) * 9
+		t.Lost += uint64(len(t.Events) - keep)
+		t.Events = t.Events[:keep]
 	}
 }
 

@@ -1,7 +1,6 @@
 package results_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -230,38 +229,108 @@ func TestLongTimelineIsCutToALine(t *testing.T) {
 	}
 }
 
-// Catches a trial counted in a cell it was not made in: its order was not imposed, or another one occurred.
-func TestCounted(t *testing.T) {
-	record := func(order sequence.Order, outcome sequence.Imposed, found sequence.Found) results.Record {
-		r := results.Record{}
-		r.Trial.Order = order
-		if outcome != "" {
-			r.Enforcement = &sequence.Enforcement{Outcome: outcome, Why: "the deadline passed"}
-		}
-		if found != "" {
-			r.Found = &sequence.Finding{Order: found}
-		}
-		return r
+// Catches a cut that nobody is told of: a record that speaks of more than what is stored.
+func TestFitTimeline(t *testing.T) {
+	var long sequence.Timeline
+	for i := range 20_000 {
+		long.Events = append(long.Events, sequence.Event{NS: int64(i), Step: sequence.Exec, Comm: "sh", Detail: strings.Repeat("x", 100)})
 	}
-	for _, test := range []struct {
-		record results.Record
-		why    string // empty: counted
-	}{
-		{record(sequence.Natural, "", ""), ""},
-		{record("", "", ""), ""},
-		{record(sequence.Natural, "", sequence.FoundOverlapping), ""},
-		{record(sequence.JoinBeforeClone, sequence.OrderImposed, sequence.FoundJoinBeforeClone), ""},
-		{record(sequence.JoinBeforeClone, sequence.OrderImposed, ""), ""},
-		{record(sequence.JoinBeforeClone, sequence.OrderImposed, sequence.FoundUnknown), ""},
-		{record(sequence.JoinBeforeClone, sequence.OrderNotApplicable, sequence.FoundNoClone), ""},
-		{record(sequence.JoinBeforeClone, sequence.OrderImposed, sequence.FoundOverlapping), "the order found was overlapping"},
-		{record(sequence.CloneBeforeJoin, sequence.OrderImposed, sequence.FoundJoinBeforeClone), "the order found was join-before-clone"},
-		{record(sequence.CloneBeforeJoin, sequence.OrderCouldNot, ""), "the deadline passed"},
-		{record(sequence.CloneBeforeJoin, "", sequence.FoundCloneBeforeJoin), "nothing imposed the order"},
+	fitted, left, err := results.FitTimeline(1, long)
+	if err != nil || left <= 0 || left+len(fitted.Events) != 20_000 || fitted.Lost != uint64(left) {
+		t.Fatalf("%d left out, %d events kept, %d lost, %v; want 20000 events in all, and what is left out lost", left, len(fitted.Events), fitted.Lost, err)
+	}
+	line, err := results.EncodeTimeline(1, fitted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := results.DecodeLine(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(fitted, stored.Timeline.Timeline); diff != "" {
+		t.Errorf("cut again when it was stored (-want +got):\n%s", diff)
+	}
+	if _, left, err := results.FitTimeline(1, timeline1); left != 0 || err != nil {
+		t.Errorf("of a short one %d events left out, %v", left, err)
+	}
+}
+
+// Catches an observed latency with initbench's own time between the calls in it, and one made of a moment that never
+// came or that lies before the payload could run.
+func TestExecLatency(t *testing.T) {
+	record := func() results.Record {
+		return results.Record{StartNS: 5e9, Latency: started, Found: &sequence.Finding{ExecNS: ptr(5e9 + 250e6)}}
+	}
+	if ns, ok := record().ExecLatency(); !ok || ns != 211e6+36e6 {
+		t.Errorf("%d, %v; want create's 211 ms and 36 ms of start's", ns, ok)
+	}
+	for name, change := range map[string]func(*results.Record){
+		"nothing watched":  func(r *results.Record) { r.Found = nil },
+		"no exec":          func(r *results.Record) { r.Found = &sequence.Finding{} },
+		"not created":      func(r *results.Record) { r.Latency.Created = nil },
+		"not started":      func(r *results.Record) { r.Latency.StartCalled = nil },
+		"before the start": func(r *results.Record) { r.Found = &sequence.Finding{ExecNS: ptr(5e9 + 213e6)} },
 	} {
-		counted, why := test.record.Counted()
-		if counted != (test.why == "") || why != test.why {
-			t.Errorf("%s: %v %q, want %q", fmt.Sprint(test.record.Order, test.record.Enforcement, test.record.Found), counted, why, test.why)
+		r := record()
+		change(&r)
+		if ns, ok := r.ExecLatency(); ok {
+			t.Errorf("%s: %d ns", name, ns)
+		}
+	}
+}
+
+// Catches a trial counted in a cell it was not made in: its order was not imposed, or another one occurred, or
+// its runtime does make the copy of which it is said that there is none. And one dropped because it was killed early.
+func TestCounted(t *testing.T) {
+	const (
+		clone, join    = sequence.CloneBeforeJoin, sequence.JoinBeforeClone
+		imposed, na    = sequence.OrderImposed, sequence.OrderNotApplicable
+		nobody, noWord = sequence.Found(""), sequence.Imposed("")
+	)
+	for _, test := range []struct {
+		order   sequence.Order
+		outcome sequence.Imposed
+		held    int
+		found   sequence.Found
+		lost    uint64
+		why     string // empty: counted
+	}{
+		{sequence.Natural, noWord, 0, nobody, 0, ""},
+		{"", noWord, 0, nobody, 0, ""},
+		{sequence.Natural, noWord, 0, sequence.FoundOverlapping, 0, ""},
+		{join, imposed, 1, sequence.FoundJoinBeforeClone, 0, ""},
+		{join, imposed, 1, nobody, 0, ""},
+		{join, imposed, 1, sequence.FoundUnknown, 3, "the order found is unknown: so it was"},
+		{join, imposed, 1, sequence.FoundUnknown, 0, "the order found is unknown: so it was"},
+		{join, imposed, 1, sequence.FoundOverlapping, 0, "the order found was overlapping"},
+		{join, imposed, 1, sequence.FoundNoClone, 0, "the order found was no-clone"},
+		{clone, imposed, 1, sequence.FoundJoinBeforeClone, 0, "the order found was join-before-clone"},
+		{join, na, 0, nobody, 0, ""},
+		{join, na, 0, sequence.FoundNoClone, 0, ""},
+		{clone, na, 0, sequence.FoundBornInCgroup, 0, ""},
+		{clone, na, 0, sequence.FoundUnknown, 0, ""},
+		{clone, na, 0, sequence.FoundUnknown, 3, "the order is said not to apply, and the one found is unknown: so it was"},
+		{clone, na, 1, sequence.FoundOverlapping, 0, "the order is said not to apply, and the one found was overlapping"},
+		{join, na, 1, sequence.FoundOverlapping, 0, "the order is said not to apply, and the one found was overlapping"},
+		{join, na, 1, sequence.FoundCloneBeforeJoin, 0, ""},
+		{join, na, 0, sequence.FoundCloneBeforeJoin, 0, "the order is said not to apply, and the one found was clone-before-join"},
+		{join, na, 1, sequence.FoundJoinBeforeClone, 0, "the order is said not to apply, and the one found was join-before-clone"},
+		{clone, na, 1, sequence.FoundCloneBeforeJoin, 0, "the order is said not to apply, and the one found was clone-before-join"},
+		{clone, na, 1, sequence.FoundJoinBeforeClone, 0, "the order is said not to apply, and the one found was join-before-clone"},
+		{clone, sequence.OrderCouldNot, 1, nobody, 0, "the deadline passed"},
+		{clone, sequence.OrderCouldNot, 1, sequence.FoundCloneBeforeJoin, 0, "the deadline passed"},
+		{clone, noWord, 0, sequence.FoundCloneBeforeJoin, 0, "nothing imposed the order"},
+	} {
+		r := results.Record{LostEvents: test.lost}
+		r.Trial.Order = test.order
+		if test.outcome != noWord {
+			r.Enforcement = &sequence.Enforcement{Outcome: test.outcome, Why: "the deadline passed", Held: test.held}
+		}
+		if test.found != nobody {
+			r.Found = &sequence.Finding{Order: test.found, Why: "so it was"}
+		}
+		if counted, why := r.Counted(); counted != (test.why == "") || why != test.why {
+			t.Errorf("%+v: %v %q", test, counted, why)
 		}
 	}
 }

@@ -90,7 +90,8 @@ func latest(all []*memfd, fits func(*memfd) bool) int {
 }
 
 // largest is the sealed memfd that holds the most of those that keep allows: the
-// binary is larger than anything else a runtime seals. Nil where there is none.
+// binary is larger than anything else a runtime seals. Nil where there is none. One that
+// was never sealed has no size to compare: see unfinished.
 func largest(events []Event, all []*memfd, keep func(*memfd) bool) *memfd {
 	var best *memfd
 	for _, m := range all {

@@ -67,6 +67,14 @@ func copies(from, to int64, before, after Whose, toContainer, toRuntime int64) [
 	}
 }
 
+// sealsSmall is stage 0 making and sealing a memfd that is no clone.
+func sealsSmall(us int64, in Whose) []Event {
+	return []Event{
+		at(us, MemfdCreate, stage0, "exe", in, detail("config"), container(shmem(8192, 0)), runtime(shmem(4*mib, 0))),
+		at(us+100, CloneSealed, stage0, "exe", in, detail("config"), holds(4096), container(shmem(8192, 0)), runtime(shmem(4*mib+4096, 4096))),
+	}
+}
+
 // stages are runc's init from its first fork at 20 ms to the payload's exec at 60 ms.
 func stages(charged int64) []Event {
 	return []Event{

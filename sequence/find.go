@@ -113,15 +113,17 @@ func (s *start) order() Finding {
 		return unknown("no process was seen to enter the container's cgroup")
 	}
 	inside := func(m *memfd) bool { return s.becomesInit(m.by) }
-	clone := largest(s.Events, s.copies, inside)
+	clone, begun := largest(s.Events, s.copies, inside), s.unfinished()
+	if begun != nil && clone != nil && !s.executedAfter(clone) {
+		clone = nil // whatever it sealed, it was about to make another copy to execute
+	}
 	switch {
 	case s.enters.entry == born:
 		return s.bornInside(clone)
 	case clone != nil:
 		return s.sealedClone(clone)
-	}
-	if clone = s.unfinished(); clone != nil {
-		return s.unfinishedClone(clone)
+	case begun != nil:
+		return s.unfinishedClone(begun)
 	}
 	return s.noClone()
 }
@@ -191,6 +193,14 @@ func (s *start) unfinished() *memfd {
 		}
 	}
 	return nil
+}
+
+// executedAfter reports whether the maker of a sealed memfd executed something once it was sealed, as a clone is.
+func (s *start) executedAfter(m *memfd) bool {
+	return slices.ContainsFunc(m.by.events, func(i int) bool {
+		step := s.Events[i].Step
+		return i > m.seal && (step == Fexecve || step == Exec)
+	})
 }
 
 // lastStep is the index of the last thing that p did itself, before its end.

@@ -73,6 +73,22 @@ var findings = map[string]struct {
 		found{FoundOverlapping, GuardMemfd, -1, -1, -1, -1, -1,
 			"exe (pid 110) was moved into the container's cgroup 3.00 ms into a copy that it did not live to seal"},
 	},
+	"killed in its copy after the join, with another memfd sealed": {
+		timeline(until(joinFirst(), 16000, at(15000, OOMKill, stage0, "exe", Container), at(15100, Exit, stage0, "exe", Container)).Events, sealsSmall(2000, Runtime)),
+		found{FoundJoinBeforeClone, GuardMemfd, -1, -1, -1, -1, -1,
+			"exe (pid 110) was in the container's cgroup when it called memfd_create, and ended before its copy was sealed"},
+	},
+	"born in its cgroup and killed in its copy, with another memfd sealed": {
+		timeline(until(without(joinFirst(), func(e Event) bool { return e.Step == Join || e.Other == stage0 }), 16000,
+			at(15000, OOMKill, stage0, "exe", Container)).Events,
+			[]Event{at(1000, BornInCgroup, create, "runc", Runtime, other(stage0))}, sealsSmall(2000, Container)),
+		found{FoundBornInCgroup, "", -1, -1, -1, -1, -1, "runc (pid 100) forked init (pid 110) into the container's cgroup: there was no join"},
+	},
+	"killed with a memfd open, its copy executed": {
+		until(joinFirst(), 17000, at(17000, MemfdCreate, stage0, "6", Container, detail("next")), at(17100, OOMKill, stage0, "6", Container)),
+		found{FoundJoinBeforeClone, GuardMemfd, size, size, 0, -1, -1,
+			"exe (pid 110) was in the container's cgroup when it called memfd_create, 1.00 ms after the join"},
+	},
 	"runc 1.2 killed before its payload": {
 		until(overlay(), 5000, at(5000, OOMKill, stage0, "exe", Container)),
 		found{FoundNoClone, GuardOverlay, -1, -1, -1, -1, -1, "the runtime sealed its binary with an overlay mount, which copies nothing"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,10 +24,11 @@ func (c *collector) conclude(p *prepared, m measured) (concluded, error) {
 	}
 	reading, readErr := p.tree.Read()
 	end := concluded{Record: c.record(p, m, reading)}
-	end.timeline = p.look(m, &end.Record) // before the removal, which is no step of the start
+	timeline, lookErr := p.look(m, &end.Record) // before the removal, which is no step of the start
+	end.timeline = timeline
 	leaks, removeErr := p.tree.Remove(ctx)
 	end.Leaks = append(leaks, c.diskLeaks(p)...)
-	return end, errors.Join(readErr, c.discard(p, removeErr))
+	return end, errors.Join(readErr, lookErr, c.discard(p, removeErr))
 }
 
 // concluded is a trial that is over.
@@ -42,7 +44,24 @@ func (c *collector) store(end concluded) error {
 			return err
 		}
 	}
-	return c.sink.Record(end.Record)
+	return c.sink.Record(oneLined(end.Record))
+}
+
+// oneLined is the record with what errors said in one line each, as tables and logs show it.
+func oneLined(r results.Record) results.Record {
+	r.Reason = OneLine(r.Reason)
+	r.Warnings, r.Leaks = slices.Clone(r.Warnings), slices.Clone(r.Leaks)
+	for _, texts := range [][]string{r.Warnings, r.Leaks} {
+		for i := range texts {
+			texts[i] = OneLine(texts[i])
+		}
+	}
+	if r.Enforcement != nil {
+		e := *r.Enforcement
+		e.Why = OneLine(e.Why)
+		r.Enforcement = &e
+	}
+	return r
 }
 
 // discard removes the trial's directory, ends its lane and closes its scope in the journal.

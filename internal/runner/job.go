@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/results"
@@ -46,6 +47,17 @@ type EnvError struct{ Err error }
 
 func (e *EnvError) Error() string { return e.Err.Error() }
 func (e *EnvError) Unwrap() error { return e.Err }
+
+// OneLine puts the lines of a text, such as that of errors.Join, one behind the other.
+func OneLine(text string) string {
+	var parts []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			parts = append(parts, line)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
 
 func envErrorf(format string, args ...any) error {
 	return &EnvError{Err: fmt.Errorf(format, args...)}

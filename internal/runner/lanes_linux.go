@@ -156,25 +156,38 @@ func (p *prepared) created(m *measured) {
 }
 
 // look ends the watching and notes in rec what was seen. It returns nil where nothing watched.
-func (p *prepared) look(m measured, rec *results.Record) *sequence.Timeline {
+//
+// An observer that cannot say what it saw ends the run, and its trial is made again with --resume: its reader does not
+// come back, and every later trial would be one that nobody watched.
+func (p *prepared) look(m measured, rec *results.Record) (*sequence.Timeline, error) {
 	rec.Enforcement = m.enforcement
 	if p.watch == nil {
-		return nil
+		return nil, nil
 	}
 	t, err := p.watch.Finish()
 	p.watch = nil
 	if err != nil {
-		rec.Warnings = append(rec.Warnings, "observer: "+err.Error())
-		return nil
+		return nil, envErrorf("observer: %w", err)
 	}
-	t.RuntimePID = m.createPID
+	if m.createPID != 0 {
+		t.RuntimePID = m.createPID // else the observer's stands: the first process born in the runtime's cgroup
+	}
 	found := t.Find()
 	rec.Found, rec.LostEvents = &found, t.Lost
 	rec.ContainerCounters, rec.RuntimeCounters = t.ContainerCounters, t.RuntimeCounters
 	if t.Lost > 0 {
 		rec.Warnings = append(rec.Warnings, fmt.Sprintf("the observer lost %d events", t.Lost))
 	}
-	return &t
+	return p.fit(t, rec)
+}
+
+// fit cuts the timeline to what can be stored and says so.
+func (p *prepared) fit(t sequence.Timeline, rec *results.Record) (*sequence.Timeline, error) {
+	fitted, left, err := results.FitTimeline(p.Index, t)
+	if left > 0 {
+		rec.Warnings = append(rec.Warnings, fmt.Sprintf("the stored timeline is cut: %d events are not in it; what was found was decided from all of them", left))
+	}
+	return &fitted, err
 }
 
 // leaveLane lets go of what look did not: the filter, once no process is under it, and the watch of a trial that was given up.

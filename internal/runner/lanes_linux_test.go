@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/cilium/ebpf/link"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/journal"
 	"github.com/initbench/initbench/internal/ociruntime/hostile"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -65,6 +67,12 @@ func checkExec(t *testing.T, where string, r results.Record) {
 	called, stamp := r.StartNS+*r.Latency.StartCalled, r.StartNS+*r.Latency.Started
 	if r.Found.ExecNS == nil || *r.Found.ExecNS <= called || *r.Found.ExecNS >= stamp {
 		t.Errorf("%s: exec at %v, want it between start's call at %d and the payload's stamp at %d", where, r.Found.ExecNS, called, stamp)
+		return
+	}
+	exec, known := r.ExecLatency()
+	start, _ := r.Latency.Start()
+	if !known || exec <= *r.Latency.Created || start-exec != stamp-*r.Found.ExecNS {
+		t.Errorf("%s: latency %d (%v) to the exec and %d to the stamp, create %d: want both without what lay between the calls", where, exec, known, start, *r.Latency.Created)
 	}
 }
 
@@ -203,6 +211,11 @@ func TestHostileRuntimesUnderTheFilter(t *testing.T) {
 			if r.Outcome != want || r.Enforcement == nil || r.Enforcement.Outcome == sequence.OrderImposed {
 				t.Errorf("%s %q, %+v; want %s, and no order imposed", r.Outcome, r.Reason, r.Enforcement, want)
 			}
+			// One whose create went well has shown that it makes no copy; of one that did not nobody knows what it would have done.
+			counted, why := r.Counted()
+			if created := kind == hostile.ForkAway || kind == hostile.Silent; counted != created || !counted && why == "" {
+				t.Errorf("counted %v (%q), %+v; want it to count only when create exits with 0", counted, why, r.Enforcement)
+			}
 		})
 	}
 }
@@ -231,6 +244,58 @@ func TestKilledHarnessLeavesNoFilterAndNoObserver(t *testing.T) {
 	}
 	reapOrphans() // a test before has made us a subreaper
 	noRemains(t)
+}
+
+// oneTrial makes the first trial of a job up to what conclude says of it; meddle gets everything between.
+func oneTrial(t *testing.T, j Job, meddle func(*collector, *measured)) (end concluded, err error) {
+	t.Helper()
+	c := &collector{job: j, sink: &memory{}, notes: io.Discard, scope: runScope, dir: filepath.Join(journal.Base(), "run-"+j.Run)}
+	defer func() {
+		if err := c.close(); err != nil {
+			t.Error(err)
+		}
+		noRemains(t)
+	}()
+	if err := c.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for batch := range j.batches {
+		p, perr := c.prepare(t.Context(), batch[0])
+		if perr != nil {
+			t.Fatal(errors.Join(perr, c.discard(p, nil)))
+		}
+		m := c.call(t.Context(), p)
+		meddle(c, &m)
+		end, err = c.conclude(p, m)
+		break
+	}
+	return end, err
+}
+
+// Catches an observer that broke and after which every trial is one that nobody watched.
+func TestBrokenObserverEndsTheRun(t *testing.T) {
+	require(t)
+	_, err := oneTrial(t, job(observed(cgroupjoin.Cgroupfs), map[string]string{"crun": "crun"}), func(c *collector, _ *measured) {
+		if err := c.closeObserver(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	var env *EnvError
+	if !errors.As(err, &env) || !strings.Contains(err.Error(), "observer: finish: ") {
+		t.Errorf("%v, want an EnvError of the observer's", err)
+	}
+}
+
+// Catches a timeline that forgets the runtime's process because initbench did not get to know its number.
+func TestTimelineKeepsTheObserversRuntime(t *testing.T) {
+	require(t)
+	var spawned int
+	end, err := oneTrial(t, job(observed(cgroupjoin.Cgroupfs), map[string]string{"crun": "crun"}), func(_ *collector, m *measured) {
+		spawned, m.createPID = m.createPID, 0
+	})
+	if err != nil || end.timeline == nil || spawned == 0 || end.timeline.RuntimePID != spawned {
+		t.Errorf("%v, timeline %+v; want one of process %d", err, end.timeline, spawned)
+	}
 }
 
 // withoutBTF is set in a process of which the kernel's type information is hidden, which the observer needs.

@@ -68,6 +68,7 @@ func verdictBenchfmt(w io.Writer, v verdict.Verdict) error {
 	b := newBench(w)
 	names := []string{"baseline", "candidate"}
 	common := benchConfig(v.Environment, names, []results.RuntimeID{v.Baseline, v.Candidate})
+	common = append(common, fileConfig("verdict", v.Headline()))
 	for i, arm := range names {
 		config := append([]benchfmt.Config{fileConfig("arm", arm)}, common...)
 		for _, m := range v.Metrics {

@@ -121,12 +121,16 @@ func record(t scenarios.Trial, r *rand.Rand) results.Record {
 		ContainerCPU: noisy(60e3), RuntimeCPU: noisy(180e3),
 		Latency: results.Latency{Created: pick(copies, 640e6, 430e6), Started: pick(copies, 760e6, 520e6), Exited: noisy(800e6), Deleted: noisy(900e6)},
 	}
+	rec.Latency.StartCalled = rec.Latency.Created
 	if t.Observe {
 		observe(&rec, copies, inside)
 	}
 	if inside && t.Limit != 0 && t.Limit < 20<<20 {
 		rec.Outcome, rec.Reason = results.InitOOMKilled, "1 OOM kill(s) in the container's cgroup before the payload's first instruction"
 		rec.Latency = results.Latency{}
+		if rec.Found != nil {
+			rec.Found.ExecNS, rec.Found.ChargedAtExec = nil, nil
+		}
 		rec.Victim = &results.Victim{PID: 400 + t.Index, Comm: "runc:[2:INIT]", AnonBytes: 1 << 20, FileBytes: 3 << 20, ShmemBytes: 7600 << 10, Line: "Memory cgroup out of memory: Killed process"}
 	}
 	return rec
@@ -147,6 +151,8 @@ func observe(rec *results.Record, copies, inside bool) {
 		exec += clone
 		rec.Found.Order, rec.Found.CloneToContainer, rec.Found.CloneToRuntime = sequence.FoundJoinBeforeClone, &clone, &none
 	}
+	at := rec.StartNS + *rec.Latency.Started - 2e6
+	rec.Found.ExecNS = &at
 	switch {
 	case rec.Order == sequence.Natural:
 	case !copies:

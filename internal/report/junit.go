@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/xml"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/initbench/initbench/internal/verdict"
@@ -17,6 +18,7 @@ type junitReport struct {
 	Tests    int          `xml:"tests,attr"`
 	Failures int          `xml:"failures,attr"`
 	Errors   int          `xml:"errors,attr"`
+	Skipped  int          `xml:"skipped,attr"`
 	Suites   []junitSuite `xml:"testsuite"`
 }
 
@@ -25,6 +27,7 @@ type junitSuite struct {
 	Tests      int             `xml:"tests,attr"`
 	Failures   int             `xml:"failures,attr"`
 	Errors     int             `xml:"errors,attr"`
+	Skipped    int             `xml:"skipped,attr"`
 	Properties []junitProperty `xml:"properties>property,omitempty"`
 	Cases      []junitCase     `xml:"testcase"`
 	// Findings and notes go to standard output, warnings to standard error.
@@ -42,11 +45,12 @@ type junitCase struct {
 	Name    string        `xml:"name,attr"`
 	Failure *junitMessage `xml:"failure"`
 	Error   *junitMessage `xml:"error"`
+	Skipped *junitMessage `xml:"skipped"`
 	Output  string        `xml:"system-out,omitempty"`
 }
 
 type junitMessage struct {
-	Type    string `xml:"type,attr"`
+	Type    string `xml:"type,attr,omitempty"`
 	Message string `xml:"message,attr"`
 }
 
@@ -67,6 +71,32 @@ func (s *junitSuite) add(class, name string, ruling verdict.Ruling, reason strin
 	s.Cases = append(s.Cases, c)
 }
 
+// addFindings appends the case of a scenario in which orders were imposed: passed, or skipped where there is a
+// finding. Skipped is what CI servers show beside passed and failed without failing a build.
+func (s *junitSuite) addFindings(class string, texts []string) {
+	c := junitCase{Class: class, Name: "findings"}
+	s.Tests++
+	if len(texts) > 0 {
+		s.Skipped++
+		c.Skipped = &junitMessage{Message: strings.Join(texts, "; ")}
+	}
+	s.Cases = append(s.Cases, c)
+}
+
+// orders adds one case of the candidate's findings for each scenario and driver with orders.
+func (r *junitReport) orders(ladders []verdict.Ladder, findings []verdict.Finding, properties []junitProperty) {
+	for _, group := range byScenario(ladders) {
+		l := group[0]
+		if len(l.Orders) < 2 {
+			continue
+		}
+		here := slices.DeleteFunc(slices.Clone(findings), func(f verdict.Finding) bool {
+			return f.Scenario != l.Scenario || f.Driver != l.Driver || f.Runtime != "candidate"
+		})
+		r.suite(l.Scenario, properties).addFindings(l.Scenario+"."+string(l.Driver), texts(here))
+	}
+}
+
 // verdictJUnit has one suite a scenario, and one case a metric and condition, whose
 // name does not change from run to run, so that a CI server can show its history.
 func verdictJUnit(v verdict.Verdict) ([]byte, error) {
@@ -79,6 +109,7 @@ func verdictJUnit(v verdict.Verdict) ([]byte, error) {
 		s := r.suite(m.Scenario, properties)
 		s.add(m.Scenario+"."+string(m.Driver), metricName(m), m.Ruling, m.Reason)
 	}
+	r.orders(v.Ladders, v.Findings, properties)
 	if v.Ruling == verdict.Invalid || len(v.Metrics) == 0 {
 		r.suite("initbench", properties).add("initbench", "comparison", v.Ruling, strings.Join(v.Reasons, "; "))
 	}
@@ -86,16 +117,19 @@ func verdictJUnit(v verdict.Verdict) ([]byte, error) {
 }
 
 func (r *junitReport) suite(name string, properties []junitProperty) *junitSuite {
-	if n := len(r.Suites); n == 0 || r.Suites[n-1].Name != name {
+	i := slices.IndexFunc(r.Suites, func(s junitSuite) bool { return s.Name == name })
+	if i < 0 {
+		i = len(r.Suites)
 		r.Suites = append(r.Suites, junitSuite{Name: name, Properties: properties})
 	}
-	return &r.Suites[len(r.Suites)-1]
+	return &r.Suites[i]
 }
 
 func (r *junitReport) marshal(findings []verdict.Finding, notes, warnings []string) ([]byte, error) {
 	for i := range r.Suites {
 		s := &r.Suites[i]
 		r.Tests, r.Failures, r.Errors = r.Tests+s.Tests, r.Failures+s.Failures, r.Errors+s.Errors
+		r.Skipped += s.Skipped
 		s.Warnings = strings.Join(warnings, "\n")
 		var said []string
 		for _, f := range findings {

@@ -11,7 +11,7 @@ import (
 // tables after, warnings at the end, none of them folded away.
 func verdictMarkdown(v verdict.Verdict) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### initbench: %s (exit %d)\n\n", v.Ruling, v.ExitCode())
+	fmt.Fprintf(&b, "### initbench: %s (exit %d)\n\n", escape(v.Headline()), v.ExitCode())
 	b.WriteString(bullets("", v.Reasons))
 	b.WriteString(bullets("finding: ", texts(v.Findings)))
 	for _, driver := range driversOf(v.Metrics) {

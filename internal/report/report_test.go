@@ -15,9 +15,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/perf/benchfmt"
 
+	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
 )
 
 var update = flag.Bool("update", false, "write testdata anew: the stored runs and what is expected of them")
@@ -297,7 +299,7 @@ func TestJUnitCounts(t *testing.T) {
 		if err := xml.Unmarshal(drawn(t, JUnit, v, Options{}), &r); err != nil {
 			t.Fatal(err)
 		}
-		failures, errs, tests := 0, 0, 0
+		failures, errs, tests, skipped := 0, 0, 0, 0
 		for _, s := range r.Suites {
 			for _, c := range s.Cases {
 				tests++
@@ -307,10 +309,13 @@ func TestJUnitCounts(t *testing.T) {
 				if c.Error != nil {
 					errs++
 				}
+				if c.Skipped != nil {
+					skipped++
+				}
 			}
 		}
-		if r.Tests != tests || r.Failures != failures || r.Errors != errs {
-			t.Errorf("%s: %d/%d/%d in the head, %d/%d/%d cases", ruling, r.Tests, r.Failures, r.Errors, tests, failures, errs)
+		if r.Tests != tests || r.Failures != failures || r.Errors != errs || r.Skipped != skipped {
+			t.Errorf("%s: %d/%d/%d/%d in the head, %d/%d/%d/%d cases", ruling, r.Tests, r.Failures, r.Errors, r.Skipped, tests, failures, errs, skipped)
 		}
 		if red := failures+errs > 0; red != (v.ExitCode() != 0) {
 			t.Errorf("%s: %d failures and %d errors, exit %d", ruling, failures, errs, v.ExitCode())
@@ -367,6 +372,40 @@ func TestEveryFormatSaysWhatTheOrdersShowed(t *testing.T) {
 				t.Errorf("%s does not say %q", format, want)
 			}
 		}
+	}
+}
+
+// Catches a pass that reads as a plain one though the candidate starts by luck alone, in any format.
+func TestAPassNamesItsFindings(t *testing.T) {
+	v := cases(t)[verdict.Pass]
+	orders := []verdict.OrderedLadder{{Order: sequence.Natural}, {Order: sequence.JoinBeforeClone}}
+	for _, driver := range []cgroupjoin.Driver{cgroupjoin.Cgroupfs, cgroupjoin.Systemd} {
+		v.Ladders = append(v.Ladders, verdict.Ladder{Scenario: "oom-limits", Driver: driver, Runtime: "candidate", Orders: orders})
+	}
+	v.Findings = []verdict.Finding{{
+		Kind: verdict.SafeByRace, Scenario: "oom-limits", Driver: cgroupjoin.Systemd, Runtime: "candidate", Order: sequence.JoinBeforeClone,
+		Limit: 12 << 20, Natural: verdict.Count{Started: 8}, Imposed: verdict.Count{OOMKilled: 8}, Text: "the whole sentence",
+	}}
+	const line = "pass, with 1 finding: candidate starts at 12MiB under systemd only by winning a race"
+	for format, want := range map[string]string{
+		Table: "\nverdict: " + line + " (exit 0)\n", Markdown: "### initbench: " + line + " (exit 0)\n",
+		Benchfmt: "\nverdict: " + line + "\n", JSON: "\"the whole sentence\"", JUnit: "<skipped message=\"the whole sentence\">",
+	} {
+		if text := string(drawn(t, format, v, Options{})); strings.Count(text, want) != 1 {
+			t.Errorf("%s does not say %q once: %s", format, want, text)
+		}
+	}
+	var r junitReport
+	if err := xml.Unmarshal(drawn(t, JUnit, v, Options{}), &r); err != nil {
+		t.Fatal(err)
+	}
+	last := r.Suites[len(r.Suites)-1]
+	if last.Name != "oom-limits" || len(last.Cases) != 2 || last.Cases[0].Skipped != nil || last.Cases[1].Skipped == nil || r.Failures+r.Errors > 0 {
+		t.Errorf("suite %s: %+v; want a case for each driver, systemd's skipped, and nothing red", last.Name, last.Cases)
+	}
+	narrow := string(drawn(t, Table, v, Options{Width: 40, Color: true}))
+	if !strings.Contains(narrow, "\nverdict: \x1b[") || !strings.Contains(narrow, "\n  winning a race (exit 0)\n") {
+		t.Errorf("a narrow terminal gets an unwrapped or colourless line: %q", narrow[len(narrow)-200:])
 	}
 }
 

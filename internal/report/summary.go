@@ -110,6 +110,7 @@ func latencies(cells []verdict.CellSummary, between string) *grid {
 	}
 	lanes := !timed(cells)
 	if lanes {
+		g.title += " (of observed trials to its exec)"
 		g.header = append(g.header, "lane")
 	}
 	ns := verdict.Nanoseconds.Format

@@ -31,7 +31,7 @@ func verdictTable(v verdict.Verdict, opts Options) string {
 	for _, reason := range v.Reasons {
 		b.WriteString(opts.wrapped("", "", reason))
 	}
-	b.WriteString(finalLine(v, opts.ruling(v.Ruling)) + "\n")
+	b.WriteString(finalLine(v, opts))
 	return b.String()
 }
 

@@ -29,8 +29,7 @@ type Trace struct {
 	Finding  sequence.Finding
 	// Enforcement is nil where no order was imposed.
 	Enforcement *sequence.Enforcement
-	// Spans are what has a beginning and an end and is no event of the timeline: the
-	// runtime's verbs, calls that were held.
+	// Spans are what has a beginning and an end and is no event of the timeline: the runtime's verbs.
 	Spans       []Span
 	Environment results.Environment
 	Warnings    []string

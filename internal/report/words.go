@@ -86,11 +86,8 @@ func started(c verdict.Count) string {
 	if c.Failed > 0 {
 		rest = append(rest, fmt.Sprintf("%d failed", c.Failed))
 	}
-	switch {
-	case c.Natural():
+	if c.Natural() {
 		rest = append(rest, "order not applicable")
-	case c.NotApplicable > 0:
-		rest = append(rest, fmt.Sprintf("%d order not applicable", c.NotApplicable))
 	}
 	if len(rest) == 0 {
 		return text
@@ -150,8 +147,11 @@ func method(v verdict.Verdict) string {
 	return fmt.Sprintf("%s, medians with intervals at %.3g %%, those of rates stratified by limit", how, v.Confidence*100)
 }
 
-func finalLine(v verdict.Verdict, ruling string) string {
-	return fmt.Sprintf("verdict: %s (exit %d)", ruling, v.ExitCode())
+// finalLine is the last one. It is coloured when it has been wrapped: colours have no width.
+func finalLine(v verdict.Verdict, opts Options) string {
+	plain := "verdict: " + string(v.Ruling)
+	line := opts.wrapped("", "  ", fmt.Sprintf("verdict: %s (exit %d)", v.Headline(), v.ExitCode()))
+	return strings.Replace(line, plain, "verdict: "+opts.ruling(v.Ruling), 1)
 }
 
 // texts of findings.

@@ -22,7 +22,7 @@ type condition struct {
 type lanePair struct{ timed, observed []float64 }
 
 // observerCost says what observing cost, wherever a run has timed and observed starts under equal
-// conditions. The lanes belong to different scenarios, which run one after the other: what the machine did
+// conditions. Both are up to the payload's stamp: the kernel's exec event, which timed starts lack, comes earlier. The lanes belong to different scenarios, which run one after the other: what the machine did
 // in between is in the figure, and its interval does not know of it.
 func observerCost(list []scenarios.Scenario, runtimes int, at func(k key, runtime int) *side, confidence float64) []string {
 	var notes []string

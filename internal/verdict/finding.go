@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/initbench/initbench/cgroupjoin"
@@ -133,15 +134,33 @@ func found(list []Finding, c contrast, adjusted float64) []Finding {
 func (f Finding) sentence() string {
 	var also string
 	if len(f.AlsoAt) > 0 {
-		sizes := make([]string, len(f.AlsoAt))
-		for i, limit := range f.AlsoAt {
-			sizes[i] = scenarios.FormatSize(limit)
-		}
-		also = ", likewise at " + strings.Join(sizes, ", ")
+		also = ", likewise at " + sizes(f.AlsoAt)
 	}
 	return fmt.Sprintf("%s starts at %s under %s %d of %d times by itself, %d of %d when %s%s (%s): %s",
 		f.Runtime, scenarios.FormatSize(f.Limit), f.Driver, f.Natural.Started, f.Natural.shows(),
 		f.Imposed.Started, f.Imposed.shows(), first(f.Order), also, f.Scenario, f.meaning())
+}
+
+// brief is the finding in a clause, for a line that has more to say. In it "as does the baseline" fits at the end.
+func (f Finding) brief() string {
+	limits := append([]int64{f.Limit}, f.AlsoAt...)
+	slices.Sort(limits)
+	where := fmt.Sprintf("at %s under %s", sizes(limits), f.Driver)
+	switch {
+	case f.Kind == KilledByOrder:
+		return fmt.Sprintf("%s dies %s only for the order of its steps", f.Runtime, where)
+	case f.Natural.OOMKilled > 0:
+		return fmt.Sprintf("%s starts %s as often as it wins a race", f.Runtime, where)
+	}
+	return fmt.Sprintf("%s starts %s only by winning a race", f.Runtime, where)
+}
+
+func sizes(limits []int64) string {
+	texts := make([]string, len(limits))
+	for i, limit := range limits {
+		texts[i] = scenarios.FormatSize(limit)
+	}
+	return strings.Join(texts, ", ")
 }
 
 func (f Finding) meaning() string {

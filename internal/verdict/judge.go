@@ -167,6 +167,7 @@ func tornWarning(run Run) []string {
 
 // verdict draws everything together.
 func (j *judge) verdict(name string, envs []results.Environment, warnings []string) (Verdict, error) {
+	j.settle()
 	for _, spec := range j.planned {
 		for _, sc := range spec.Scenarios {
 			j.trials.Planned += plannedOf(sc)
@@ -221,40 +222,47 @@ func (j *judge) twoClocks(envs []results.Environment) string {
 	return ""
 }
 
-// notCounted says for each order how many trials could not be brought into it.
+// notCounted says for each order how many trials did not take it and are in no figure.
 func (j *judge) notCounted() []string {
 	var out []string
 	for _, sc := range j.planned[baseline].Scenarios {
 		for _, group := range groups(sc) {
 			for i, name := range armNames {
-				var total side
-				for _, limit := range limitsOf(sc) {
-					group.limit = limit
-					total.take(j.at(group)[i])
-				}
-				out = append(out, total.unordered(group, "the "+name)...)
+				out = append(out, unordered(sc, group, "the "+name, func(k key) *side { return j.at(k)[i] })...)
 			}
 		}
 	}
 	return out
 }
 
-// take adds up what decides how many trials are counted.
-func (s *side) take(other *side) {
-	s.count.plus(other.count)
-	s.uncounted += other.uncounted
-	if s.why == "" {
-		s.why = other.why
+// unordered warns of the trials of a ladder of cells that are in none of them.
+func unordered(sc scenarios.Scenario, group key, who string, at func(key) *side) []string {
+	var made, uncounted, mixed, beside int
+	var why string
+	var where []string
+	for _, limit := range limitsOf(sc) {
+		group.limit = limit
+		s := at(group)
+		made, uncounted, mixed = made+s.count.Trials()+s.apart(), uncounted+s.uncounted, mixed+s.mixed
+		if why == "" {
+			why = s.why
+		}
+		if s.mixed > 0 {
+			beside += s.count.Trials() + s.mixed
+			where = append(where, strings.TrimPrefix(atLimit(limit), " at "))
+		}
 	}
-}
-
-// unordered warns of the trials of a cell, or of a ladder of them, that are in none.
-func (s *side) unordered(k key, who string) []string {
-	if s.uncounted == 0 {
-		return nil
+	var out []string
+	if uncounted > 0 {
+		out = append(out, fmt.Sprintf("%d of %s of %s could not be brought into %s (%s, %s) and do not count: %s",
+			uncounted, plural(made, "trial"), who, group.order, group.scenario, group.driver, why))
 	}
-	return []string{fmt.Sprintf("%d of %s of %s could not be brought into %s (%s, %s) and do not count: %s",
-		s.uncounted, plural(s.count.Trials()+s.uncounted, "trial"), who, k.order, k.scenario, k.driver, s.why)}
+	if mixed > 0 {
+		cells := strings.Join(append([]string{group.scenario, string(group.driver)}, where...), ", ")
+		out = append(out, fmt.Sprintf("%d of %s of %s said that %s does not apply (%s), while the others took it: those natural starts do not count",
+			mixed, plural(beside, "trial"), who, group.order, strings.TrimSuffix(cells, ", ")))
+	}
+	return out
 }
 
 // coarseMargins says where a change larger than was asked for passes, because peaks come in steps.

@@ -73,8 +73,9 @@ func (o OrderedLadder) Natural() bool {
 	return all.Natural()
 }
 
-// Worst is, for each limit, the count of the order with the highest share of OOM kills among
-// those the runtime can take, and which order that is: natural where none is worse. It is nil where one order alone was asked for.
+// Worst is, for each limit, the count of the order in which the greatest share of containers did not start, among
+// those the runtime can take, and which order that is: natural where none is worse. One that fails or hangs in an
+// order is no better off than one that is killed. It is nil where one order alone was asked for.
 func (l Ladder) Worst() (counts []Count, orders []sequence.Order) {
 	if len(l.Orders) < 2 {
 		return nil, nil
@@ -86,18 +87,18 @@ func (l Ladder) Worst() (counts []Count, orders []sequence.Order) {
 	return counts, orders
 }
 
-func (l Ladder) worstAt(i int) (worst sequence.Order, count Count) {
-	highest := -1.0
+func (l Ladder) worstAt(i int) (order sequence.Order, count Count) {
+	order, highest := natural, -1.0
 	for _, o := range l.Orders {
 		c := o.Counts[i]
-		if c.shows() == 0 || c.Natural() {
+		if c.Trials() == 0 || o.Order != natural && c.Natural() {
 			continue
 		}
-		if share := float64(c.OOMKilled) / float64(c.shows()); share > highest {
-			highest, worst, count = share, o.Order, c
+		if share := float64(c.OOMKilled+c.Failed) / float64(c.Trials()); share > highest {
+			highest, order, count = share, o.Order, c
 		}
 	}
-	return worst, count
+	return order, count
 }
 
 // WorstThreshold is start.threshold in the worst order: the smallest limit that suffices in whichever order.

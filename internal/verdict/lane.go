@@ -13,20 +13,26 @@ import (
 type Lane string
 
 const (
-	Timed    Lane = "timed"    // no filter and no observer: latencies
+	Timed Lane = "timed" // no filter and no observer: latencies
+	// Attached trials are watched by nobody, but others of their scenario are: the observer's programs are
+	// loaded, and every system call passes them. No figure of time is of such a trial.
+	Attached Lane = "attached"
 	Observed Lane = "observed" // under the eBPF observer: charges and counters
 	Enforced Lane = "enforced" // with an order imposed: outcomes
 )
 
 // lanes lists them in one order, for what adds up values to do so always alike.
-var lanes = []Lane{Timed, Observed, Enforced}
+var lanes = []Lane{Timed, Attached, Observed, Enforced}
 
-func laneOf(t *scenarios.Trial) Lane {
+// laneOf takes whether the trial's scenario has observed trials: the observer is loaded for a scenario.
+func laneOf(t *scenarios.Trial, observes bool) Lane {
 	switch {
 	case orderOf(t) != natural:
 		return Enforced
 	case t.Observe:
 		return Observed
+	case observes:
+		return Attached
 	}
 	return Timed
 }
@@ -58,7 +64,7 @@ func (m metric) natural() bool { return !m.counts(Enforced) }
 // no trial started, which others say.
 func unobserved(s *side, env results.Environment) string {
 	switch watched := s.started[Observed]; {
-	case watched == 0 && s.started[Timed] > 0:
+	case watched == 0 && s.started[Timed]+s.started[Attached] > 0:
 		return "no trial was observed, which the scenario's observe: true asks for"
 	case watched == 0:
 		return ""

@@ -127,6 +127,34 @@ func TestLaddersShowTheWorstOrder(t *testing.T) {
 	}
 }
 
+// Catches an order in which nothing starts, but nothing is killed either, told as no worse than the natural
+// one; and a rung that says nothing in the name of no order.
+func TestAnOrderInWhichNothingStartsIsTheWorst(t *testing.T) {
+	hang := model{mutate: func(r *results.Record) {
+		imposed(r)
+		switch {
+		case r.Limit == 8<<20:
+			r.Enforcement = &sequence.Enforcement{Outcome: sequence.OrderCouldNot}
+		case r.Order == joinFirst && r.Limit == 12<<20:
+			r.Outcome, r.Latency = results.TimedOut, results.Latency{}
+		case r.Order == sequence.Natural && r.Limit == 12<<20 && r.Batch%2 == 0, r.Order == joinFirst && r.Limit == 16<<20:
+			kill(r)
+		}
+	}}
+	l := mustSummarize(t, single(hang, "run", ordered(8, joinFirst, cloneFirst))).Ladders[0]
+	if counts, orders := l.Worst(); orders[0] != sequence.Natural || counts[0] != (Count{}) {
+		t.Errorf("where nothing was measured: %+v in %q", counts[0], orders[0])
+	}
+	l = mustSummarize(t, single(hang, "run", ordered(8, sequence.Natural, joinFirst))).Ladders[0]
+	counts, orders := l.Worst()
+	if orders[1] != joinFirst || counts[1] != (Count{Failed: 8}) || orders[2] != joinFirst || orders[3] != sequence.Natural {
+		t.Errorf("worst %v in %v", counts, orders)
+	}
+	if got := l.WorstThreshold().String(); got != "(16MiB, 20MiB]" {
+		t.Errorf("threshold %s, want (16MiB, 20MiB]", got)
+	}
+}
+
 // Catches a threshold beyond what was measured, or one that a stray kill higher up does not lift.
 func TestThresholdIsABracketOfRungs(t *testing.T) {
 	limits := []int64{8 << 20, 12 << 20, 16 << 20, 20 << 20}
@@ -161,6 +189,111 @@ func TestTheSameFindingOnBothArmsIsReported(t *testing.T) {
 	wantRuling(t, v, Pass, 0)
 	if len(v.Findings) != 4 {
 		t.Errorf("%d findings, want one for each arm and driver", len(v.Findings))
+	}
+	wantText(t, v.Headline(), "pass, with 2 findings: ", "candidate starts at 12MiB under systemd only by winning a race, as does the baseline")
+}
+
+// mixed is a candidate of which some starts under 12 MiB, the first ones of each cell, are said to have no
+// order to impose, and start; all others there are killed with the join first.
+func mixed(apart int) model {
+	seen := map[string]int{}
+	return model{cv: 0.02, mutate: func(r *results.Record) {
+		imposed(r)
+		cell := fmt.Sprint(r.Arm, r.Driver, r.Order)
+		switch {
+		case r.Order != joinFirst || r.Limit != 12<<20 || r.Arm == "baseline":
+		case seen[cell] < apart:
+			seen[cell]++
+			notApplicable(r)
+			r.Found, r.Leaks = nil, []string{"a mount"} // nobody observed it to be otherwise
+		default:
+			kill(r)
+		}
+	}}
+}
+
+// Catches natural starts that make an imposed order look better than it is: in its share of kills, its worst
+// order, its finding and its row; and their being left out unsaid.
+func TestNaturalStartsAreLeftOutOfAnOrderThatOthersTook(t *testing.T) {
+	run := func() Run { return mixed(5).run(gateOf(ordered(20, sequence.Natural, joinFirst))) }
+	v := mustJudge(t, run())
+	m := v.inOrder(t, "oom.rate", cgroupjoin.Systemd, joinFirst)
+	if got, want := m.Ladder[1].Candidate, (Count{OOMKilled: 15}); got != want || m.Ruling != Regressed {
+		t.Errorf("%s with %+v, want regressed with %+v (%s)", m.Ruling, got, want, m.Reason)
+	}
+	warning := "5 of 20 trials of the candidate said that join-before-clone does not apply (oom-limits, systemd, 12MiB), while the others took it: those natural starts do not count"
+	wantText(t, strings.Join(v.Warnings, "\n"), warning, "oom-limits, systemd: the candidate left something behind in a trial that is not counted (5 trials)")
+	if v.Trials.NotCounted != 10 || v.Trials.Recorded != v.Trials.Planned {
+		t.Errorf("trials %+v, want 10 not counted and none missing", v.Trials)
+	}
+	counts, orders := v.Ladders[3].Worst()
+	if orders[1] != joinFirst || counts[1] != (Count{OOMKilled: 15}) {
+		t.Errorf("worst %v in %v", counts, orders)
+	}
+	wantText(t, v.Findings[1].Text, "candidate starts at 12MiB under systemd 20 of 20 times by itself, 0 of 15 when the join comes first")
+
+	h := run().Header
+	h.Spec.Runtimes = h.Spec.Runtimes[1:]
+	s := mustSummarize(t, mixed(5).run(h))
+	wantText(t, strings.Join(s.Warnings, "\n"), strings.Replace(warning, "the candidate", "candidate", 1))
+	for _, c := range s.Cells {
+		if c.Order != joinFirst || c.Limit != 12<<20 {
+			continue
+		}
+		if c.Trials() != 15 || c.NotCounted != 5 || c.Outcomes[results.Started] != 0 || c.Start.N != 0 || c.Imposing.NotApplicable != 5 {
+			t.Errorf("cell %+v, want 15 kills and 5 not counted", c)
+		}
+	}
+}
+
+// Catches a claim from the few trials that took an order, where most said that it does not apply.
+func TestAnOrderThatMostTrialsDidNotTakeIsInconclusive(t *testing.T) {
+	v := mustJudge(t, mixed(5).run(gateOf(ordered(8, sequence.Natural, joinFirst))))
+	m := v.inOrder(t, "oom.rate", cgroupjoin.Systemd, joinFirst)
+	if m.Ruling != Inconclusive {
+		t.Errorf("%s: %s", m.Ruling, m.Reason)
+	}
+	wantText(t, m.Reason, "5 of 8 trials of the candidate at 12MiB said that the order does not apply, others took it")
+}
+
+// Catches a pass whose headline keeps to itself that the candidate starts by luck, that the baseline does
+// too, or that tells the baseline's flaw as the candidate's.
+func TestTheHeadlineNamesTheCandidatesFindings(t *testing.T) {
+	at := func(kind FindingKind, arm string, natural Count, also ...int64) Finding {
+		return Finding{Kind: kind, Scenario: "oom-limits", Driver: cgroupjoin.Systemd, Runtime: arm, Order: joinFirst, Limit: 12 << 20, AlsoAt: also, Natural: natural}
+	}
+	safe, coin := Count{Started: 8}, Count{Started: 6, OOMKilled: 2}
+	for _, c := range []struct {
+		ruling   Ruling
+		findings []Finding
+		want     string
+	}{
+		{Pass, nil, "pass"},
+		{Pass, []Finding{at(SafeByRace, "candidate", safe)}, "pass, with 1 finding: candidate starts at 12MiB under systemd only by winning a race"},
+		{Pass, []Finding{at(SafeByRace, "baseline", safe)}, "pass"},
+		{Pass, []Finding{at(SafeByRace, "baseline", safe), at(SafeByRace, "candidate", coin, 16<<20, 8<<20)},
+			"pass, with 1 finding: candidate starts at 8MiB, 12MiB, 16MiB under systemd as often as it wins a race, as does the baseline"},
+		{Pass, []Finding{at(SafeByRace, "candidate", safe), at(KilledByOrder, "candidate", Count{OOMKilled: 8})},
+			"pass, with 2 findings: candidate starts at 12MiB under systemd only by winning a race; candidate dies at 12MiB under systemd only for the order of its steps"},
+		{Inconclusive, []Finding{at(SafeByRace, "candidate", safe)}, "inconclusive"},
+	} {
+		if got := (Verdict{Ruling: c.ruling, Findings: c.findings}).Headline(); got != c.want {
+			t.Errorf("headline %q, want %q", got, c.want)
+		}
+	}
+}
+
+// Catches a finding that the baseline has not, and that no row makes a regression of.
+func TestAFindingThatTheBaselineHasNotRegresses(t *testing.T) {
+	v := mustJudge(t, model{cv: 0.02, mutate: func(r *results.Record) {
+		imposed(r)
+		if r.Order == joinFirst && r.Arm == "candidate" && r.Limit == 12<<20 {
+			kill(r)
+		}
+	}}.run(gateOf(ordered(8, sequence.Natural, joinFirst))))
+	wantRuling(t, v, Regressed, 1)
+	if m := v.inOrder(t, "oom.rate", cgroupjoin.Systemd, joinFirst); m.Ruling != Regressed || len(v.Findings) != 2 {
+		t.Errorf("%s (%s), findings %v", m.Ruling, m.Reason, v.Findings)
 	}
 }
 

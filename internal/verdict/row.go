@@ -175,6 +175,8 @@ func (j *judge) unfit(r *row, m metric, c *cell) string {
 			return unobserved(c[i], j.env)
 		case m.lane == scenarios.TimedLane && c[i].started[Timed] == 0 && c[i].started[Observed] > 0:
 			return "every trial was observed, and the observer is in its latencies"
+		case m.lane == scenarios.TimedLane && c[i].started[Timed] == 0 && c[i].started[Attached] > 0:
+			return "the observer was loaded for other trials of the scenario, and is in the latencies of all"
 		}
 	}
 	if m.unit == Nanoseconds && j.clocks != "" {
@@ -245,21 +247,27 @@ func (r *row) setRatio(c stats.Change, margin float64) {
 func (j *judge) shortfall(at spot, c *cell) string {
 	for i := range c {
 		want := j.plannedTrials(i, at.scenario)
-		if got := c[i].count.Trials() + c[i].uncounted; got < want {
+		if got := c[i].count.Trials() + c[i].apart(); got < want {
 			return fmt.Sprintf("only %d of %s of the %s recorded%s", got, plural(want, "planned trial"), armNames[i], at.where)
 		}
 	}
 	return ""
 }
 
-// mostNotCounted says that more trials of a cell could not be brought into its order than
-// could: those that could are then no sample of a start, but of what made it possible.
+// mostNotCounted says that more trials of a cell did not take its order than
+// did: those that did are then no sample of a start, but of what made it possible.
 func mostNotCounted(c *cell, where string) string {
 	for i, s := range c {
-		if n := s.count.Trials(); s.uncounted > n {
-			return fmt.Sprintf("%d of %s of the %s%s could not be brought into the order: %s",
-				s.uncounted, plural(n+s.uncounted, "trial"), armNames[i], where, s.why)
+		n := s.count.Trials()
+		if s.apart() <= n {
+			continue
 		}
+		if s.uncounted >= s.mixed {
+			return fmt.Sprintf("%d of %s of the %s%s could not be brought into the order: %s",
+				s.uncounted, plural(n+s.apart(), "trial"), armNames[i], where, s.why)
+		}
+		return fmt.Sprintf("%d of %s of the %s%s said that the order does not apply, others took it",
+			s.mixed, plural(n+s.apart(), "trial"), armNames[i], where)
 	}
 	return ""
 }

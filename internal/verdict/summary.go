@@ -1,7 +1,6 @@
 package verdict
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -41,12 +40,12 @@ type CellSummary struct {
 	Lane Lane
 	// Outcomes counts the trials by how they ended; the sum is all that count.
 	Outcomes map[results.Outcome]int
-	// NotApplicable of them were started in their natural order. NotCounted ones are in no cell
-	// and in no other number here but those of Imposing and Found.
+	// NotApplicable of them were started in their natural order. NotCounted ones did not take the order and are
+	// in no other number here but those of Imposing and Found.
 	NotApplicable, NotCounted int
 	// Failure is the first reason of a trial that failed, with the first thing it printed.
 	Failure string
-	// Latencies in ns, of trials that started.
+	// Latencies in ns, of trials that started; Start of observed ones is up to the exec that the kernel saw.
 	Start, Create Spread
 	// Batches, in ns; N is 0 in scenarios of one container a batch.
 	Batch BatchSummary
@@ -126,48 +125,68 @@ type cellKey struct {
 	runtime string
 }
 
-type victimKey struct {
-	cellKey
-	comm string
-}
-
 // survey is what Summarize keeps of the records.
 type survey struct {
-	run     Run
-	opts    Options
-	sides   map[cellKey]*observedSide
-	victims map[victimKey][][3]float64
-	ids     map[string]results.RuntimeID
-	notes   tallied
-	summary Summary
+	run      Run
+	opts     Options
+	sides    map[cellKey]*observedSide
+	ids      map[string]results.RuntimeID
+	observes observing
+	notes    tallied
+	summary  Summary
 }
 
 // observedSide adds to a side what is described and not judged.
 type observedSide struct {
 	*side
-	outcomes map[results.Outcome]int
+	told     described
+	ownTold  described // of the trials to which the order did not apply: see side.own
 	imposing ImposingSummary
 	found    map[sequence.Found]int
-	// notifications and held are of the trials under a filter; the others of those with a finding.
-	notifications, held                 []float64
+	// notifications and held are of the trials under a filter.
+	notifications, held []float64
+}
+
+// described is of the trials that count.
+type described struct {
+	outcomes map[results.Outcome]int
+	victims  map[string][][3]float64 // by the process's name
+	// Bytes, of trials with a finding.
 	clone, toContainer, toRuntime, exec []float64
 }
 
+func newDescribed() described {
+	return described{outcomes: map[results.Outcome]int{}, victims: map[string][][3]float64{}}
+}
+
 func newObservedSide() *observedSide {
-	return &observedSide{side: newSide(), outcomes: map[results.Outcome]int{}, found: map[sequence.Found]int{}}
+	return &observedSide{side: newSide(), told: newDescribed(), ownTold: newDescribed(), found: map[sequence.Found]int{}}
+}
+
+// settle is the side's, and takes along what is described of it.
+func (d *observedSide) settle() {
+	if d.side.own != nil && d.count.Trials() == 0 {
+		d.told = d.ownTold
+	}
+	d.side.settle()
 }
 
 // Summarize describes a run. It judges nothing: a run of one failed trial has a summary too.
 func Summarize(run Run, opts Options) (Summary, error) {
 	s := &survey{
-		run: run, opts: opts, sides: map[cellKey]*observedSide{},
-		victims: map[victimKey][][3]float64{}, ids: map[string]results.RuntimeID{}, notes: tallied{},
+		run: run, opts: opts, sides: map[cellKey]*observedSide{}, ids: map[string]results.RuntimeID{},
+		observes: observing{}, notes: tallied{},
 	}
+	s.observes.plan(run.Header.Spec)
 	for r, err := range run.Records {
 		if err != nil {
 			return Summary{}, err
 		}
 		s.add(&r)
+	}
+	for _, d := range s.sides {
+		d.settle()
+		s.summary.Trials.NotCounted += d.mixed
 	}
 	s.summary.ID, s.summary.Confidence = run.Header.ID, opts.confidence()
 	s.describe()
@@ -194,12 +213,19 @@ func (s *survey) add(r *results.Record) {
 	if !d.counts(r) {
 		return
 	}
-	d.add(r)
+	d.forRecord(r).add(r, s.observes.lane(r))
+	to := &d.told
+	if wasNatural(r) {
+		to = &d.ownTold
+	}
+	to.add(r)
+}
+
+func (d *described) add(r *results.Record) {
 	d.charge(r)
 	d.outcomes[r.Outcome]++
 	if v := r.Victim; v != nil {
-		vk := victimKey{k, v.Comm}
-		s.victims[vk] = append(s.victims[vk], [3]float64{float64(v.AnonBytes), float64(v.FileBytes), float64(v.ShmemBytes)})
+		d.victims[v.Comm] = append(d.victims[v.Comm], [3]float64{float64(v.AnonBytes), float64(v.FileBytes), float64(v.ShmemBytes)})
 	}
 }
 
@@ -224,7 +250,7 @@ func (d *observedSide) look(r *results.Record) {
 	d.held = append(d.held, float64(e.HeldNS))
 }
 
-func (d *observedSide) charge(r *results.Record) {
+func (d *described) charge(r *results.Record) {
 	if r.Found == nil || r.LostEvents > 0 {
 		return
 	}
@@ -304,16 +330,16 @@ func (s *survey) orders() {
 
 func (s *survey) cell(sc scenarios.Scenario, k cellKey) CellSummary {
 	d := s.side(k)
-	lane := laneOf(&scenarios.Trial{Order: k.order, Observe: sc.Observe})
+	lane := laneOf(&scenarios.Trial{Order: k.order, Observe: sc.Observe}, sc.Observes())
 	c := CellSummary{
 		Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Limit: k.limit, Lane: lane,
-		Outcomes: d.outcomes, NotApplicable: d.count.NotApplicable, NotCounted: d.uncounted, Failure: d.failure,
-		Start: s.spread(d.side, lane, scenarios.StartLatency), Create: s.spread(d.side, lane, scenarios.CreateLatency),
+		Outcomes: d.told.outcomes, NotApplicable: d.count.NotApplicable, NotCounted: d.apart(), Failure: d.failure,
+		Start: s.spread(d.side, lane, d.startIn(lane)), Create: s.spread(d.side, lane, scenarios.CreateLatency),
 		ContainerPeak: s.peak(d.side, lane, scenarios.ContainerMemoryPeak), RuntimePeak: s.peak(d.side, lane, scenarios.RuntimeMemoryPeak),
 		Imposing: d.imposing, Found: d.found,
 		Charges: ChargeSummary{
-			Clone: stats.Quantile(d.clone, 0.5), ToContainer: stats.Quantile(d.toContainer, 0.5),
-			ToRuntime: stats.Quantile(d.toRuntime, 0.5), AtExec: stats.Quantile(d.exec, 0.5),
+			Clone: stats.Quantile(d.told.clone, 0.5), ToContainer: stats.Quantile(d.told.toContainer, 0.5),
+			ToRuntime: stats.Quantile(d.told.toRuntime, 0.5), AtExec: stats.Quantile(d.told.exec, 0.5),
 		},
 		Counters: CounterSummary{
 			Syscalls: d.counted(lane, scenarios.StartSyscalls), PageFaults: d.counted(lane, scenarios.StartPageFaults),
@@ -324,6 +350,15 @@ func (s *survey) cell(sc scenarios.Scenario, k cellKey) CellSummary {
 		c.Batch = batches(d.side, sc, lane)
 	}
 	return c
+}
+
+// startIn names the figure that start.latency is shown as: where the observer was in the way, the kernel's event, which
+// has no work of the payload in it. Where nothing observed there is the stamp alone.
+func (s *side) startIn(lane Lane) string {
+	if (lane == Observed || lane == Enforced) && len(s.values[figure{lane, execLatency}]) > 0 {
+		return execLatency
+	}
+	return scenarios.StartLatency
 }
 
 func (d *observedSide) counted(lane Lane, name string) Sides {
@@ -388,18 +423,14 @@ func batches(d *side, sc scenarios.Scenario, lane Lane) BatchSummary {
 }
 
 func (s *survey) describeVictims(k cellKey) {
-	var found []VictimSummary
-	for vk, kills := range s.victims {
-		if vk.cellKey == k {
-			found = append(found, victim(vk, kills))
-		}
+	victims := s.side(k).told.victims
+	for _, comm := range slices.Sorted(maps.Keys(victims)) {
+		s.summary.Victims = append(s.summary.Victims, victim(k, comm, victims[comm]))
 	}
-	slices.SortFunc(found, func(a, b VictimSummary) int { return cmp.Compare(a.Comm, b.Comm) })
-	s.summary.Victims = append(s.summary.Victims, found...)
 }
 
-func victim(k victimKey, kills [][3]float64) VictimSummary {
-	v := VictimSummary{Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Limit: k.limit, Comm: k.comm, N: len(kills)}
+func victim(k cellKey, comm string, kills [][3]float64) VictimSummary {
+	v := VictimSummary{Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Limit: k.limit, Comm: comm, N: len(kills)}
 	for i, held := range []*float64{&v.Anon, &v.File, &v.Shmem} {
 		var values []float64
 		for _, kill := range kills {
@@ -432,12 +463,7 @@ func (s *survey) notCounted(sc scenarios.Scenario) []string {
 	var out []string
 	for _, group := range groups(sc) {
 		for _, name := range s.names() {
-			var total side
-			for _, limit := range limitsOf(sc) {
-				group.limit = limit
-				total.take(s.side(cellKey{group, name}).side)
-			}
-			out = append(out, total.unordered(group, name)...)
+			out = append(out, unordered(sc, group, name, func(k key) *side { return s.side(cellKey{k, name}).side })...)
 		}
 	}
 	return out

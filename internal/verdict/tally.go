@@ -10,6 +10,7 @@ import (
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/stats"
 	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
 )
 
@@ -69,13 +70,23 @@ type side struct {
 	// uncounted trials belong to no cell; why has the first one's reason.
 	uncounted int
 	why       string
+	// own has the trials to which the cell's order did not apply, until settle knows what becomes
+	// of them; nil where there are none. mixed is how many of them were left out.
+	own   *side
+	mixed int
 }
+
+// apart is how many trials of the cell are in no figure of it.
+func (s *side) apart() int { return s.uncounted + s.mixed }
 
 // figure is what a value of a trial that started is of.
 type figure struct {
 	lane Lane
 	name string
 }
+
+// execLatency is start.latency to the exec as the kernel saw it. It is shown of observed trials and judged of none.
+const execLatency = "exec.latency"
 
 // The two parts of a metric that has sides, beside its sum.
 const (
@@ -106,11 +117,23 @@ type tally struct {
 	invalid  []string
 	notes    tallied
 	trials   Trials
+	observes observing
 }
 
 func newTally() *tally {
-	return &tally{cells: map[key]*cell{}, notes: tallied{}}
+	return &tally{cells: map[key]*cell{}, notes: tallied{}, observes: observing{}}
 }
+
+// observing has the scenarios for which the observer is loaded.
+type observing map[string]bool
+
+func (o observing) plan(spec scenarios.Spec) {
+	for _, sc := range spec.Scenarios {
+		o[sc.Name] = sc.Observes()
+	}
+}
+
+func (o observing) lane(r *results.Record) Lane { return laneOf(&r.Trial, o[r.Scenario]) }
 
 // tallied collects texts that may come once a trial.
 type tallied map[string]int
@@ -133,6 +156,7 @@ func (c tallied) list() []string {
 
 // read takes in a run's records; sideOf says which arm a runtime's name is.
 func (t *tally) read(run Run, sideOf func(string) (int, bool)) error {
+	t.observes.plan(run.Header.Spec)
 	for r, err := range run.Records {
 		if err != nil {
 			return err
@@ -183,11 +207,64 @@ func (t *tally) add(i int, r *results.Record) {
 		if !counted {
 			what = "in a trial that is not counted"
 		}
-		t.notes[fmt.Sprintf("%s, %s: the %s left something behind %s", r.Scenario, r.Driver, armNames[i], what)]++
+		t.notes[leftBehind(keyOf(r), i, what)]++
 	}
 	if counted {
-		s.add(r)
+		s.forRecord(r).add(r, t.observes.lane(r))
 	}
+}
+
+// forRecord is the side itself, or that of the trials to which the order did not apply.
+func (s *side) forRecord(r *results.Record) *side {
+	if !wasNatural(r) {
+		return s
+	}
+	if s.own == nil {
+		s.own = newSide()
+	}
+	return s.own
+}
+
+// settle decides, when all records are read, over the trials to which the order did not apply. Where
+// no trial took the order they are the cell. Where one did, the runtime can take it, and
+// natural starts under the order's name would only thin out what the order does: they are left out.
+func (s *side) settle() (out *side) {
+	own := s.own
+	switch {
+	case own == nil:
+		return nil
+	case s.count.Trials() > 0:
+		s.own, s.mixed = nil, own.count.Trials()
+		return own
+	}
+	own.uncounted, own.why = s.uncounted, s.why
+	*s = *own
+	return nil
+}
+
+// settle does so for every cell.
+func (t *tally) settle() {
+	for k, c := range t.cells {
+		for i, s := range c {
+			out := s.settle()
+			t.trials.NotCounted += s.mixed
+			if out != nil {
+				t.noteLeaks(k, i, out)
+			}
+		}
+	}
+}
+
+func (t *tally) noteLeaks(k key, arm int, out *side) {
+	for _, n := range out.leaks {
+		if n > 0 {
+			t.notes[leftBehind(k, arm, "in a trial that is not counted")]++
+		}
+	}
+}
+
+func leftBehind(k key, arm int, when string) string {
+	return fmt.Sprintf("%s, %s: the %s left something behind %s", k.scenario, k.driver, armNames[arm], when)
 }
 
 func keyOf(r *results.Record) key { return key{r.Scenario, r.Driver, orderOf(&r.Trial), r.Limit} }
@@ -233,17 +310,21 @@ func (c *Count) plus(d Count) {
 // countRecord is the count of one trial.
 func countRecord(r *results.Record) Count {
 	c := countOf(r.Outcome)
-	if r.Enforcement != nil && r.Enforcement.Outcome == sequence.OrderNotApplicable {
+	if wasNatural(r) {
 		c.NotApplicable = 1
 	}
 	return c
 }
 
-func (s *side) add(r *results.Record) {
+func wasNatural(r *results.Record) bool {
+	return r.Enforcement != nil && r.Enforcement.Outcome == sequence.OrderNotApplicable
+}
+
+func (s *side) add(r *results.Record, lane Lane) {
 	b, ok := s.batches[r.Batch]
 	if !ok {
 		b = &batch{
-			id: r.Batch, block: r.Block, lane: laneOf(&r.Trial), size: max(1, r.BatchSize), concurrent: r.Concurrent,
+			id: r.Batch, block: r.Block, lane: lane, size: max(1, r.BatchSize), concurrent: r.Concurrent,
 			first: math.MaxInt64,
 		}
 		s.batches[r.Batch] = b
@@ -255,7 +336,7 @@ func (s *side) add(r *results.Record) {
 		s.failure = failure(r)
 	}
 	if r.Outcome == results.Started {
-		s.measure(r)
+		s.measure(r, lane)
 		b.clock(r)
 		s.leaks = append(s.leaks, float64(len(r.Leaks)))
 		if len(r.Leaks) > 0 && s.leak == "" {
@@ -266,15 +347,17 @@ func (s *side) add(r *results.Record) {
 
 // measure keeps the values of a trial that started. Those of one that was killed
 // are not of the same kind: its latency has no end, its peak is the limit.
-func (s *side) measure(r *results.Record) {
-	lane := laneOf(&r.Trial)
+func (s *side) measure(r *results.Record, lane Lane) {
 	s.started[lane]++
-	if lane != Timed && r.LostEvents > 0 {
+	if r.LostEvents > 0 {
 		s.lost++
 	}
 	keep := func(name string, v int64) {
 		f := figure{lane, name}
 		s.values[f] = append(s.values[f], stats.Point{Block: r.Block, Batch: r.Batch, Value: v})
+	}
+	if v, ok := r.ExecLatency(); ok {
+		keep(execLatency, v)
 	}
 	for _, m := range table {
 		if m.read == nil {

@@ -1,6 +1,9 @@
 package verdict
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/sequence"
@@ -66,12 +69,41 @@ type Verdict struct {
 // ExitCode is the exit status that says the same as the verdict.
 func (v Verdict) ExitCode() int { return v.Ruling.ExitCode() }
 
+// Headline is the ruling, and of a pass the candidate's findings with it: what starts by luck alone must
+// not read as what starts.
+func (v Verdict) Headline() string {
+	if v.Ruling != Pass {
+		return string(v.Ruling)
+	}
+	var own []string
+	for _, f := range v.Findings {
+		if f.Runtime == armNames[candidate] {
+			own = append(own, f.brief()+v.likewise(f))
+		}
+	}
+	if len(own) == 0 {
+		return string(v.Ruling)
+	}
+	return fmt.Sprintf("%s, with %s: %s", v.Ruling, plural(len(own), "finding"), strings.Join(own, "; "))
+}
+
+// likewise says that the baseline has the finding too, at any limit.
+func (v Verdict) likewise(f Finding) string {
+	for _, g := range v.Findings {
+		if g.Runtime == armNames[baseline] && g.Kind == f.Kind && g.Scenario == f.Scenario && g.Driver == f.Driver && g.Order == f.Order {
+			return ", as does the baseline"
+		}
+	}
+	return ""
+}
+
 // Trials counts what the verdict rests on, over both arms and without warm-ups.
 type Trials struct {
 	Planned, Recorded int
 	// Failed trials neither started nor were OOM-killed; Leaking ones left something behind.
 	Failed, Leaking int
-	// NotCounted trials are in no cell: their order could not be imposed.
+	// NotCounted trials are in no cell: their order could not be imposed, or did not apply where it
+	// did to others of the cell.
 	NotCounted int
 }
 
@@ -130,8 +162,8 @@ type Rung struct {
 // Count says how one arm's trials ended under one limit.
 type Count struct {
 	Started, OOMKilled, Failed int
-	// NotApplicable of all these were started in their natural order, because the
-	// runtime cannot take the one asked for.
+	// NotApplicable of all these were started in their natural order, because the runtime
+	// cannot take the one asked for. It is none of them or all.
 	NotApplicable int
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/internal/runner"
 	"github.com/initbench/initbench/internal/vm"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -47,7 +48,7 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 	if err == nil {
 		return exitPass
 	}
-	if message := err.Error(); message != "" {
+	if message := runner.OneLine(err.Error()); message != "" {
 		if !strings.HasPrefix(message, "initbench:") && !strings.HasPrefix(message, "initbench ") {
 			message = "initbench: " + message
 		}

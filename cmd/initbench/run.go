@@ -15,7 +15,8 @@ func newRunCommand() *cobra.Command {
 		Use:   "run SCENARIO|FILE... [--runtime REF]...",
 		Short: "run scenarios and summarise what was measured",
 		Long: `run makes every trial of the given scenarios (see: initbench scenarios) or scenario files and
-prints a summary. It judges nothing: see gate and compare.
+prints a summary. It judges nothing: see gate and compare. Exit 4 when every trial failed, 3 when none
+counts because its order could not be imposed.
 
 A runtime REF is a path, a name on PATH (in the guest: the guest's PATH, which has crun), or
 runc@v1.1.15, installed on first use. NAME=REF gives it another name in tables and records.`,

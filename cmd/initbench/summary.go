@@ -23,10 +23,26 @@ func summarise(cmd *cobra.Command, f *measureFlags, run *results.Run) error {
 		return err
 	}
 	_, _ = fmt.Fprintf(f.notes(cmd.ErrOrStderr()), "records: %s\n", run.Dir) // notes are only advice
-	if t := s.Trials; t.Recorded > 0 && t.Failed == t.Recorded {
-		return &codeError{code: exitEnvironment, message: fmt.Sprintf("every trial failed: reason and output of each are in %s", run.Dir)}
+	return worthless(s, run.Dir)
+}
+
+// worthless is how a run ends none of whose trials says anything: each failed, or is in no cell.
+func worthless(s verdict.Summary, dir string) error {
+	t, couldNot := s.Trials, 0
+	for _, c := range s.Cells {
+		couldNot += c.Imposing.CouldNot
 	}
-	return nil
+	switch {
+	case t.Recorded == 0:
+		return nil
+	case t.Failed == t.Recorded:
+		return &codeError{exitEnvironment, fmt.Sprintf("every trial failed: reason and output of each are in %s", dir)}
+	case t.NotCounted < t.Recorded:
+		return nil
+	case couldNot > 0:
+		return &codeError{exitInconclusive, fmt.Sprintf("no trial counts, since the orders could not be imposed: why is with each in %s", dir)}
+	}
+	return &codeError{exitEnvironment, fmt.Sprintf("no trial counts, since none was found in the order it was started in: what was found is with each in %s", dir)}
 }
 
 // reportOptions fit the output to where it goes: colour only on a terminal.

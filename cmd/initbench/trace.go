@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -33,7 +34,11 @@ func newTraceCommand() *cobra.Command {
 		Long: `trace starts one container under the eBPF observer and prints its steps: when, which process, whose
 cgroup, what the container and the runtime had been charged by then, and which order of clone and join
 occurred. Another start comes first, to warm up. With --order an order is imposed; with two runtimes the
-second is shown beside the first. What it measures of time has the observer in it.`,
+second is shown beside the first. What it measures of time has the observer in it.
+
+The trace is printed whatever came of the start. Exit 0 when it shows what was asked for, an OOM kill
+included; 3 when the order could not be imposed or the one that occurred is not known; 4 when the start
+failed or timed out.`,
 		Example: `  initbench trace --runtime runc@v1.1.15 --driver cgroupfs
   initbench trace --runtime runc@v1.1.15 --order join-before-clone --limit 12MiB
   initbench trace --runtime runc@v1.1.15 --runtime runc@v1.2.6
@@ -102,12 +107,40 @@ func trace(cmd *cobra.Command, f *traceFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	traces, err := tracesOf(run)
+	records, traces, err := tracesOf(run)
 	if err != nil {
 		return err
 	}
 	out := cmd.OutOrStdout()
-	return report.WriteTrace(out, m.format, traces, reportOptions(out))
+	if err := report.WriteTrace(out, m.format, traces, reportOptions(out)); err != nil {
+		return err
+	}
+	return traced(records)
+}
+
+// traced is what a trace ends with once it is printed: the worst that came of its starts.
+func traced(records []results.Record) error {
+	var unsure error
+	for _, r := range records {
+		counted, why := r.Counted()
+		switch {
+		case r.Outcome == results.Failed || r.Outcome == results.TimedOut:
+			return &codeError{exitEnvironment, fmt.Sprintf("trace: %s %s: %s", r.Arm, r.Outcome, r.Reason)}
+		case unsure != nil:
+		case !counted:
+			unsure = &codeError{exitInconclusive, fmt.Sprintf("trace: %s was not started in the order %s: %s", r.Arm, r.Order, why)}
+		case r.Found == nil || r.Found.Order == sequence.FoundUnknown:
+			unsure = &codeError{exitInconclusive, fmt.Sprintf("trace: %s: the order of clone and join is not known: %s", r.Arm, unknownWhy(r.Found))}
+		}
+	}
+	return unsure
+}
+
+func unknownWhy(f *sequence.Finding) string {
+	if f == nil {
+		return "no observer watched"
+	}
+	return f.Why
 }
 
 // spec plans one observed start of each runtime after one to warm up.
@@ -141,25 +174,25 @@ func (f *traceFlags) spec() (scenarios.Spec, error) {
 }
 
 // tracesOf are the starts of a run, in the order in which its runtimes were named.
-func tracesOf(run *results.Run) ([]report.Trace, error) {
+func tracesOf(run *results.Run) ([]results.Record, []report.Trace, error) {
 	arms := run.Header.Spec.Runtimes
-	traces := make([]report.Trace, len(arms))
+	records, traces := make([]results.Record, len(arms)), make([]report.Trace, len(arms))
 	for r, err := range run.Records() {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if r.Warmup {
 			continue
 		}
 		t, found, err := run.Timeline(r.Index)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if !found {
-			return nil, fmt.Errorf("trace: %s was not observed: %v", r.Arm, r.Warnings)
+			return nil, nil, fmt.Errorf("trace: %s was not observed: %s", r.Arm, strings.Join(r.Warnings, "; "))
 		}
 		arm := slices.IndexFunc(arms, func(a scenarios.Runtime) bool { return a.Name == r.Arm })
-		traces[arm] = report.TraceOf(r, t, run.Environments[len(run.Environments)-1])
+		records[arm], traces[arm] = r, report.TraceOf(r, t, run.Environments[len(run.Environments)-1])
 	}
-	return traces, nil
+	return records, traces, nil
 }

@@ -12,12 +12,17 @@ import (
 	"github.com/initbench/initbench/sequence"
 )
 
-// oldRunc copies itself inside init; the guest lane brings it along.
-const oldRunc = "/var/lib/initbench/runtimes/runc@v1.1.15"
+// oldRunc copies itself inside init, the others do not; the guest lane brings them along.
+const (
+	oldRunc     = "/var/lib/initbench/runtimes/runc@v1.1.15"
+	overlayRunc = "/var/lib/initbench/runtimes/runc@v1.2.6"
+	newestRunc  = "/var/lib/initbench/runtimes/runc@v1.5.2"
+)
 
 func requireOrders(t *testing.T) {
 	t.Helper()
-	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd, testenv.Command("crun"), testenv.File(oldRunc))
+	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd, testenv.Command("crun"),
+		testenv.File(oldRunc), testenv.File(overlayRunc), testenv.File(newestRunc))
 }
 
 // Those of testdata/orders impose orders and observe.

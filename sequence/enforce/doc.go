@@ -6,9 +6,11 @@
 // runtime and all its descendants inherit the filter; when one of them makes such a call, the kernel
 // stops it and tells the enforcer, which lets it go on at once or a little later:
 //
-//   - join-before-clone holds the memfd_create of a child of the runtime until that child is in a
-//     cgroup below the pod;
-//   - clone-before-join holds what makes the join possible, the mkdir of the container's cgroup or the
+//   - natural stops memfd_create, execveat and connect and holds none: it is there to see what the
+//     filter costs;
+//   - join-before-clone stops the same and holds the memfd_create of a child of the runtime until that
+//     child is in a cgroup below the pod;
+//   - clone-before-join stops mkdir and mkdirat too and holds what makes the join possible, the mkdir of the container's cgroup or the
 //     connect that precedes the request to systemd, until the child executes its sealed
 //     copy. The join itself is a write(2), by the runtime or by PID 1, and is never stopped.
 //
@@ -28,6 +30,6 @@
 // A container whose own seccomp profile has a listener (SCMP_ACT_NOTIFY) cannot be started under the filter:
 // the kernel allows one for a process and its ancestors together, and the runtime fails with EBUSY.
 //
-// package runner feeds it with a trial's cgroups and the command to start, and stores what
+// Package runner feeds it with a trial's cgroups and the command to start, and stores what
 // [Enforcer.Created] returns. The package starts nothing itself, reads no timeline and judges nothing.
 package enforce

@@ -79,9 +79,10 @@ func (h *handler) open() (err error) {
 	if h.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		return fmt.Errorf("eventfd: %w", err)
 	}
-	// It tells once of what was before its first reading: that one does no harm.
-	if err := h.poller.add(h.events, unix.EPOLLPRI); err != nil {
-		return err
+	if h.opts.Order == sequence.JoinBeforeClone { // alone waits for what they tell
+		if err := h.poller.add(h.events, unix.EPOLLPRI); err != nil {
+			return err
+		}
 	}
 	return h.poller.add(h.wake, unix.EPOLLIN)
 }

@@ -46,7 +46,7 @@ func DefaultMargins() map[string]Margin {
 		scenarios.ContainerChargedAtExec: {Fraction: 0.10, Memory: true},
 		// 36 starts of runc 1.1 in an emulated guest on a busy machine: the logarithms of page faults had a standard
 		// deviation of 0.01 to 0.03, those of system calls of 0.12, for the Go runtime sleeps, polls and
-		// preempts by the clock: a start that takes longer makes more of those. Six blocks pass against themselves, in
+		// preempts by the clock, and every call is counted: a start that takes longer makes more of those. Six blocks pass against themselves, in
 		// two rows and 95 of 100 gates, up to 2.6 such deviations: 8 % and 37 %. With half of that noise 30 % will do.
 		scenarios.StartSyscalls:   {Fraction: 0.30},
 		scenarios.StartPageFaults: {Fraction: 0.10},

@@ -246,6 +246,23 @@ func TestNaturalStartsAreLeftOutOfAnOrderThatOthersTook(t *testing.T) {
 	}
 }
 
+// Catches a trial that was left out of its cell taken for one that was never made.
+func TestTrialsLeftOutOfAnOrderAreNotMissing(t *testing.T) {
+	m := mixed(2)
+	mutate := m.mutate
+	m.mutate = func(r *results.Record) {
+		mutate(r)
+		if r.Outcome != results.Started {
+			r.Outcome, r.Latency = results.Started, results.Latency{}
+		}
+	}
+	v := mustJudge(t, m.run(gateOf(ordered(20, sequence.Natural, joinFirst))))
+	wantRuling(t, v, Pass, 0)
+	if m := v.inOrder(t, "oom.rate", cgroupjoin.Systemd, joinFirst); m.Ladder[1].Candidate != (Count{Started: 18}) {
+		t.Errorf("%+v, want 18 starts", m.Ladder[1].Candidate)
+	}
+}
+
 // Catches a claim from the few trials that took an order, where most said that it does not apply.
 func TestAnOrderThatMostTrialsDidNotTakeIsInconclusive(t *testing.T) {
 	v := mustJudge(t, mixed(5).run(gateOf(ordered(8, sequence.Natural, joinFirst))))

@@ -151,7 +151,7 @@ func (p *prepared) created(m *measured) {
 	if p.enforcer == nil {
 		return
 	}
-	how := p.enforcer.Created()
+	how := p.enforcer.Created(m.create.ok())
 	m.enforcement = &how
 }
 

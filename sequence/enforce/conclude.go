@@ -13,12 +13,16 @@ type notes struct {
 	unsealed int // a child executed what is no sealed memfd by execveat
 	died     string
 	waiting  int  // a child waited for the runtime, whose join was held
+	executed int  // a child executed its sealed copy
+	entered  bool // something ran in the pod
 	serial   bool // the runtime waited for its child, whose copy was held
 	early    bool // the join began when there was no child that could make a copy
 }
 
-// conclude says how imposing an order went that no step has decided by the time create has ended.
-func (n notes) conclude(order sequence.Order) (sequence.Imposed, string) {
+// conclude says how imposing an order went that no step has decided by the time create has ended; ok
+// is that it exited with 0. Of a create that failed, that no copy was seen says nothing unless
+// something else does: it may have failed before.
+func (n notes) conclude(order sequence.Order, ok bool) (sequence.Imposed, string) {
 	switch {
 	case order == sequence.Natural:
 		return sequence.OrderImposed, "no order was asked for: every call was answered at once"
@@ -28,8 +32,15 @@ func (n notes) conclude(order sequence.Order) (sequence.Imposed, string) {
 		return sequence.OrderNotApplicable, "the runtime waits for its init's copy before it begins to join"
 	case n.begun != 0 && order == sequence.CloneBeforeJoin:
 		return sequence.OrderCouldNot, fmt.Sprintf("process %d made a memfd and never executed it", n.begun)
+	case !ok && !n.decisive():
+		return sequence.OrderCouldNot, "create failed before anything told whether init makes a copy"
 	}
 	return sequence.OrderNotApplicable, "no copy was made inside init: " + n.noClone()
+}
+
+// decisive reports whether it was seen that init makes no copy, or got past where it would have.
+func (n notes) decisive() bool {
+	return n.unsealed != 0 || n.waiting != 0 || n.early || n.entered
 }
 
 // noClone names the strongest sign that there was nothing to order.

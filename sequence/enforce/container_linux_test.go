@@ -97,7 +97,7 @@ func (b *bench) run(tr trial) (e ended) {
 	began := time.Now()
 	err = c.create()
 	if !tr.plain {
-		e.Enforcement = c.enforcer.Created()
+		e.Enforcement = c.enforcer.Created(err == nil)
 	}
 	if err == nil {
 		e.started = c.start()

@@ -153,18 +153,20 @@ func (e *Enforcer) spawn(start func() (int, error)) error {
 	return nil
 }
 
-// ask has the handler's goroutine call f and returns when it has, or when the handler has ended.
-func (e *Enforcer) ask(f func()) {
+// ask has the handler's goroutine call f and returns when it has, or false when the handler has ended.
+func (e *Enforcer) ask(f func()) bool {
 	answered := make(chan struct{})
 	select {
 	case e.h.requests <- func() { f(); close(answered) }:
 	case <-e.h.done:
-		return
+		return false
 	}
 	e.h.rouse()
 	select {
 	case <-answered:
+		return true
 	case <-e.h.done:
+		return false
 	}
 }
 
@@ -175,8 +177,9 @@ func (h *handler) rouse() {
 }
 
 // Created says that the runtime's create has ended: nothing is held any more, and
-// everything is still answered until Close. It returns how imposing went.
-func (e *Enforcer) Created() sequence.Enforcement {
+// everything is still answered until Close. It returns how imposing went; ok is that create exited
+// with 0, without which a copy that was not seen does not mean that there is none.
+func (e *Enforcer) Created(ok bool) sequence.Enforcement {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.result == nil {
@@ -184,8 +187,8 @@ func (e *Enforcer) Created() sequence.Enforcement {
 		switch {
 		case e.closed && e.spawned:
 			*e.result = e.h.cost // the handler has ended
-		case e.spawned:
-			e.ask(func() { *e.result = e.h.created() })
+		case e.spawned && !e.ask(func() { *e.result = e.h.created(ok) }):
+			*e.result = e.h.cost // the handler gave up
 		}
 	}
 	return *e.result

@@ -224,8 +224,8 @@ func (s *stage) begin(steps string) {
 
 // end waits for the runtime and says how imposing went.
 func (s *stage) end() sequence.Enforcement {
-	_ = s.cmd.Wait() // some are killed, and all say on stderr what went wrong
-	return s.Created()
+	err := s.cmd.Wait() // some are killed, and all say on stderr what went wrong
+	return s.Created(err == nil)
 }
 
 // see has the handler look at itself until it sees what the test waits for. A

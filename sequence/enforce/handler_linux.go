@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -50,6 +52,7 @@ type hold struct {
 	// asleep is the runtime's state when it was last seen waiting for its child, and how often it was in a row.
 	asleep string
 	looks  int
+	looked time.Time
 }
 
 // watched is a process whose end the poller tells.
@@ -64,8 +67,12 @@ type watched struct {
 func (h *handler) run() {
 	defer close(h.done)
 	for !h.stopping {
-		if err := h.step(); err != nil {
+		err := h.step()
+		if err != nil {
 			h.lost(err)
+		}
+		if errors.Is(err, errPoller) {
+			return // without waiting there is no going on
 		}
 		if h.over {
 			h.letGo()
@@ -94,7 +101,7 @@ func (h *handler) meet(fd int, events uint32) error {
 	case h.wake:
 		h.serve()
 	case h.events:
-		_, _ = unix.Pread(fd, make([]byte, 256), 0) // reading is what makes it ready for the next event
+		h.podChanged()
 	case h.listener.fd:
 		return h.listen(events)
 	default:
@@ -253,10 +260,16 @@ func (h *handler) settle(o sequence.Imposed, why string) {
 	h.over, h.cost.Outcome, h.cost.Why = true, o, why
 }
 
-// lost gives up on the listener. The kernel fails what it had stopped with ENOSYS when it is closed.
+// lost gives up on the listener: the kernel fails with ENOSYS what it had stopped, and all that would come.
 func (h *handler) lost(err error) {
 	h.settle(sequence.OrderCouldNot, fmt.Sprintf("the listener was lost: %v", err))
-	h.poller.remove(h.listener.fd)
+	if fd := h.listener.fd; fd >= 0 {
+		h.listener.fd = -1
+		h.poller.remove(fd)
+		if !errors.Is(err, unix.EBADF) { // of a descriptor that is closed, the number may be another's by now
+			_ = unix.Close(fd) // nothing is written to it but answers, and there will be none
+		}
+	}
 	for len(h.held) > 0 {
 		h.drop(0)
 	}
@@ -279,16 +292,41 @@ func (h *handler) start(pid int) {
 	}
 }
 
+// podChanged takes note of a process in the pod. The event also comes once without one.
+func (h *handler) podChanged() {
+	buf := make([]byte, 256)
+	n, err := unix.Pread(h.events, buf, 0) // reading is what makes it ready for the next event
+	if err != nil {
+		h.poller.remove(h.events) // the pod is gone, and poll would tell so without end
+		return
+	}
+	if !strings.Contains(string(buf[:n]), "populated 1") || !h.notes.serial || h.notes.executed != 0 {
+		return
+	}
+	h.settle(sequence.OrderCouldNot, "the runtime seemed to wait for its init's copy, and began to join while that was being made")
+}
+
 // created settles what no step has, and returns all.
-func (h *handler) created() sequence.Enforcement {
+func (h *handler) created(ok bool) sequence.Enforcement {
 	if err := h.listener.alive(); err != nil {
 		h.lost(err) // whatever was seen is not all
 	}
-	o, why := h.notes.conclude(h.opts.Order)
+	if h.root == 0 {
+		h.settle(sequence.OrderCouldNot, "no process was spawned")
+	}
+	h.notes.entered = !ok && h.podRan()
+	o, why := h.notes.conclude(h.opts.Order, ok)
 	h.settle(o, why)
 	h.letGo()
 	h.closed = true
 	return h.cost
+}
+
+// podRan reports whether anything has run in the pod: its cpu.stat outlives whatever did.
+func (h *handler) podRan() bool {
+	text, err := os.ReadFile(filepath.Join(h.opts.Pod, "cpu.stat"))
+	used, found := strings.CutPrefix(string(text), "usage_usec ")
+	return err == nil && found && !strings.HasPrefix(used, "0\n")
 }
 
 // watch takes hold of a process, so that its end is told and its number means it until then.

@@ -52,6 +52,9 @@ func (p *poller) remove(fd int) {
 	_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil) // one that is not there is as good as removed
 }
 
+// errPoller: nothing can be waited for any more.
+var errPoller = errors.New("epoll")
+
 // wait returns a descriptor that is ready, if any before the time is up. A time of 0 is no limit.
 func (p *poller) wait(limit time.Duration) ([]unix.EpollEvent, error) {
 	var until time.Time
@@ -59,7 +62,7 @@ func (p *poller) wait(limit time.Duration) ([]unix.EpollEvent, error) {
 		until = time.Now().Add(limit)
 	}
 	if err := p.file.SetReadDeadline(until); err != nil {
-		return nil, fmt.Errorf("epoll: deadline: %w", err)
+		return nil, fmt.Errorf("%w: deadline: %w", errPoller, err)
 	}
 	var n int
 	var werr error
@@ -77,7 +80,7 @@ func (p *poller) wait(limit time.Duration) ([]unix.EpollEvent, error) {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(werr, unix.EINTR):
 		return nil, nil
 	case errors.Join(err, werr) != nil:
-		return nil, fmt.Errorf("epoll_wait: %w", errors.Join(err, werr))
+		return nil, fmt.Errorf("%w: wait: %w", errPoller, errors.Join(err, werr))
 	}
 	return p.buf[:n], nil
 }

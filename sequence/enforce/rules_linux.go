@@ -123,11 +123,14 @@ func (h *handler) ruleExec(s sight) {
 	case !s.sealed:
 		h.notes.unsealed = s.tgid
 	case h.opts.Order != sequence.CloneBeforeJoin:
+		h.notes.executed = s.tgid
 	case s.joined:
 		h.settle(sequence.OrderCouldNot, fmt.Sprintf("process %d had joined the container's cgroup before its copy was complete", s.tgid))
 	case len(h.held) > 0:
 		held := h.held[0]
 		h.settle(sequence.OrderImposed, fmt.Sprintf("%s of process %d was held until process %d executed its sealed copy", held.kind, held.tgid, s.tgid))
+	case h.notes.waiting != 0:
+		h.settle(sequence.OrderImposed, fmt.Sprintf("process %d executed its sealed copy before it had joined, though the join was held no longer", s.tgid))
 	default:
 		h.settle(sequence.OrderImposed, fmt.Sprintf("process %d executed its sealed copy before the runtime began to join: nothing had to be held", s.tgid))
 	}
@@ -136,7 +139,8 @@ func (h *handler) ruleExec(s sight) {
 // ruleJoin is about the runtime that makes the container's cgroup or turns to systemd.
 func (h *handler) ruleJoin(c *call, s sight) *hold {
 	if h.opts.Order != sequence.CloneBeforeJoin {
-		h.joining = true
+		// Before there is an init, whatever it says to systemd is not about a join.
+		h.joining = h.joining || len(h.mayClone(s.tgid)) > 0
 		return nil
 	}
 	children := h.mayClone(s.tgid)
@@ -243,7 +247,9 @@ func (h *handler) noneWillClone(held *hold) bool {
 	}
 	h.notes.waiting = waiting
 	for _, w := range held.on {
-		h.stuck[w.pid] = w.state
+		if w.pid != held.tgid {
+			h.stuck[w.pid] = w.state
+		}
 	}
 	return true
 }
@@ -268,10 +274,13 @@ func (h *handler) runtimeWaits(held *hold) bool {
 	}
 	state, waits := h.proc.waits(h.root)
 	if !waits || state != held.asleep {
-		held.asleep, held.looks = state, 0
+		held.asleep, held.looks, held.looked = state, 0, time.Now()
 		return false
 	}
-	held.looks++
+	if time.Since(held.looked) < later {
+		return false // another event brought us here
+	}
+	held.looks, held.looked = held.looks+1, time.Now()
 	h.notes.serial = held.looks >= enough
 	return h.notes.serial
 }

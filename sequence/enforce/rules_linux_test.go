@@ -201,7 +201,7 @@ func TestAnsweredAfterCreated(t *testing.T) {
 	for _, order := range sequence.Orders() {
 		s := b.stage(Options{Order: order})
 		s.begin("listen fork:memfd+mkdir+say hear wait")
-		before := s.Created()
+		before := s.Created(true)
 		_, err := s.in.Write([]byte{1})
 		b.must(err)
 		if err := s.cmd.Wait(); err != nil {
@@ -212,8 +212,22 @@ func TestAnsweredAfterCreated(t *testing.T) {
 				t.Errorf("%s: %d held", order, s.h.cost.Held)
 			}
 		})
-		if after := s.Created(); after != before {
+		if after := s.Created(true); after != before {
 			t.Errorf("%s: %+v in the end, %+v when create had ended", order, after, before)
 		}
+	}
+}
+
+// Catches a create that failed early and counts as a natural start of a runtime that makes no copy; and one whose
+// init was killed in its cgroup without having made any, which does count.
+func TestCreateFailed(t *testing.T) {
+	b := openBench(t)
+	for _, order := range []sequence.Order{sequence.CloneBeforeJoin, sequence.JoinBeforeClone} {
+		s := b.stage(Options{Order: order})
+		s.begin("fail")
+		s.expect(s.end(), sequence.OrderCouldNot, "create failed before anything told")
+		s = b.stage(Options{Order: order})
+		s.begin("fork:listen mkdir join tell wait fail")
+		s.expect(s.end(), sequence.OrderNotApplicable, "no copy was made inside init")
 	}
 }

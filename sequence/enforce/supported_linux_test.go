@@ -66,7 +66,7 @@ func TestSpawnLeavesInitbenchAlone(t *testing.T) {
 			if err != os.ErrNotExist {
 				t.Errorf("a start that failed: %v", err)
 			}
-			s.expect(s.Created(), sequence.OrderNotApplicable, "no copy was made")
+			s.expect(s.Created(false), sequence.OrderCouldNot, "no process was spawned")
 		} else {
 			s.begin(steps)
 			s.end()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,10 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("OBSERVE_CHILD") {
 	case "calls":
 		callsAndFaults()
+	case "threads":
+		callsFromThreads()
+	case "exec":
+		execFromThread()
 	case "open":
 		openAndSay()
 	default:
@@ -215,9 +220,9 @@ func TestSmokeCopyIsSplitToThePage(t *testing.T) {
 		if from.Detail != "runc_cloned:/proc/self/exe" || to.Detail != from.Detail || from.PID != to.PID || to.Bytes == nil || *to.Bytes != file.Size() {
 			t.Errorf("%s: %+v to %+v; want a copy of %d bytes", d, from, to, file.Size())
 		}
-		container, runtime := grown(from.Container, to.Container), grown(from.Runtime, to.Runtime)
-		if container+runtime != pages {
-			t.Errorf("%s: %d bytes to the container and %d to the runtime, want %d in all", d, container, runtime, pages)
+		inContainer, inRuntime := grown(from.Container, to.Container), grown(from.Runtime, to.Runtime)
+		if inContainer+inRuntime != pages {
+			t.Errorf("%s: %d bytes to the container and %d to the runtime, want %d in all", d, inContainer, inRuntime, pages)
 		}
 		if sum := got.ContainerCounters.MemfdBytes + got.RuntimeCounters.MemfdBytes; sum != file.Size() {
 			t.Errorf("%s: counted %d bytes in memfds, want %d", d, sum, file.Size())
@@ -582,16 +587,88 @@ func rawArgs(args ...uint64) *ebpf.RunOptions { return &ebpf.RunOptions{Context:
 // counted runs a command as if it were a runtime.
 func (l *lab) counted(o *Observer, cmd *exec.Cmd) sequence.Timeline {
 	l.Helper()
+	return l.asRuntime(o, cmd, "calls", cmd.Run)
+}
+
+// asRuntime watches what run does with a command that is born in a trial's runtime cgroup.
+func (l *lab) asRuntime(o *Observer, cmd *exec.Cmd, child string, run func() error) sequence.Timeline {
+	l.Helper()
 	c := l.container(l.runtime("crun"), cgroupjoin.Cgroupfs, 0, ociruntime.Payload{})
 	w, err := o.Watch(c.target())
 	l.must(err)
-	cmd.Env = append(os.Environ(), "OBSERVE_CHILD=calls")
+	cmd.Env = append(os.Environ(), "OBSERVE_CHILD="+child, "OBSERVE_LEAF="+c.tree.LeafPath())
 	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: c.tree.RuntimeCgroupFD()}
-	l.must(cmd.Run())
+	l.must(run())
 	got, err := w.Finish()
 	l.must(err)
 	c.remove()
 	return got
+}
+
+// callsFromThreads makes the container's cgroup, moves into it with four threads, and has each of them call.
+func callsFromThreads() {
+	leaf := os.Getenv("OBSERVE_LEAF")
+	err := os.Mkdir(leaf, 0o755)
+	var ready, calling sync.WaitGroup
+	moved := make(chan struct{})
+	for range 4 {
+		ready.Add(1)
+		calling.Go(func() {
+			runtime.LockOSThread()
+			ready.Done()
+			<-moved
+			for range 5000 {
+				_, _, _ = unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0) // cannot fail
+			}
+		})
+	}
+	ready.Wait()
+	if err = errors.Join(err, os.WriteFile(filepath.Join(leaf, "cgroup.procs"), []byte("0"), 0)); err != nil {
+		panic(err)
+	}
+	close(moved)
+	calling.Wait()
+}
+
+// Catches threads that are counted where their process was before it was moved.
+func TestThreadsMoveWithTheirProcess(t *testing.T) {
+	l := newLab(t)
+	cmd := exec.Command("/proc/self/exe")
+	got := l.asRuntime(l.open(Options{}), cmd, "threads", cmd.Run)
+	if n := got.ContainerCounters.Syscalls; n < 20000 || n > 23000 || got.RuntimeCounters.Syscalls > 3000 {
+		t.Errorf("%d calls in the container and %d before, want the 20000 after the move", n, got.RuntimeCounters.Syscalls)
+	}
+	if e := l.find(got, sequence.Join); e.PID != cmd.Process.Pid || e.Other != e.PID || e.Cgroup != sequence.Container {
+		t.Errorf("%+v, want pid %d to have moved itself", e, cmd.Process.Pid)
+	}
+}
+
+// execFromThread replaces the process by another thread than its first, which is then gone.
+func execFromThread() {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		done <- syscall.Exec("/bin/true", []string{"true"}, nil)
+	}()
+	runtime.LockOSThread() // here it is the first that waits
+	panic(<-done)
+}
+
+// Catches a process that is lost from sight when a thread of it takes over its number.
+func TestExecFromThread(t *testing.T) {
+	l := newLab(t)
+	cmd := exec.Command("/proc/self/exe")
+	got := l.asRuntime(l.open(Options{}), cmd, "exec", cmd.Run)
+	last := got.Events[len(got.Events)-2:]
+	if e := last[0]; e.Step != sequence.Exec || e.Detail != "/bin/true" || e.PID != cmd.Process.Pid || e.TID != 0 {
+		t.Errorf("%+v, want the exec of pid %d", e, cmd.Process.Pid)
+	}
+	if e := last[1]; e.Step != sequence.Exit || e.PID != cmd.Process.Pid {
+		t.Errorf("%+v, want the end of pid %d", e, cmd.Process.Pid)
+	}
+	if n := len(slices.DeleteFunc(stepsOf(got), func(s sequence.Step) bool { return s != sequence.Exit })); n != 1 || got.Lost != 0 {
+		t.Errorf("%d ends of one process, %d lost", n, got.Lost)
+	}
 }
 
 func openAndSay() {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/ociruntime"
 	"github.com/initbench/initbench/internal/testenv"
+	"github.com/initbench/initbench/sequence/enforce"
 )
 
 // lab is a place for containers of real runtimes.
@@ -107,6 +109,8 @@ type container struct {
 	stdout [2]*os.File
 	pid    int
 	probes int
+	// enforcer imposes an order; nil for the natural one.
+	enforcer *enforce.Enforcer
 	// CLOCK_MONOTONIC of start's call and of the payload's own stamp.
 	startCalled, stamp int64
 }
@@ -149,12 +153,29 @@ func (c *container) call(argv []string, stdin, stdout *os.File) error {
 		cmd.Stdout = stdout
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, UseCgroupFD: true, CgroupFD: c.tree.RuntimeCgroupFD()}
-	err = cmd.Run()
-	if err == nil {
+	if err = c.run(cmd, argv); err == nil {
 		return nil
 	}
 	said, rerr := os.ReadFile(messages.Name())
 	return errors.Join(fmt.Errorf("%q: %w: %s", argv, err, said), rerr)
+}
+
+// run is cmd.Run; create is under the filter that imposes an order, where there is one.
+func (c *container) run(cmd *exec.Cmd, argv []string) error {
+	if c.enforcer == nil || !slices.Contains(argv, "create") {
+		return cmd.Run()
+	}
+	err := c.enforcer.Spawn(func() (int, error) {
+		if err := cmd.Start(); err != nil {
+			return 0, err
+		}
+		return cmd.Process.Pid, nil
+	})
+	if err == nil {
+		err = cmd.Wait()
+		c.enforcer.Created(true)
+	}
+	return err
 }
 
 // create makes the container, whose init then waits for start.

@@ -4,7 +4,8 @@
 #
 #	sequence/observe/record.sh
 #
-# The order in which runc 1.1.15 clones and joins is its own to choose, and another one in the next recording.
+# What is found in each is written down in sequence/recorded_test.go, and is another after every recording:
+# times and bytes differ, and the natural order of runc 1.1.15 is a race.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 into=sequence/testdata/timelines

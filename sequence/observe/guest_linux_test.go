@@ -368,7 +368,7 @@ func TestSmokeOOMKill(t *testing.T) {
 	}
 }
 
-// Catches a victim that is not found on kernels that name it by its number alone (Linux 6.1 to 6.7).
+// Catches a victim that is not found on kernels that name it by its number alone (early releases of Linux 6.1).
 func TestVictimByNumber(t *testing.T) {
 	l := newLab(t)
 	spec, cache, err := fitted(1 << 20)

@@ -186,7 +186,7 @@ static __always_inline struct mem_cgroup *memcg_of(__u64 cgroup)
 
 // stat_place is where a statistic lies in the state arrays: at its own number
 // until Linux 6.10, since then where a table says. An entry of that table that is
-// not kept is 0 and all others are one too high, or (6.13) it is 255.
+// not kept is 0 and all others are one too high, or, in later releases, it is 255.
 static __always_inline int stat_place(__u32 item)
 {
 	if (stats_table) {
@@ -814,8 +814,8 @@ int BPF_PROG(on_syscall, struct pt_regs *regs, long nr)
 	return 0;
 }
 
-// The tracepoint had the victim's pid alone, until Linux 6.8 and the stable
-// releases that took that change gave it the task. A raw tracepoint takes either.
+// The tracepoint has the victim's pid alone in early releases of Linux 6.1, and the
+// task in later ones and since. A raw tracepoint takes either.
 SEC("raw_tp/mark_victim")
 int on_victim(__u64 *args)
 {

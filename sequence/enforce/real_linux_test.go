@@ -18,7 +18,7 @@ const tight = 12 << 20 // a container's limit that has room for init, not for ru
 
 // Catches an order that is said to be imposed on a real runtime and is not: whose copy is charged to a container of
 // 12 MiB is killed in it, whose copy was made before is not. Under either driver.
-func TestOrderDecidesWhoIsKilled(t *testing.T) {
+func TestSmokeOrderDecidesWhoIsKilled(t *testing.T) {
 	b := openBench(t)
 	old := runcOf(t, "v1.1.15")
 	for _, d := range cgroupjoin.Drivers() {

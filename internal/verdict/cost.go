@@ -39,7 +39,7 @@ func observerCost(list []scenarios.Scenario, runtimes int, at func(k key, runtim
 		if change.Bounded() {
 			interval = fmt.Sprintf(" [%s, %s]", relative(change.Lo), relative(change.Hi))
 		}
-		notes = append(notes, fmt.Sprintf("observer: %s%s of %s (%s%s; %d observed, %d timed trials)",
+		notes = append(notes, fmt.Sprintf("observer: %s%s of %s (%s%s; %d observed, %d timed trials, not interleaved: what else the machine did meanwhile is in it)",
 			relative(change.Center), interval, scenarios.StartLatency, c.driver, atLimit(c.limit), len(pair.observed), len(pair.timed)))
 	}
 	return notes

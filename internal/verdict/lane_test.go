@@ -134,7 +134,7 @@ func TestWhatObservingCostIsSaid(t *testing.T) {
 	if len(v.Notes) != 2 {
 		t.Fatalf("notes %q, want one a driver, none under the limit that was never timed", v.Notes)
 	}
-	wantText(t, v.Notes[0], "observer: +", " of start.latency (cgroupfs; 24 observed, 40 timed trials)")
+	wantText(t, v.Notes[0], "observer: +", " of start.latency (cgroupfs; 24 observed, 40 timed trials, not interleaved")
 	for _, note := range v.Notes {
 		if !strings.HasPrefix(note, "observer: +2.") && !strings.HasPrefix(note, "observer: +3.") {
 			t.Errorf("%s: want about +3 %%", note)

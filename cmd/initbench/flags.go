@@ -160,7 +160,30 @@ func (f *measureFlags) override(s scenarios.Scenario) (scenarios.Scenario, error
 	return s, nil
 }
 
-// chosen are the values a repeatable flag was given, each once, or what stands without it.
+// once is a flag that is given one time: of two values the first would be dropped without a word.
+type once struct {
+	value *string
+	given bool
+}
+
+func (o *once) String() string {
+	if o.value == nil { // pflag asks the zero value whether a default is one
+		return ""
+	}
+	return *o.value
+}
+
+func (o *once) Type() string { return "string" }
+
+func (o *once) Set(s string) error {
+	if o.given {
+		return fmt.Errorf("it was %q before: give it once", *o.value)
+	}
+	*o.value, o.given = s, true
+	return nil
+}
+
+// chosen are the values a repeatable flag was given, or what stands without it.
 func chosen[T comparable](flag string, given []string, otherwise []T, parse func(string) (T, error)) ([]T, error) {
 	if len(given) == 0 {
 		return otherwise, nil
@@ -171,9 +194,10 @@ func chosen[T comparable](flag string, given []string, otherwise []T, parse func
 		if err != nil {
 			return nil, usagef("%s: %w", flag, err)
 		}
-		if !slices.Contains(all, v) {
-			all = append(all, v)
+		if slices.Contains(all, v) {
+			return nil, usagef("%s %s a second time: name each once", flag, text)
 		}
+		all = append(all, v)
 	}
 	return all, nil
 }

@@ -17,7 +17,8 @@ import (
 // every so often, nothing when told so.
 type progress struct {
 	mu       sync.Mutex
-	out      io.Writer
+	out      io.Writer // where it is itself shown
+	log      io.Writer // for what is said besides
 	bars     *mpb.Progress
 	bar      *mpb.Bar
 	total    int64
@@ -34,12 +35,15 @@ const plainEvery = 10 * time.Second
 
 // newProgress goes on from what earlier sessions of a resumed run recorded.
 func newProgress(f *measureFlags, stderr io.Writer, total int64, before map[results.Outcome]int) *progress {
-	p := &progress{out: stderr, total: total, outcomes: map[results.Outcome]int{}}
+	p := &progress{out: stderr, log: stderr, total: total, outcomes: map[results.Outcome]int{}}
 	for outcome, n := range before {
 		p.outcomes[outcome] = n
 		p.done += int64(n)
 	}
 	p.resumed = p.done
+	if f.quiet {
+		p.log = io.Discard
+	}
 	if f.quiet || f.progress == "off" {
 		p.out = io.Discard
 	} else if f.progress == "auto" && isTerminal(stderr) {
@@ -61,7 +65,7 @@ func (p *progress) notes() io.Writer {
 	if p.bars != nil {
 		return p.bars
 	}
-	return p.out
+	return p.log
 }
 
 // recorded counts one finished trial.

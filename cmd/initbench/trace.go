@@ -38,7 +38,7 @@ second is shown beside the first. What it measures of time has the observer in i
 
 The trace is printed whatever came of the start. Exit 0 when it shows what was asked for, an OOM kill
 included; 3 when the order could not be imposed or the one that occurred is not known; 4 when the start
-failed or timed out.`,
+failed or timed out, or when nothing can be observed here.`,
 		Example: `  initbench trace --runtime runc@v1.1.15 --driver cgroupfs
   initbench trace --runtime runc@v1.1.15 --order join-before-clone --limit 12MiB
   initbench trace --runtime runc@v1.1.15 --runtime runc@v1.2.6
@@ -56,9 +56,10 @@ func (f *traceFlags) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.measure.out, "out", "", "directory to keep the records and timelines in (default: they are not kept)")
 	fl.StringArrayVar(&f.runtimes, "runtime", nil, "runtime to trace, REF or NAME=REF; given twice, both are shown side by side")
-	fl.StringVar(&f.driver, "driver", string(cgroupjoin.Cgroupfs), "cgroup driver: cgroupfs or systemd")
-	fl.StringVar(&f.order, "order", string(sequence.Natural), "order of clone and join to impose: clone-before-join or join-before-clone")
-	fl.StringVar(&f.limit, "limit", "", "memory limit, such as 12MiB (default: none)")
+	f.driver, f.order = string(cgroupjoin.Cgroupfs), string(sequence.Natural)
+	fl.Var(&once{value: &f.driver}, "driver", "cgroup driver: cgroupfs or systemd")
+	fl.Var(&once{value: &f.order}, "order", "order of clone and join: natural, or clone-before-join or join-before-clone to impose it")
+	fl.Var(&once{value: &f.limit}, "limit", "memory limit, such as 12MiB (default: none)")
 	fl.StringVar(&f.place, "limit-place", "", "cgroup that has the limit: container (the default) or ancestor")
 	complete(cmd, "driver", driverWords()...)
 	complete(cmd, "order", orderWords()...)

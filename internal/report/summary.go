@@ -20,7 +20,7 @@ func summaryTable(s verdict.Summary, opts Options) string {
 		lines = append(lines, [2]string{id.Name, binary(id)})
 	}
 	b.WriteString(about(opts, append(lines,
-		[2]string{"measured", fmt.Sprintf("%s; intervals at %.3g %%", counted(s.Trials), s.Confidence*100)},
+		[2]string{"measured", counted(s.Trials) + intervals(s)},
 		[2]string{"machine", machine(s.Environment)})))
 	short := summaryGrids(s, "\n")
 	for i, g := range summaryGrids(s, " ") {
@@ -30,6 +30,16 @@ func summaryTable(s verdict.Summary, opts Options) string {
 	b.WriteString(remarks(opts, s.Warnings, s.Notes))
 	b.WriteString(said(opts, "finding", texts(s.Findings)))
 	return b.String()
+}
+
+// intervals says how sure those are that a table has; it is empty where none has one.
+func intervals(s verdict.Summary) string {
+	for _, c := range s.Cells {
+		if meanInterval(c.Start) != "" || spread(verdict.Bytes, c.ContainerPeak) != "" || spread(verdict.Bytes, c.RuntimePeak) != "" {
+			return fmt.Sprintf("; intervals at %.3g %%", s.Confidence*100)
+		}
+	}
+	return ""
 }
 
 func summaryMarkdown(s verdict.Summary) string {
@@ -115,10 +125,7 @@ func latencies(cells []verdict.CellSummary, between string) *grid {
 	}
 	ns := verdict.Nanoseconds.Format
 	for _, c := range cells {
-		mean := ns(c.Start.Mean)
-		if !math.IsInf(c.Start.MeanLo, 0) && !math.IsNaN(c.Start.MeanLo) {
-			mean = stack(mean, bracket(ns, c.Start.MeanLo, c.Start.MeanHi), between)
-		}
+		mean := stack(ns(c.Start.Mean), meanInterval(c.Start), between)
 		row := condition(cells, c, trials(c), outcomes(c, between), ns(c.Start.Median), ns(c.Start.P95), ns(c.Start.P99), mean)
 		if lanes {
 			row = append(row, string(c.Lane))
@@ -126,6 +133,14 @@ func latencies(cells []verdict.CellSummary, between string) *grid {
 		g.add(row...)
 	}
 	return g
+}
+
+// meanInterval is empty where there is none.
+func meanInterval(s verdict.Spread) string {
+	if math.IsInf(s.MeanLo, 0) || math.IsNaN(s.MeanLo) {
+		return ""
+	}
+	return bracket(verdict.Nanoseconds.Format, s.MeanLo, s.MeanHi)
 }
 
 // timed tells whether nothing was in the way of a scenario's starts.
@@ -213,7 +228,7 @@ func found(c verdict.CellSummary) string {
 // charges says who paid. It is nil where no trial was observed.
 func charges(cells []verdict.CellSummary) *grid {
 	g := &grid{
-		title: cells[0].Scenario + ": who was charged what, and did what (medians; container + runtime)",
+		title: cells[0].Scenario + ": who was charged what, and did what (each column a median of its own; container + runtime)",
 		keys:  keys(cells),
 		header: conditions(cells, "clone", "to container", "to runtime", "container at exec",
 			"start.syscalls", "start.pagefaults"),

@@ -88,11 +88,11 @@ func (p *lanePair) add(timed, observed []float64) {
 	if len(timed) == 0 || len(observed) == 0 {
 		return
 	}
-	middle := stats.Quantile(timed, 0.5)
+	own := middle(timed)
 	for _, x := range timed {
-		p.timed = append(p.timed, math.Log(x/middle))
+		p.timed = append(p.timed, math.Log(x/own))
 	}
 	for _, x := range observed {
-		p.observed = append(p.observed, math.Log(x/middle))
+		p.observed = append(p.observed, math.Log(x/own))
 	}
 }

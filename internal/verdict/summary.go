@@ -338,14 +338,14 @@ func (s *survey) cell(sc scenarios.Scenario, k cellKey) CellSummary {
 		ContainerPeak: s.peak(d.side, lane, scenarios.ContainerMemoryPeak), RuntimePeak: s.peak(d.side, lane, scenarios.RuntimeMemoryPeak),
 		Imposing: d.imposing, Found: d.found,
 		Charges: ChargeSummary{
-			Clone: stats.Quantile(d.told.clone, 0.5), ToContainer: stats.Quantile(d.told.toContainer, 0.5),
-			ToRuntime: stats.Quantile(d.told.toRuntime, 0.5), AtExec: stats.Quantile(d.told.exec, 0.5),
+			Clone: middle(d.told.clone), ToContainer: middle(d.told.toContainer),
+			ToRuntime: middle(d.told.toRuntime), AtExec: middle(d.told.exec),
 		},
 		Counters: CounterSummary{
 			Syscalls: d.counted(lane, scenarios.StartSyscalls), PageFaults: d.counted(lane, scenarios.StartPageFaults),
 		},
 	}
-	c.Imposing.Notifications, c.Imposing.HeldNS = stats.Quantile(d.notifications, 0.5), stats.Quantile(d.held, 0.5)
+	c.Imposing.Notifications, c.Imposing.HeldNS = middle(d.notifications), middle(d.held)
 	if sc.Containers > 1 {
 		c.Batch = batches(d.side, sc, lane)
 	}
@@ -362,9 +362,13 @@ func (s *side) startIn(lane Lane) string {
 }
 
 func (d *observedSide) counted(lane Lane, name string) Sides {
-	middle := func(part string) float64 { return stats.Quantile(floats(d.values[figure{lane, name + part}]), 0.5) }
-	return Sides{Container: middle(containerPart), Runtime: middle(runtimePart)}
+	of := func(part string) float64 { return middle(floats(d.values[figure{lane, name + part}])) }
+	return Sides{Container: of(containerPart), Runtime: of(runtimePart)}
 }
+
+// middle is what every figure called a median is: the value in the middle, or the mean of the middle two.
+// Of the interval nothing is read.
+func middle(values []float64) float64 { return stats.Median(values, 0.95).Center }
 
 // spread describes the single starts; of concurrent batches, whose starts delay
 // each other, the interval of the mean is that of the batches' means.
@@ -416,7 +420,7 @@ func batches(d *side, sc scenarios.Scenario, lane Lane) BatchSummary {
 	for _, p := range points {
 		out.Values = append(out.Values, float64(p.Value))
 	}
-	out.Total = stats.Quantile(out.Values, 0.5)
+	out.Total = middle(out.Values)
 	out.Fastest, out.Slowest = stats.Quantile(out.Values, 0), stats.Quantile(out.Values, 1)
 	out.Each = out.Total / float64(sc.Containers)
 	return out
@@ -436,7 +440,7 @@ func victim(k cellKey, comm string, kills [][3]float64) VictimSummary {
 		for _, kill := range kills {
 			values = append(values, kill[i])
 		}
-		*held = stats.Quantile(values, 0.5)
+		*held = middle(values)
 	}
 	return v
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/stats"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 )
@@ -112,4 +113,17 @@ func TestSummaryShowsWhatIsMissing(t *testing.T) {
 		t.Errorf("%d cells, %d runtimes: want all 4 planned cells, and the one runtime that ran", len(s.Cells), len(s.Runtimes))
 	}
 	wantText(t, strings.Join(s.Warnings, "\n"), "of 64 planned trials are recorded: the run was interrupted")
+}
+
+// Catches a second meaning of the word median: of two values it is their mean, whatever the figure.
+func TestMediansOfTwoAreMeans(t *testing.T) {
+	v := victim(cellKey{}, "runc:[2:INIT]", [][3]float64{{1, 10, 100}, {2, 30, 400}})
+	if v.Anon != 1.5 || v.File != 20 || v.Shmem != 250 {
+		t.Errorf("victim: %v %v %v, want 1.5 20 250", v.Anon, v.File, v.Shmem)
+	}
+	d := newObservedSide()
+	d.values[figure{Observed, scenarios.StartSyscalls + runtimePart}] = []stats.Point{{Value: 7}, {Value: 10}}
+	if got := d.counted(Observed, scenarios.StartSyscalls).Runtime; got != 8.5 {
+		t.Errorf("of 7 and 10 calls %v, want 8.5", got)
+	}
 }

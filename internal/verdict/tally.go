@@ -409,7 +409,7 @@ func (s *side) part(m metric, part string) float64 {
 			all = append(all, floats(s.values[figure{lane, m.name + part}])...)
 		}
 	}
-	return stats.Quantile(all, 0.5)
+	return middle(all)
 }
 
 // totals are the times of whole batches in the lanes that count.

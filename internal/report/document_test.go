@@ -10,6 +10,7 @@ import (
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
 )
 
 // sections says under which heading of docs/verdict.md the fields of a type are defined.
@@ -34,10 +35,15 @@ var sections = map[reflect.Type]string{
 	reflect.TypeFor[jsonImposing]():    "### Imposing",
 	reflect.TypeFor[jsonCharges]():     "### Charges",
 	reflect.TypeFor[jsonSides]():       "### Sides",
+	reflect.TypeFor[jsonTrace]():       "## A trace",
+	reflect.TypeFor[Span]():            "### A span",
 }
 
 // elsewhere are types that docs/results.md defines.
-var elsewhere = []reflect.Type{reflect.TypeFor[results.RuntimeID](), reflect.TypeFor[results.Environment]()}
+var elsewhere = []reflect.Type{
+	reflect.TypeFor[results.RuntimeID](), reflect.TypeFor[results.Environment](),
+	reflect.TypeFor[sequence.Finding](), reflect.TypeFor[sequence.Enforcement](), reflect.TypeFor[sequence.Timeline](),
+}
 
 func document(t *testing.T) string {
 	t.Helper()

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/sequence"
 )
@@ -47,7 +48,7 @@ func TraceOf(r results.Record, t sequence.Timeline, e results.Environment) Trace
 	trace := Trace{
 		Name: r.Runtime.Name, Runtime: r.Runtime, Driver: r.Driver, Order: r.Order, Limit: r.Limit, Place: r.Place,
 		Outcome: r.Outcome, Reason: r.Reason, Timeline: t, Enforcement: r.Enforcement, Environment: e,
-		Warnings: slices.Clone(r.Warnings), Spans: verbs(r.StartNS, r.Latency),
+		Warnings: slices.Concat(r.Warnings, verdict.ClockDoubts(e)), Spans: verbs(r.StartNS, r.Latency),
 		Finding: sequence.Finding{Order: sequence.FoundUnknown, Why: "no observer watched"},
 	}
 	if r.Found != nil {

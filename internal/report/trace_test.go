@@ -428,3 +428,47 @@ func TestWriteTraceErrors(t *testing.T) {
 		t.Errorf("without a timeline:\n%s", text)
 	}
 }
+
+// Catches an emulated machine's times shown without a word, the same word said of each of two, and details that go unmentioned.
+func TestTraceSaysWhatItsTimesAndColumnsLack(t *testing.T) {
+	a, b := trace(t, "join-first", "runc@v1.1.15", killed), trace(t, "overlay", "runc@v1.2.6", nil)
+	for format, times := range map[string]int{Table: 1, JSON: 2} {
+		if n := strings.Count(drawnTrace(t, format, Options{}, a, b), "the CPU is emulated (tcg)"); n != times {
+			t.Errorf("%s warns %d times, want %d", format, n, times)
+		}
+	}
+	if text := drawnTrace(t, Table, Options{}, a, b); !strings.Contains(text, noDetails) || !strings.Contains(text, "A: swap is on") {
+		t.Errorf("side by side:\n%s", text)
+	}
+	if text := drawnTrace(t, Table, Options{}, a); strings.Contains(text, noDetails) {
+		t.Errorf("alone:\n%s", text)
+	}
+}
+
+// Catches a process that is drawn as born when it first does something.
+func TestChromeProcessesBeginAtTheirFork(t *testing.T) {
+	tr := trace(t, "join-first", "runc@v1.1.15", nil)
+	forks := map[int]float64{}
+	for _, e := range tr.Timeline.Events {
+		if e.Step == sequence.Fork {
+			forks[e.Other] = float64(e.NS-beginning(tr)) / 1e3
+		}
+	}
+	var file chromeTrace
+	if err := json.Unmarshal([]byte(drawnTrace(t, Chrome, Options{}, tr)), &file); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, e := range file.Events {
+		at, forked := forks[e.PID]
+		if e.Cat != "process" || !forked {
+			continue
+		}
+		if seen++; e.TS != at {
+			t.Errorf("%s %d begins at %v, its fork was at %v", e.Name, e.PID, e.TS, at)
+		}
+	}
+	if seen == 0 {
+		t.Error("no process with a fork")
+	}
+}

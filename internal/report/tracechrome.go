@@ -82,9 +82,12 @@ func beginning(t Trace) int64 {
 
 func (c *chrome) events() []chromeEvent {
 	c.processes()
-	c.add(chromeEvent{Name: "process_name", Phase: "M", Args: map[string]any{"name": c.label + "initbench"}}, c.own())
+	c.named(chargesPID, "cgroup charges")
+	if len(c.trace.Spans) > 0 {
+		c.named(verbsPID, "runtime's verbs")
+	}
 	for _, s := range c.trace.Spans {
-		c.slice("verb", s.Name, c.own(), s.FromNS, s.ToNS, nil)
+		c.slice("verb", s.Name, verbsPID, s.FromNS, s.ToNS, nil)
 	}
 	for _, k := range c.trace.Timeline.Copies() {
 		args := map[string]any{"memfd": k.Name}
@@ -100,8 +103,15 @@ func (c *chrome) events() []chromeEvent {
 	return c.out
 }
 
-// own is the PID of what is no process of the trial: a number that no process has.
-func (c *chrome) own() int { return block - 1 }
+// PIDs of what is no process of the trial: numbers that no process has.
+const (
+	chargesPID = block - 1
+	verbsPID   = block - 2
+)
+
+func (c *chrome) named(pid int, name string) {
+	c.add(chromeEvent{Name: "process_name", Phase: "M", Args: map[string]any{"name": c.label + name}}, pid)
+}
 
 func (c *chrome) us(ns int64) float64 { return float64(ns-c.zeroNS) / 1e3 }
 
@@ -140,7 +150,7 @@ func (c *chrome) counters(e sequence.Event) {
 		}
 		track := func(name string, bytes *int64) {
 			if bytes != nil {
-				c.add(chromeEvent{Name: string(side.whose) + " " + name, Cat: "charge", Phase: "C", TS: c.us(e.NS), Args: map[string]any{"bytes": *bytes}}, c.own())
+				c.add(chromeEvent{Name: string(side.whose) + " " + name, Cat: "charge", Phase: "C", TS: c.us(e.NS), Args: map[string]any{"bytes": *bytes}}, chargesPID)
 			}
 		}
 		track("charged", &side.charge.Bytes)
@@ -151,22 +161,28 @@ func (c *chrome) counters(e sequence.Event) {
 }
 
 // processes name each process after all names it had, in the order they appear, and
-// show how long it was seen.
+// show how long it was seen: from its fork, or from its first event where that was not seen.
 func (c *chrome) processes() {
 	type life struct {
 		names    []string
 		from, to int64
 	}
-	lives := map[int]*life{}
+	lives, born := map[int]*life{}, map[int]int64{}
 	var pids []int
 	for _, e := range c.trace.Timeline.Events {
 		l := lives[e.PID]
 		if l == nil {
 			l = &life{from: e.NS}
+			if fork, seen := born[e.PID]; seen {
+				l.from = fork
+			}
 			lives[e.PID] = l
 			pids = append(pids, e.PID)
 		}
 		l.to = e.NS
+		if e.Step == sequence.Fork || e.Step == sequence.BornInCgroup {
+			born[e.Other] = e.NS
+		}
 		if e.Comm != "" && !slices.Contains(l.names, e.Comm) {
 			l.names = append(l.names, e.Comm)
 		}
@@ -174,7 +190,7 @@ func (c *chrome) processes() {
 	for i, pid := range pids {
 		l := lives[pid]
 		name := strings.Join(l.names, " > ")
-		c.add(chromeEvent{Name: "process_name", Phase: "M", Args: map[string]any{"name": c.label + name}}, pid)
+		c.named(pid, name)
 		c.add(chromeEvent{Name: "thread_name", Phase: "M", Args: map[string]any{"name": name}}, pid)
 		c.add(chromeEvent{Name: "process_sort_index", Phase: "M", Args: map[string]any{"sort_index": i + 1}}, pid)
 		c.slice("process", name, pid, l.from, l.to, nil)

@@ -76,6 +76,8 @@ func (c columns) side(r *sequence.Row, o Options) []string {
 
 // sideBySide says with fits whether the terminal is wide enough for any of its layouts.
 func sideBySide(a, b Trace, opts Options) (drawn string, fits bool) {
+	shared := common(a.Warnings, b.Warnings)
+	a.Warnings, b.Warnings = without(a.Warnings, shared), without(b.Warnings, shared)
 	pairs := align(a.Timeline.Steps(), b.Timeline.Steps())
 	for _, c := range []columns{wideSide, slimSide} {
 		table := pairGrid(pairs, c, opts).plain()
@@ -83,11 +85,23 @@ func sideBySide(a, b Trace, opts Options) (drawn string, fits bool) {
 			continue
 		}
 		return strings.Join([]string{
-			about(opts, slices.Concat(startOf("A ", a), startOf("B ", b), machines(a, b))), table,
-			conclusions("A ", a, opts), conclusions("B ", b, opts), sentence("A ", a, opts) + sentence("B ", b, opts),
+			about(opts, slices.Concat(startOf("A ", a), startOf("B ", b), machines(a, b))), table + opts.wrapped("", "  ", noDetails),
+			conclusions("A ", a, opts), conclusions("B ", b, opts) + warnings(labelled("", shared), opts), sentence("A ", a, opts) + sentence("B ", b, opts),
 		}, "\n"), true
 	}
 	return "", false
+}
+
+// noDetails is what a reader who knows the table of one start would miss.
+const noDetails = "details are left out side by side: trace one runtime, or use --format json"
+
+// common are the texts that both have: said of the machine, they need no label.
+func common(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return !slices.Contains(b, s) })
+}
+
+func without(all, some []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(some, s) })
 }
 
 // machines is one line when both ran in the same place.

@@ -82,18 +82,24 @@ func appendNew(list []string, prefix string, more []string) []string {
 
 // doubts are what an environment alone says against its numbers.
 func doubts(e results.Environment) []string {
+	out := ClockDoubts(e)
+	if why, none := strings.CutPrefix(e.Observer, "none: "); none {
+		out = append(out, "nothing observed the trials, so that orders found, charges and counters are missing: "+why)
+	}
+	if e.SwapBytes > 0 {
+		out = append(out, fmt.Sprintf("swap is on (%s)", Bytes.Format(float64(e.SwapBytes))))
+	}
+	return out
+}
+
+// ClockDoubts are what an environment says against every time measured in it, be it of one start.
+func ClockDoubts(e results.Environment) []string {
 	var out []string
 	if e.Accelerator == "tcg" && e.Clock != "instructions" {
 		out = append(out, "the CPU is emulated (tcg) and the clock is the wall's: latencies are those of the emulator, page copies cost more than on hardware (see --clock instructions)")
 	}
 	if e.Clock == "instructions" {
 		out = append(out, "the clock counts instructions: latencies compare with each other, not with a wall clock")
-	}
-	if why, none := strings.CutPrefix(e.Observer, "none: "); none {
-		out = append(out, "nothing observed the trials, so that orders found, charges and counters are missing: "+why)
-	}
-	if e.SwapBytes > 0 {
-		out = append(out, fmt.Sprintf("swap is on (%s)", Bytes.Format(float64(e.SwapBytes))))
 	}
 	return out
 }

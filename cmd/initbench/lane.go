@@ -132,10 +132,15 @@ func runCollector(ctx context.Context, guest *vm.Guest, job runner.Job, sink run
 		stored <- err
 	}()
 	tail := &lastLine{out: notes}
-	code, err := guest.Run(ctx, vm.Cmd{Argv: []string{"initbench", "collect"}, Stdin: bytes.NewReader(text), Stdout: w, Stderr: tail})
+	listening, guestSays, stop := listen(ctx, patience(job))
+	defer stop()
+	code, err := guest.Run(listening, vm.Cmd{Argv: []string{"initbench", "collect"}, Stdin: bytes.NewReader(text),
+		Stdout: guestSays.from(w), Stderr: guestSays.from(tail)})
 	_ = w.Close() // of a pipe in memory
 	err = errors.Join(<-stored, err)
 	switch {
+	case listening.Err() != nil && ctx.Err() == nil:
+		return context.Cause(listening)
 	case err != nil:
 		return err
 	case code == exitPass:

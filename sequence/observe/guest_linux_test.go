@@ -12,10 +12,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"github.com/initbench/initbench/cgroupjoin"
@@ -669,6 +671,45 @@ func TestExecFromThread(t *testing.T) {
 	if n := len(slices.DeleteFunc(stepsOf(got), func(s sequence.Step) bool { return s != sequence.Exit })); n != 1 || got.Lost != 0 {
 		t.Errorf("%d ends of one process, %d lost", n, got.Lost)
 	}
+}
+
+// Catches a guest that hangs when programs are attached or detached while it makes system calls: under
+// QEMU 7.2 one of the first ten attachments did it.
+func TestAttachWhileOthersCall(t *testing.T) {
+	l := newLab(t)
+	o := l.open(Options{})
+	for _, attached := range o.links {
+		l.must(attached.change(attached.Close))
+	}
+	o.links = nil
+	var calls atomic.Int64
+	var calling sync.WaitGroup
+	stop := make(chan struct{})
+	calling.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_, _, _ = unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0) // cannot fail
+				calls.Add(1)
+			}
+		}
+	})
+	options := link.TracingOptions{Program: o.programs.Programs[observeProgOnSyscall]}
+	for range 10 {
+		var again link.Link
+		l.must(quietly(func() (err error) {
+			again, err = link.AttachTracing(options)
+			return err
+		}))
+		l.must(quietly(again.Close))
+		for before := calls.Load(); calls.Load() == before; {
+			runtime.Gosched()
+		}
+	}
+	close(stop)
+	calling.Wait()
 }
 
 func openAndSay() {

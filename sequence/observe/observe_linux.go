@@ -16,7 +16,7 @@ import (
 // Observer is the programs, loaded and attached once per run. Trials may be watched concurrently.
 type Observer struct {
 	programs *ebpf.Collection
-	links    []link.Link
+	links    []attachment
 	ring     *ringbuf.Reader
 	// flushed gets a value when all that was in the ring at a flush is delivered; it
 	// is closed when the reading ends.
@@ -69,19 +69,37 @@ func run(spec *ebpf.CollectionSpec, cache *btf.Cache) (*Observer, error) {
 
 func (o *Observer) attach() error {
 	for name, program := range o.programs.Programs {
-		var l link.Link
-		var err error
-		if program.Type() == ebpf.RawTracepoint {
-			l, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: "mark_victim", Program: program})
-		} else {
-			l, err = link.AttachTracing(link.TracingOptions{Program: program})
+		a := attachment{busy: name == observeProgOnSyscall}
+		err := a.change(func() (err error) {
+			if program.Type() == ebpf.RawTracepoint {
+				a.Link, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: "mark_victim", Program: program})
+			} else {
+				a.Link, err = link.AttachTracing(link.TracingOptions{Program: program})
+			}
+			return err
+		})
+		if a.Link != nil {
+			o.links = append(o.links, a)
 		}
 		if err != nil {
 			return fmt.Errorf("attach %s: %w", name, err)
 		}
-		o.links = append(o.links, l)
 	}
 	return nil
+}
+
+// attachment is one program's.
+type attachment struct {
+	link.Link
+	busy bool // every process of the machine comes by all the time
+}
+
+// change attaches or detaches it.
+func (a attachment) change(do func() error) error {
+	if a.busy {
+		return quietly(do)
+	}
+	return do()
 }
 
 // Close detaches everything. What is being watched cannot be finished any more.
@@ -94,8 +112,8 @@ func (o *Observer) Close() error {
 
 func (o *Observer) release() error {
 	var errs []error
-	for _, l := range o.links {
-		errs = append(errs, l.Close())
+	for _, a := range o.links {
+		errs = append(errs, a.change(a.Close))
 	}
 	o.programs.Close()
 	return errors.Join(errs...)

@@ -9,7 +9,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,6 +27,8 @@ func quietly(do func() error) error {
 	if !emulated() {
 		return do()
 	}
+	runtime.LockOSThread() // a Pdeathsig comes when the thread ends that started the process
+	defer runtime.UnlockOSThread()
 	release, err := occupy()
 	if err != nil {
 		return errors.Join(fmt.Errorf("occupy the other processors: %w", err), release())
@@ -75,6 +79,7 @@ func occupy() (release func() error, err error) {
 // loop returns when a processor does nothing but loop in user mode.
 func loop(cpu int) (*exec.Cmd, error) {
 	cmd := exec.Command("/bin/sh", "-c", "read go; echo; while :; do :; done")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL} // whatever becomes of us, it ends
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/memfdclone"
 	"github.com/initbench/initbench/sequence"
 )
 
@@ -63,6 +64,15 @@ type Spec struct {
 	Seed     uint64    `json:"seed"`
 }
 
+// Build is one way for the built-in runtime to make a start. The zero value leaves it to the runtime's reference,
+// and is that of every other runtime.
+type Build struct {
+	Clone    memfdclone.Where    `json:"clone,omitempty"`
+	Strategy memfdclone.Strategy `json:"strategy,omitempty"`
+	// BinaryBytes is the size of the built-in runtime's binary, padded up to it: what a copy copies.
+	BinaryBytes int64 `json:"binary_bytes,omitempty"`
+}
+
 // Trial is one container start to be made. Everything about it is settled
 // before the first process starts.
 type Trial struct {
@@ -74,6 +84,7 @@ type Trial struct {
 	Order    sequence.Order    `json:"order"`
 	Place    cgroupjoin.Place  `json:"limit_place,omitempty"`
 	Limit    int64             `json:"limit_bytes,omitempty"` // 0: none asked
+	Build    Build             `json:"build,omitzero"`
 	Observe  bool              `json:"observe,omitempty"`
 	// Block numbers, within the run, the set of batches of all arms run next to each other.
 	Block int `json:"block"`

@@ -26,3 +26,11 @@ type Clone struct {
 	Bytes    int64         // copied; 0 where nothing was
 	Took     time.Duration // monotonic, from the first call to the last, the check of the result not included
 }
+
+// Report is a Clone as it is written down: by the built-in runtime for its caller, and in records.
+type Report struct {
+	Strategy Strategy `json:"strategy"`
+	FellBack []string `json:"fell_back,omitempty"`
+	Bytes    int64    `json:"bytes"`
+	TookNS   int64    `json:"took_ns"`
+}

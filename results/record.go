@@ -2,6 +2,7 @@ package results
 
 import (
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/memfdclone"
 	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
 )
@@ -124,6 +125,10 @@ type Record struct {
 	RuntimeCounters   *sequence.Counters `json:"runtime_counters,omitempty"`
 	// LostEvents of the observer: where there are any, Found is unknown.
 	LostEvents uint64 `json:"lost_events,omitempty"`
+	// Clone is what the built-in runtime says of the copy it made in the parent; nil where it made none there.
+	Clone *memfdclone.Report `json:"clone_report,omitempty"`
+	// JoinNS is how long the join took, in monotonic nanoseconds, where the trial measured a join alone.
+	JoinNS *int64 `json:"join_ns,omitempty"`
 	// Leaks lists what the trial left behind and initbench had to remove.
 	Leaks    []string `json:"leaks,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`

@@ -73,6 +73,18 @@ type Build struct {
 	BinaryBytes int64 `json:"binary_bytes,omitempty"`
 }
 
+// Join is the set-up of one measured join, where a trial is that and no container start.
+type Join struct {
+	Mechanism cgroupjoin.Mechanism `json:"mechanism,omitempty"`
+	Cgroup    cgroupjoin.When      `json:"cgroup,omitempty"`
+	// Siblings is the number of cgroups beside the one that is joined.
+	Siblings int `json:"siblings,omitempty"`
+	// Threads of the process that joins.
+	Threads int `json:"threads,omitempty"`
+	// Busy: other processes are moved between the siblings meanwhile.
+	Busy bool `json:"busy,omitempty"`
+}
+
 // Trial is one container start to be made. Everything about it is settled
 // before the first process starts.
 type Trial struct {
@@ -85,7 +97,9 @@ type Trial struct {
 	Place    cgroupjoin.Place  `json:"limit_place,omitempty"`
 	Limit    int64             `json:"limit_bytes,omitempty"` // 0: none asked
 	Build    Build             `json:"build,omitzero"`
-	Observe  bool              `json:"observe,omitempty"`
+	// Join is set where the trial measures a join alone: no runtime is started then.
+	Join    Join `json:"join,omitzero"`
+	Observe bool `json:"observe,omitempty"`
 	// Block numbers, within the run, the set of batches of all arms run next to each other.
 	Block int `json:"block"`
 	// Batch numbers, within the run, the trials that run together for one arm; InBatch is the place in it.

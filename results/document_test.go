@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/initbench/initbench/memfdclone"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
@@ -26,6 +27,10 @@ var sections = map[reflect.Type]string{
 	reflect.TypeFor[results.Victim]():      "### Victim",
 	reflect.TypeFor[results.Environment](): "## records.jsonl: an environment",
 	reflect.TypeFor[results.Scale]():       "### Scale",
+
+	reflect.TypeFor[scenarios.Build]():   "### Build",
+	reflect.TypeFor[scenarios.Join]():    "### Join",
+	reflect.TypeFor[memfdclone.Report](): "### Clone report",
 
 	reflect.TypeFor[sequence.Enforcement]():  "### Enforcement",
 	reflect.TypeFor[sequence.Finding]():      "### Finding",
@@ -95,7 +100,7 @@ func jsonFields(t *testing.T, typ reflect.Type) []jsonField {
 		if inner := element(f.Type); inner.Kind() == reflect.Struct && sections[inner] == "" {
 			t.Errorf("%v.%s: docs/results.md has no section for %v", typ, f.Name, inner)
 		}
-		all = append(all, jsonField{name, options == "omitempty"})
+		all = append(all, jsonField{name, options == "omitempty" || options == "omitzero"})
 	}
 	return all
 }

@@ -56,7 +56,7 @@ func (r *row) decide(opts Options, family int) {
 		// A regression found in half a run is one; an absence is not.
 		ruling, why = Inconclusive, r.missing+"; so far "+why
 	}
-	why += r.taken
+	why += r.taken + r.unconfirmed()
 	if r.example != "" {
 		why += " (" + r.example + ")"
 	}

@@ -31,13 +31,16 @@ func (t Threshold) String() string {
 	return "(" + scenarios.FormatSize(t.Above) + ", " + scenarios.FormatSize(t.AtMost) + "]"
 }
 
-// thresholdOf goes down from the highest limit to the first kill. A rung whose trials show
-// neither a start nor a kill says nothing, and the bracket spans it.
+// thresholdOf goes down from the highest limit to the first kill, or to the first trial that failed: from there
+// on it is not true that every trial started, and nothing is said of the limits below. A rung without a trial
+// contradicts nothing, and the bracket spans it.
 func thresholdOf(limits []int64, counts []Count) (t Threshold) {
 	for i, c := range slices.Backward(counts) {
 		switch {
 		case c.OOMKilled > 0:
 			t.Above = limits[i]
+			return t
+		case c.Failed > 0:
 			return t
 		case c.Started > 0:
 			t.AtMost = limits[i]

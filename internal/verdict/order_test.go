@@ -155,10 +155,12 @@ func TestAnOrderInWhichNothingStartsIsTheWorst(t *testing.T) {
 	}
 }
 
-// Catches a threshold beyond what was measured, or one that a stray kill higher up does not lift.
+// Catches a threshold beyond what was measured, one that a stray kill higher up does not lift, and one that
+// promises a start at a limit where trials failed.
 func TestThresholdIsABracketOfRungs(t *testing.T) {
 	limits := []int64{8 << 20, 12 << 20, 16 << 20, 20 << 20}
 	up, killed, failed, both := Count{Started: 8}, Count{OOMKilled: 8}, Count{Failed: 8}, Count{Started: 7, OOMKilled: 1}
+	flaky := Count{Started: 7, Failed: 1}
 	for _, c := range []struct {
 		counts []Count
 		want   string
@@ -167,13 +169,41 @@ func TestThresholdIsABracketOfRungs(t *testing.T) {
 		{[]Count{killed, killed, up, up}, "(12MiB, 16MiB]"},
 		{[]Count{killed, up, both, up}, "(16MiB, 20MiB]"},
 		{[]Count{killed, killed, killed, both}, "> 20MiB"},
-		{[]Count{killed, failed, failed, up}, "(8MiB, 20MiB]"},
-		{[]Count{failed, up, up, failed}, "<= 12MiB"},
+		{[]Count{killed, failed, failed, up}, "<= 20MiB"},
+		{[]Count{killed, up, flaky, up}, "<= 20MiB"},
+		{[]Count{killed, up, {OOMKilled: 1, Failed: 7}, up}, "(16MiB, 20MiB]"},
+		{[]Count{failed, up, up, failed}, "not measured"},
+		{[]Count{up, up, up, flaky}, "not measured"},
+		{[]Count{killed, {}, up, {}}, "(8MiB, 16MiB]"},
 		{[]Count{failed, failed, {}, {}}, "not measured"},
 	} {
 		if got := thresholdOf(limits, c.counts).String(); got != c.want {
 			t.Errorf("%v: %s, want %s", c.counts, got, c.want)
 		}
+	}
+}
+
+// Catches an order that only the enforcer vouches for, told like one that an observer saw; and the words in a row of
+// natural starts, where there is nothing to vouch for.
+func TestAnOrderThatNobodyObservedIsSaidToBe(t *testing.T) {
+	blind := race()
+	seen := blind.mutate
+	blind.mutate = func(r *results.Record) {
+		seen(r)
+		if r.Arm == "candidate" && r.Driver == cgroupjoin.Systemd {
+			r.Found = nil
+		}
+	}
+	v := mustJudge(t, blind.run(gateOf(ordered(8, sequence.Natural, joinFirst))))
+	wantRuling(t, v, Regressed, 1)
+	const words = "; no observer confirmed the order of 80 of the 80 trials, only what imposed it says so"
+	m := v.inOrder(t, "oom.rate", cgroupjoin.Systemd, joinFirst)
+	if m.Ruling != Regressed || !strings.HasSuffix(m.Reason, words) {
+		t.Errorf("join first: %s (%s)", m.Ruling, m.Reason)
+	}
+	wantText(t, v.inOrder(t, "oom.rate", cgroupjoin.Cgroupfs, joinFirst).Reason, "; no observer confirmed the order of 40 of the 80 trials")
+	if m := v.inOrder(t, "oom.rate", cgroupjoin.Systemd, sequence.Natural); strings.Contains(m.Reason, "no observer") {
+		t.Errorf("natural order: %s", m.Reason)
 	}
 }
 

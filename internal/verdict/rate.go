@@ -104,6 +104,7 @@ func (j *judge) rate(group key, m metric, spots []spot) (r row, seen bool) {
 	var strata []stats.Stratum
 	for _, at := range spots {
 		c := j.at(at.key)
+		r.watched(c)
 		s := stats.Stratum{Base: c[baseline].events(m), Cand: c[candidate].events(m)}
 		strata = append(strata, s)
 		seen = seen || s.Base.X+s.Cand.X > 0
@@ -204,6 +205,7 @@ func (j *judge) leaks(group key, m metric, spots []spot) (r row, seen bool) {
 	var counts [arms][]float64
 	for _, at := range spots {
 		c := j.at(at.key)
+		r.watched(c)
 		for i, s := range c {
 			counts[i] = append(counts[i], s.leaks...)
 		}

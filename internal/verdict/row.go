@@ -28,6 +28,8 @@ type row struct {
 	resolution string
 	// taken says which arms the row's order could not be imposed on, because there is nothing to impose.
 	taken string
+	// unseen of the imposed trials had no observer.
+	unseen, imposed int
 	// example is the first failure or the first thing left behind, the candidate's if it has one.
 	example string
 	// rungs is the evidence of each cell by itself, of a rate.
@@ -126,6 +128,7 @@ func (j *judge) distribution(sc scenarios.Scenario, k key, m metric) (r row, sho
 		return row{}, false
 	}
 	r = newRow(k, m)
+	r.watched(c)
 	if sc.Containers > 1 {
 		r.per = "batch"
 	}
@@ -270,6 +273,27 @@ func mostNotCounted(c *cell, where string) string {
 			s.mixed, plural(n+s.apart(), "trial"), armNames[i], where)
 	}
 	return ""
+}
+
+// watched counts the trials of a cell that an observer had to confirm, and those that none did.
+func (r *row) watched(c *cell) {
+	if r.Order == natural {
+		return
+	}
+	for _, s := range c {
+		r.imposed += s.count.Trials()
+		r.unseen += s.unseen
+	}
+}
+
+// unconfirmed says of how many trials the order is the enforcer's word alone. It does not rule: the enforcer holds the
+// very calls and lets one go when it has seen the other, and the kills of such trials are kills. But a reader must
+// not take the row for one that was looked at from two sides.
+func (r *row) unconfirmed() string {
+	if r.unseen == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; no observer confirmed the order of %d of the %s, only what imposed it says so", r.unseen, plural(r.imposed, "trial"))
 }
 
 // miss keeps the first shortfall.

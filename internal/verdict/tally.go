@@ -70,6 +70,8 @@ type side struct {
 	// uncounted trials belong to no cell; why has the first one's reason.
 	uncounted int
 	why       string
+	// unseen trials count, and that they took their order only the enforcer says.
+	unseen int
 	// own has the trials to which the cell's order did not apply, until settle knows what becomes
 	// of them; nil where there are none. mixed is how many of them were left out.
 	own   *side
@@ -332,6 +334,9 @@ func (s *side) add(r *results.Record, lane Lane) {
 	n := countRecord(r)
 	s.count.plus(n)
 	b.count.plus(n)
+	if orderOf(&r.Trial) != natural && r.Found == nil {
+		s.unseen++
+	}
 	if n.Failed > 0 && s.failure == "" {
 		s.failure = failure(r)
 	}

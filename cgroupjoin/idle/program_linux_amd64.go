@@ -1,0 +1,8 @@
+package idle
+
+import _ "embed"
+
+// program is built from program/idle.c by program/build.sh.
+//
+//go:embed program/idle_linux_amd64
+var program []byte

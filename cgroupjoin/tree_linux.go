@@ -71,6 +71,7 @@ func (h *Host) Names(d Driver, s Spec) ([]Item, error) {
 type Tree struct {
 	host    *Host
 	maker   podMaker
+	id      string
 	lay     layout
 	removed bool
 
@@ -93,7 +94,7 @@ func (h *Host) Make(ctx context.Context, d Driver, s Spec) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{host: h, maker: m, lay: m.layout(s.ID)}
+	t := &Tree{host: h, maker: m, id: s.ID, lay: m.layout(s.ID)}
 	// Before anything is made: a tree that is there is not ours to remove.
 	if err := makeCgroup(t.lay.top); err != nil {
 		return nil, err

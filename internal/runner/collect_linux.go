@@ -205,6 +205,9 @@ func (c *collector) runPlan(ctx context.Context) error {
 		if batch[0].Concurrent {
 			run = c.runAtOnce
 		}
+		if batch[0].Join != (scenarios.Join{}) {
+			run = c.runJoins
+		}
 		if err := run(ctx, batch); err != nil {
 			return err
 		}

@@ -10,10 +10,10 @@ import (
 const runtimeExtra = "-.@_"
 
 // ParseRuntime reads what stands behind --runtime: NAME=REF, or REF alone, which
-// is then named after its last path element. A path that has a = in it is still a
-// path: what stands before it is no name.
+// is then named after its last path element, or after the options of builtin:clone=init,... A
+// reference that has a = in it is still a reference: what stands before it is no name.
 func ParseRuntime(arg string) (Runtime, error) {
-	r := Runtime{Name: path.Base(arg), Ref: arg}
+	r := Runtime{Name: defaultName(arg), Ref: arg}
 	if name, ref, ok := strings.Cut(arg, "="); ok && validName(name, runtimeExtra) {
 		r = Runtime{Name: name, Ref: ref}
 	}
@@ -25,4 +25,22 @@ func ParseRuntime(arg string) (Runtime, error) {
 		return Runtime{}, &Error{Wrong: f.wrong, Right: f.right}
 	}
 	return r, nil
+}
+
+// defaultName is what a reference is called when nobody says: of the built-in
+// runtime's options the values alone, which are told apart without their keys, but for the two sizes.
+func defaultName(ref string) string {
+	options, is := strings.CutPrefix(ref, BuiltinRef+":")
+	if !is {
+		return path.Base(ref)
+	}
+	name := BuiltinRef
+	for option := range strings.SplitSeq(strings.ToLower(options), ",") {
+		key, value, _ := strings.Cut(option, "=")
+		if key == "pad" {
+			value = key + value
+		}
+		name += "-" + value
+	}
+	return name
 }

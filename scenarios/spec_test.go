@@ -141,6 +141,13 @@ func TestParseRuntime(t *testing.T) {
 		"old=runc@v1.1.14": {Name: "old", Ref: "runc@v1.1.14"},
 		"new=/opt/x=y":     {Name: "new", Ref: "/opt/x=y"},
 		"./runc.debug":     {Name: "runc.debug", Ref: "./runc.debug"},
+		"builtin":          {Name: "builtin", Ref: "builtin"},
+
+		"builtin:clone=init":                             {Name: "builtin-init", Ref: "builtin:clone=init"},
+		"builtin:strategy=memfd,size=16MiB,cgroup=early": {Name: "builtin-memfd-16mib-early", Ref: "builtin:strategy=memfd,size=16MiB,cgroup=early"},
+		"builtin:pad=16MiB":                              {Name: "builtin-pad16mib", Ref: "builtin:pad=16MiB"},
+		"in-init=builtin:clone=init,pad=8MiB":            {Name: "in-init", Ref: "builtin:clone=init,pad=8MiB"},
+		"/opt/builtin:clone=init/runc":                   {Name: "runc", Ref: "/opt/builtin:clone=init/runc"},
 	} {
 		if got, err := ParseRuntime(arg); err != nil || got != want {
 			t.Errorf("%s: got %+v, %v", arg, got, err)
@@ -150,8 +157,8 @@ func TestParseRuntime(t *testing.T) {
 		"":          `runtime "" has no name fit for a table: write NAME=REF with a NAME in lower case`,
 		"/opt/Runc": `runtime "/opt/Runc" has no name fit for a table: write NAME=REF with a NAME in lower case`,
 		"/":         `runtime "/" has no name fit for a table: write NAME=REF with a NAME in lower case`,
-		"old=":      `runtime reference "": write a path, a name on PATH, or runc@vX.Y.Z`,
-		"a=b\nc":    `runtime reference "b\nc": write a path, a name on PATH, or runc@vX.Y.Z`,
+		"old=":      `runtime reference "": write builtin, a path, a name on PATH, or runc@vX.Y.Z`,
+		"a=b\nc":    `runtime reference "b\nc": write builtin, a path, a name on PATH, or runc@vX.Y.Z`,
 	} {
 		if got, err := ParseRuntime(arg); err == nil || err.Error() != want {
 			t.Errorf("%q: got %+v, %v", arg, got, err)
@@ -173,7 +180,7 @@ func TestEstimate(t *testing.T) {
 // Catches a metric that was renamed: policies and stored results know it by this name.
 func TestMetricNamesAreStable(t *testing.T) {
 	want := "start.latency create.latency batch.total start.cpu container.memory.peak runtime.memory.peak " +
-		"container.memory.charged_at_exec start.syscalls start.pagefaults oom.rate"
+		"container.memory.charged_at_exec start.syscalls start.pagefaults join.latency oom.rate"
 	if got := strings.Join(metricNames(), " "); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

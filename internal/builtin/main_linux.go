@@ -1,19 +1,94 @@
+//go:build cgo
+
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
+	"os/signal"
+	"runtime"
+	"strings"
 
-	_ "github.com/opencontainers/cgroups/devices"
+	_ "github.com/opencontainers/cgroups/devices" // without it, device rules are refused
 	"github.com/opencontainers/runc/libcontainer"
-	_ "github.com/opencontainers/runc/libcontainer/exeseal"
-	_ "github.com/opencontainers/runc/libcontainer/nsenter"
-	_ "github.com/opencontainers/runc/libcontainer/specconv"
+	_ "github.com/opencontainers/runc/libcontainer/nsenter" // C that sets up init's namespaces
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+
+	"github.com/initbench/initbench/internal/builtin/options"
+	"github.com/initbench/initbench/sequence/seam"
 )
+
+// libcontainerVersion is set by package build.
+var libcontainerVersion = "unknown"
 
 func init() {
 	if len(os.Args) > 1 && os.Args[1] == "init" {
-		libcontainer.Init()
+		libcontainer.Init() // does not return
 	}
 }
 
-func main() {}
+func main() {
+	cmd, err := options.Parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "initbench-builtin:", err)
+		os.Exit(2)
+	}
+	if err := run(cmd); err != nil {
+		fail(cmd, err)
+	}
+}
+
+// fail says the error once on stderr and once in the log, where there is one.
+func fail(cmd options.Command, err error) {
+	err = fmt.Errorf("%s %s: %w", cmd.Verb, cmd.ID, err)
+	if cmd.Log != "" {
+		logrus.Error(err)
+	}
+	fmt.Fprintln(os.Stderr, "initbench-builtin:", oneLine(err))
+	os.Exit(1)
+}
+
+// oneLine is for what init or the kernel says in several.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
+func run(cmd options.Command) error {
+	if !seam.Patched {
+		return errors.New("built on a libcontainer without its patch: run `make build`")
+	}
+	if err := setLog(cmd); err != nil {
+		return err
+	}
+	switch cmd.Verb {
+	case "version":
+		fmt.Printf("initbench-builtin on libcontainer %s\ngo: %s\n", libcontainerVersion, runtime.Version())
+		return nil
+	case "create":
+		return create(cmd)
+	}
+	return manage(cmd)
+}
+
+func setLog(cmd options.Command) error {
+	if cmd.Debug {
+		logrus.SetLevel(logrus.DebugLevel)
+	}
+	if cmd.LogFormat == "json" {
+		logrus.SetFormatter(new(logrus.JSONFormatter))
+	}
+	if cmd.Log == "" {
+		return nil
+	}
+	f, err := os.OpenFile(cmd.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_SYNC, 0o644)
+	if err == nil {
+		logrus.SetOutput(f)
+	}
+	return err
+}
+
+// finishUndisturbed keeps a signal to the whole process group, such as a ^C, from
+// ending a create half-way; runc catches all signals too. Catching, not ignoring: init would inherit that.
+func finishUndisturbed() {
+	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGINT, unix.SIGTERM)
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,6 +22,11 @@ type CLI struct {
 	// containerd passes it: runc and crun remember the driver in the container's state, but
 	// are not bound to.
 	Systemd bool
+	// Options are further global flags, such as [Builtin.Flags]; they go with every verb.
+	Options []string
+	// Report is the file that the built-in runtime's create writes a memfdclone.Report to; empty means none.
+	// No other runtime has such a thing.
+	Report string
 }
 
 // argv puts the global flags between the binary and the verb.
@@ -29,12 +35,16 @@ func (c CLI) argv(verb ...string) []string {
 	if c.Systemd {
 		argv = append(argv, "--systemd-cgroup")
 	}
+	argv = append(argv, c.Options...)
 	return append(argv, verb...)
 }
 
 // Create makes the container and leaves its init waiting for Start. Its stdin,
 // stdout and stderr become the payload's.
 func (c CLI) Create(id, bundle, pidFile string) []string {
+	if c.Report != "" {
+		c.Options = append(slices.Clip(c.Options), "--report", c.Report)
+	}
 	return c.argv("create", "--bundle", bundle, "--pid-file", pidFile, id)
 }
 

@@ -13,6 +13,8 @@ const (
 	PathRef   Kind = "path"   // a file: the reference contains a slash
 	NameRef   Kind = "name"   // a command looked up on PATH
 	ModuleRef Kind = "module" // a version of runc, installed on first use
+	// BuiltinRef is the runtime that comes with initbench: builtin[:key=value,...].
+	BuiltinRef Kind = "builtin"
 )
 
 // Ref is a reference to a runtime, parsed but not yet looked for. Two references
@@ -23,6 +25,8 @@ type Ref struct {
 	Name string
 	// Version of a ModuleRef, with its leading v.
 	Version string
+	// Builtin is how a BuiltinRef is to make a start.
+	Builtin Builtin
 }
 
 // module is a runtime that the go command can install: its short name, which is
@@ -35,12 +39,15 @@ var runc = module{name: "runc", path: "github.com/opencontainers/runc"}
 // maxRef is PATH_MAX: nothing longer can be opened.
 const maxRef = 4096
 
-const refForms = "want a path, the name of a command on PATH, or runc@vX.Y.Z"
+const refForms = "want a path, the name of a command on PATH, runc@vX.Y.Z, or builtin[:key=value,...]"
 
 // ParseRef reads a reference to a runtime. What it refuses is a [*RefError].
 func ParseRef(s string) (Ref, error) {
 	if reason := unreadable(s); reason != "" {
 		return Ref{}, &RefError{Ref: s, Reason: reason}
+	}
+	if options, is := cutBuiltin(s); is {
+		return parseBuiltin(s, options)
 	}
 	if strings.Contains(s, "/") {
 		return Ref{Kind: PathRef, Name: s}, nil
@@ -92,8 +99,11 @@ const maxVersion = 100
 
 // String returns the canonical form, which ParseRef reads back to the same value.
 func (r Ref) String() string {
-	if r.Kind == ModuleRef {
+	switch r.Kind {
+	case ModuleRef:
 		return r.Name + "@" + r.Version
+	case BuiltinRef:
+		return r.Builtin.ref()
 	}
 	return r.Name
 }

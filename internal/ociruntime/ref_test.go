@@ -11,7 +11,9 @@ func TestParseRefReads(t *testing.T) {
 	for in, want := range map[string]Ref{
 		"runc":                  {Kind: NameRef, Name: "runc"},
 		"crun":                  {Kind: NameRef, Name: "crun"},
-		"builtin":               {Kind: NameRef, Name: "builtin"},
+		"builtin":               {Kind: BuiltinRef, Name: "builtin"},
+		"builtins":              {Kind: NameRef, Name: "builtins"},
+		"./builtin:clone=init":  {Kind: PathRef, Name: "./builtin:clone=init"},
 		"/usr/sbin/runc":        {Kind: PathRef, Name: "/usr/sbin/runc"},
 		"./runc":                {Kind: PathRef, Name: "./runc"},
 		"./runc@v1.1.15":        {Kind: PathRef, Name: "./runc@v1.1.15"},
@@ -32,7 +34,7 @@ func TestParseRefReads(t *testing.T) {
 // Catches bad input that is let through, or refused without saying what would be right.
 func TestParseRefRefuses(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                                   "want a path, the name of a command on PATH, or runc@vX.Y.Z",
+		"":                                   "want a path, the name of a command on PATH, runc@vX.Y.Z, or builtin[:key=value,...]",
 		" runc":                              "white space",
 		"runc\t":                             "white space",
 		"run\x00c":                           "control character",
@@ -71,7 +73,8 @@ func longText(n int) string { return strings.Repeat("a", n) }
 // Catches a canonical form that does not mean what was written, a version that
 // leads out of the cache directory, and messages of more than one line.
 func FuzzParseRef(f *testing.F) {
-	for _, s := range []string{"runc", "/usr/bin/crun", "runc@v1.1.15", "runc@1.2.0-rc.1", "crun@1.8.1", "", "-x", "runc@v1.1.15-../..", "a\nb", "builtin:clone=memfd"} {
+	for _, s := range []string{"runc", "/usr/bin/crun", "runc@v1.1.15", "runc@1.2.0-rc.1", "crun@1.8.1", "", "-x", "runc@v1.1.15-../..", "a\nb", "builtin:clone=memfd", "builtin",
+		"builtin:clone=init", "builtin:size=16MiB,clone=parent", "builtin:pad=0", "builtin:clone=once,strategy=memfd-thp,join=birth,cgroup=early", "builtin:", "builtin:,"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -89,6 +92,12 @@ func FuzzParseRef(f *testing.F) {
 		}
 		if ref.Kind == ModuleRef && (strings.ContainsAny(ref.String(), "/\\") || len(ref.String()) > 200 || ref.Name != "runc") {
 			t.Fatalf("ParseRef(%q) = %+v: no safe file name", s, ref)
+		}
+		if ref.Kind == BuiltinRef {
+			if err := ref.Builtin.Check(); err != nil || !strings.HasPrefix(s, "builtin") {
+				t.Fatalf("ParseRef(%q) = %+v: %v", s, ref, err)
+			}
+			return
 		}
 		if (ref.Kind == PathRef) != strings.Contains(s, "/") {
 			t.Fatalf("ParseRef(%q) = %+v: only what contains a slash is a path", s, ref)

@@ -46,6 +46,8 @@ func Resolve(ctx context.Context, ref Ref, opts Options) (Binary, error) {
 		return resolveName(ref)
 	case ModuleRef:
 		return resolveModule(ctx, ref, opts)
+	case BuiltinRef:
+		return resolveBuiltin(ref)
 	}
 	return Binary{}, &RefError{Ref: ref.Name, Reason: "unknown kind of reference " + quote(string(ref.Kind))}
 }

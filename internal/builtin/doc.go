@@ -1,0 +1,28 @@
+// Command initbench-builtin is the built-in runtime: an OCI runtime on runc's
+// libcontainer that makes the copy of its own binary, and init's way into its
+// cgroup, in every order and by every mechanism that initbench compares.
+//
+//	initbench-builtin [GLOBAL FLAG]... create --bundle DIR [--pid-file FILE] ID
+//	initbench-builtin [GLOBAL FLAG]... start|state|kill|delete [--force] ID [SIGNAL]
+//
+// It takes runc's verbs and flags (--root, --systemd-cgroup, --log, --log-format,
+// --debug) and, before the verb:
+//
+//	--clone parent|init|once|none     who copies the binary that init is executed from
+//	--strategy S                      how (package memfdclone); with parent, init and none
+//	--cgroup early|late               whether the cgroup is made before init, or when it joins
+//	--join procs|birth|unit|attach    how init gets there
+//	--report FILE                     create writes what the copy cost there, as JSON
+//
+// Without them each start is what libcontainer makes of it, and so what runc of the
+// same version does. It is a binary of its own, and parses flags by the standard library, because
+// its size is an axis of the measurements: it is what gets cloned.
+//
+// It refuses what initbench has no use for: terminals, checkpoints, exec, hooks'
+// notify sockets, inherited descriptors, rootless use. Package options says which
+// flags make no sense together.
+//
+// libcontainer offers no hook for which file init is executed from, or for
+// the join: the program is built on a patched copy (libcontainer.patch, package
+// build, docs/adr/0008), and does not start on any other.
+package main

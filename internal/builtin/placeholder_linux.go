@@ -1,0 +1,52 @@
+//go:build cgo
+
+package main
+
+/*
+#include <stdlib.h>
+#include <unistd.h>
+
+// Runs before Go's own start, which would take milliseconds and megabytes.
+__attribute__((constructor)) static void hold_a_place(void) {
+	if (getenv("_INITBENCH_PLACEHOLDER"))
+		for (;;)
+			pause();
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"os/exec"
+
+	"golang.org/x/sys/unix"
+)
+
+// placeholder is a process that does nothing but be in a cgroup: this program again, stopped
+// before Go starts in it. A clone without exec would be cheaper, but with shared memory
+// an OOM kill in the container's cgroup would take the runtime along, and with
+// copied memory every page written meanwhile would be copied.
+//
+// It dies with the thread that started it (PDEATHSIG), and so with this process.
+// libcontainer ends threads of its own, but only after init has joined.
+type placeholder struct{ cmd *exec.Cmd }
+
+func startPlaceholder() (*placeholder, error) {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args[0] = "initbench-placeholder"
+	cmd.Env = []string{"_INITBENCH_PLACEHOLDER=1"}
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start a placeholder: %w", err)
+	}
+	return &placeholder{cmd}, nil
+}
+
+func (p *placeholder) pid() int { return p.cmd.Process.Pid }
+
+// kill does not wait. It may be called again.
+func (p *placeholder) kill() { _ = p.cmd.Process.Kill() } // one that has ended is as good
+
+// wait reaps it. It may be called again.
+func (p *placeholder) wait() { _ = p.cmd.Wait() } // killed, as it must be

@@ -10,21 +10,23 @@ type Options struct {
 	Strategy Strategy
 	// Fallback lists strategies to try in turn where Strategy is not to be had here; empty means none, and an error.
 	Fallback []Strategy
-	// Dir is where a strategy that needs a directory makes its file or its work directories; empty means os.TempDir.
+	// Dir is where Tmpfile makes its file, and the directory that Overlayfs puts below the binary's own; empty means
+	// os.TempDir.
 	Dir string
-	// Name is shown after memfd: in /proc/PID/maps and /proc/PID/exe.
+	// Name is shown after memfd: in /proc/PID/maps and /proc/PID/exe; empty means initbench.
 	Name string
 }
 
 // Clone is what came of it. The caller closes File, which is all that holds the copy.
 type Clone struct {
-	// File can be executed through /proc/self/fd.
+	// File can be executed through /proc/self/fd, unless Strategy.Executable says otherwise.
 	File     *os.File
 	Strategy Strategy // that made it
 	// FellBack says why an earlier choice was not had; nil where the first was.
 	FellBack []error
-	Bytes    int64         // copied; 0 where nothing was
-	Took     time.Duration // monotonic, from the first call to the last, the check of the result not included
+	Bytes    int64 // copied; 0 where nothing was
+	// Took is monotonic, from the first call to the last, those of choices that were not had included, Verify's not.
+	Took time.Duration
 }
 
 // Report is a Clone as it is written down: by the built-in runtime for its caller, and in records.
@@ -33,4 +35,13 @@ type Report struct {
 	FellBack []string `json:"fell_back,omitempty"`
 	Bytes    int64    `json:"bytes"`
 	TookNS   int64    `json:"took_ns"`
+}
+
+// Report returns c as it is written down.
+func (c *Clone) Report() Report {
+	r := Report{Strategy: c.Strategy, Bytes: c.Bytes, TookNS: c.Took.Nanoseconds()}
+	for _, err := range c.FellBack {
+		r.FellBack = append(r.FellBack, err.Error())
+	}
+	return r
 }

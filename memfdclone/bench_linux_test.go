@@ -1,0 +1,239 @@
+package memfdclone
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/runc/libcontainer/exeseal"
+	"golang.org/x/sys/unix"
+
+	"github.com/initbench/initbench/internal/testenv"
+)
+
+var benchSizes = []int64{8 << 20, 16 << 20, 64 << 20}
+
+// BenchmarkMake copies by each strategy. x-of-limit is the time over what it would take at least: see limit.
+func BenchmarkMake(b *testing.B) {
+	for _, s := range Strategies() {
+		for _, size := range benchSizes {
+			b.Run(fmt.Sprintf("%s/%dMiB", s, size>>20), func(b *testing.B) { benchMake(b, s, size) })
+		}
+	}
+}
+
+func benchMake(b *testing.B, s Strategy, size int64) {
+	needs(b, s, size)
+	src := binary(b, size)
+	o := Options{Strategy: s, Dir: b.TempDir()}
+	c, err := Make(src, o)
+	if err != nil {
+		b.Skip(err)
+	}
+	copied := c.Bytes > 0
+	c.File.Close()
+	b.SetBytes(size)
+	for b.Loop() {
+		c, err := Make(src, o)
+		if err != nil {
+			b.Fatal(err)
+		}
+		c.File.Close()
+	}
+	if copied {
+		reportLimit(b, limit(b, size))
+	}
+}
+
+// needs has what the strategy needs on the machine, or skips.
+func needs(t testing.TB, s Strategy, size int64) {
+	t.Helper()
+	switch s {
+	case MemfdTHP:
+		withTHP(t)
+	case MemfdHugetlb:
+		withPool(t, int(size>>20))
+	case Overlayfs, Bind:
+		testenv.Require(t, testenv.Root)
+	}
+}
+
+// BenchmarkExeseal is what libcontainer takes for the same, by each way it has.
+func BenchmarkExeseal(b *testing.B) {
+	for _, size := range benchSizes {
+		b.Run(fmt.Sprintf("memfd/%dMiB", size>>20), func(b *testing.B) { benchExeseal(b, size, limit(b, size)) })
+		b.Run(fmt.Sprintf("tmpfile/%dMiB", size>>20), func(b *testing.B) {
+			limit := limit(b, size) // by memfds, and so beforehand
+			refusing(b, unix.EPERM, []call{{nr: unix.SYS_MEMFD_CREATE}}, func() { benchExeseal(b, size, limit) })
+		})
+	}
+	b.Run("overlayfs", benchExesealOverlay)
+}
+
+func benchExeseal(b *testing.B, size int64, limit time.Duration) {
+	src, dir := binary(b, size), b.TempDir()
+	b.SetBytes(size)
+	for b.Loop() {
+		if _, err := src.Seek(0, 0); err != nil {
+			b.Fatal(err)
+		}
+		f, err := exeseal.CloneBinary(src, size, "bench", dir)
+		if err != nil {
+			b.Fatal(err)
+		}
+		f.Close()
+	}
+	reportLimit(b, limit)
+}
+
+// benchExesealOverlay's file is this test binary, as exeseal has it no other way; its size does not matter to an overlay.
+func benchExesealOverlay(b *testing.B) {
+	testenv.Require(b, testenv.Root)
+	dir := b.TempDir()
+	for b.Loop() {
+		f, err := exeseal.CloneSelfExe(dir)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if exeseal.IsCloned(f) {
+			f.Close()
+			b.Skip("no overlay can be had: exeseal made a memfd")
+		}
+		f.Close()
+	}
+}
+
+// binary is a file of random bytes on the disk that temporary files are on, in the page cache.
+func binary(t testing.TB, size int64) *os.File {
+	t.Helper()
+	content := make([]byte, size)
+	seed := rand.NewChaCha8([32]byte{1})
+	_, _ = seed.Read(content) // never fails
+	return fileOf(t, content)
+}
+
+// fileOf is a file with this content in a directory of its own, open for reading alone.
+func fileOf(t testing.TB, content []byte) *os.File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "binary")
+	if err := os.WriteFile(path, content, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func reportLimit(b *testing.B, limit time.Duration) {
+	perOp := b.Elapsed() / time.Duration(b.N)
+	b.ReportMetric(perOp.Seconds()/limit.Seconds(), "x-of-limit")
+}
+
+// limit is what the machine takes at least to have size bytes once more in small pages of a memfd: to get the pages, by the
+// cheapest call there is, and to copy from memory to memory. Only larger pages can be quicker.
+func limit(t testing.TB, size int64) time.Duration {
+	return best(func() time.Duration { return memcpyTime(size) }) +
+		best(func() time.Duration { return pageTime(t, size, fallocated) })
+}
+
+// best of some: the machine may have been at something else during the others.
+func best(measure func() time.Duration) time.Duration {
+	fastest := measure()
+	for range 4 {
+		fastest = min(fastest, measure())
+	}
+	return fastest
+}
+
+func memcpyTime(size int64) time.Duration {
+	from, to := make([]byte, size), make([]byte, size)
+	for i := int64(0); i < size; i += 4096 {
+		from[i], to[i] = 1, 1 // there before the clock starts
+	}
+	began := time.Now()
+	copy(to, from)
+	return time.Since(began)
+}
+
+// pageTime is how long a memfd takes to get its pages by one of three ways.
+func pageTime(t testing.TB, size int64, get func(fd int, size int64) (time.Duration, error)) time.Duration {
+	t.Helper()
+	fd, err := newMemfd("pages", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeFD(fd)
+	took, err := get(fd, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return took
+}
+
+// fallocated pages are not even cleared.
+func fallocated(fd int, size int64) (time.Duration, error) {
+	began := time.Now()
+	err := unix.Fallocate(fd, 0, 0, size)
+	return time.Since(began), err
+}
+
+// faulted pages are touched one by one.
+func faulted(fd int, size int64) (took time.Duration, err error) {
+	err = throughMapping(fd, size, 0, func(m []byte) error {
+		took = touch(m)
+		return nil
+	})
+	return took, err
+}
+
+// anonymous memory, for comparison: the memfd stays empty.
+func anonymous(_ int, size int64) (time.Duration, error) {
+	m, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return 0, err
+	}
+	took := touch(m)
+	return took, unix.Munmap(m)
+}
+
+func touch(m []byte) time.Duration {
+	began := time.Now()
+	for i := 0; i < len(m); i += os.Getpagesize() {
+		m[i] = 1
+	}
+	return time.Since(began)
+}
+
+// BenchmarkMachine is what limit is made of, and what page faults take.
+func BenchmarkMachine(b *testing.B) {
+	for _, size := range benchSizes {
+		for _, m := range []struct {
+			name    string
+			measure func() time.Duration
+		}{
+			{"memcpy", func() time.Duration { return memcpyTime(size) }},
+			{"fallocate", func() time.Duration { return pageTime(b, size, fallocated) }},
+			{"faults-shmem", func() time.Duration { return pageTime(b, size, faulted) }},
+			{"faults-anonymous", func() time.Duration { return pageTime(b, size, anonymous) }},
+		} {
+			b.Run(fmt.Sprintf("%s/%dMiB", m.name, size>>20), func(b *testing.B) { benchMeasured(b, size, m.measure) })
+		}
+	}
+}
+
+func benchMeasured(b *testing.B, size int64, measure func() time.Duration) {
+	var total time.Duration
+	for range b.N {
+		total += measure()
+	}
+	perOp := total / time.Duration(b.N)
+	b.ReportMetric(float64(perOp.Nanoseconds()), "ns/op")
+	b.ReportMetric(float64(size)/1e6/perOp.Seconds(), "MB/s")
+	b.ReportMetric(float64(perOp.Nanoseconds())/float64(size)*float64(os.Getpagesize()), "ns/page")
+}

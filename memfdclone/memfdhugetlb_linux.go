@@ -1,0 +1,43 @@
+package memfdclone
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// memfdHugetlb copies through a mapping, since hugetlbfs has no write(2). Its length is one of whole huge pages: zeros follow
+// the binary.
+func memfdHugetlb(src *source, o Options) (*os.File, int64, error) {
+	return sealedMemfd(src, o, unix.MFD_HUGETLB, func(fd int, src *source) error {
+		huge, err := blockSize(fd)
+		if err != nil {
+			return err
+		}
+		size := roundUp(src.size(), huge)
+		if err := reserve(fd, size, huge); err != nil {
+			return err
+		}
+		return throughMapping(fd, size, 0, func(m []byte) error { return readInto(src, m[:src.size()], 0) })
+	})
+}
+
+// reserve takes the pages from the pool before they are touched: a page fault that finds none is a SIGBUS.
+func reserve(fd int, size, huge int64) error {
+	err := unix.Fallocate(fd, 0, 0, size)
+	if errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.ENOSPC) {
+		return fmt.Errorf("the pool has not %d free huge pages of %d KiB: fallocate: %w", size/huge, huge>>10, err)
+	}
+	return os.NewSyscallError("fallocate", err)
+}
+
+// blockSize is that of fd's file system: on hugetlbfs, a huge page.
+func blockSize(fd int) (int64, error) {
+	var s unix.Statfs_t
+	if err := unix.Fstatfs(fd, &s); err != nil {
+		return 0, os.NewSyscallError("fstatfs", err)
+	}
+	return s.Bsize, nil
+}

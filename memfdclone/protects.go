@@ -1,0 +1,51 @@
+package memfdclone
+
+import "errors"
+
+// ErrUnprotected is what Verify says of None.
+var ErrUnprotected = errors.New("nothing is protected: who opens /proc/PID/exe anew has the binary itself")
+
+// ErrNotExecutable is why a strategy's copy cannot be run.
+var ErrNotExecutable = errors.New("the kernel maps an executable's segments at offsets and lengths of small pages, which hugetlbfs refuses (EINVAL)")
+
+// Executable returns nil, or why the kernel cannot execute what the strategy makes. MemfdHugetlb's execve(2) gets past the point of
+// no return before it fails, so that the process is killed: never start one. It is there to be measured.
+func (s Strategy) Executable() error {
+	if s == MemfdHugetlb {
+		return ErrNotExecutable
+	}
+	return nil
+}
+
+// protection is what a strategy says of itself.
+type protection struct{ against, not string }
+
+const (
+	sealedAgainst = "A container that opens /proc/PID/exe of init anew (CVE-2019-5736) gets a memfd whose seals let nobody, not " +
+		"even root of the host, write to it, map it for writing or change its length: neither the binary nor a later start is affected."
+	sealedNot = "The copy's pages are charged to whoever makes it, for as long as anything executes or holds it."
+)
+
+var protections = map[Strategy]protection{
+	Memfd:     {sealedAgainst, sealedNot},
+	MemfdCopy: {sealedAgainst, sealedNot},
+	MemfdMmap: {sealedAgainst, sealedNot},
+	MemfdTHP: {sealedAgainst, sealedNot + " While the copy is made, up to a huge page more is charged. Where the kernel finds no huge pages the copy fails, rather " +
+		"than be made of small ones."},
+	MemfdHugetlb: {sealedAgainst, "Nothing, in practice: it cannot be executed. Its pages come from the pool of huge pages, which no memory limit counts."},
+	Tmpfile: {"A container that writes to /proc/PID/exe of init writes to a copy without a name, which ends with the container's init. The binary is out of reach.",
+		"The copy itself can be written to once nothing executes it: it must never be used for a second start. Its pages, and its blocks on a disk, are charged to whoever makes it."},
+	Overlayfs: {"/proc/PID/exe of init leads to an overlay without an upper layer: every write is refused (EROFS), and from the overlay nothing leads to the file " +
+		"below it, whatever capabilities the container has over mounts.",
+		"It is no copy: a process of the host that replaces or rewrites the binary's content changes what is executed. It cannot be recognised as protected by whoever is executed from it, as a sealed memfd can. " +
+			"It needs CAP_SYS_ADMIN, and while it is used the file system below cannot be unmounted."},
+	Bind: {"/proc/PID/exe of init leads to a mount that is read-only: a container without CAP_SYS_ADMIN over the host's mounts gets EROFS.",
+		"A container that has that capability (a privileged one, without a user namespace) can get at the same file by a mount that is writable. It is no copy: a process of the host that rewrites the binary changes what is executed. It needs CAP_SYS_ADMIN."},
+	None: {"Nothing.", "A container's root that is root of the host opens /proc/PID/exe of init for writing and overwrites the binary that the host executes next (CVE-2019-5736)."},
+}
+
+// Protects says, in sentences for whoever chooses, what the strategy protects against and what it does not.
+func (s Strategy) Protects() (against, not string) {
+	p := protections[s]
+	return p.against, p.not
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/memfdclone"
 	"github.com/initbench/initbench/sequence"
 )
 
@@ -72,10 +73,10 @@ func (d *decoder) scenario(root node) Scenario {
 	d.mapping("", "a scenario", root, []field{
 		{"name", true, func(p string, v node) { s.Name = d.text(p, v) }},
 		{"description", false, func(p string, v node) { s.Description = d.text(p, v) }},
-		{"drivers", false, func(p string, v node) { s.Drivers = d.drivers(p, v) }},
-		{"limits", false, func(p string, v node) { s.Limits = d.limits(p, v) }},
+		{"drivers", false, func(p string, v node) { s.Drivers = words[cgroupjoin.Driver](d, p, v) }},
+		{"limits", false, func(p string, v node) { s.Unlimited, s.Limits = d.limits(p, v) }},
 		{"place", false, func(p string, v node) { s.Place = cgroupjoin.Place(d.text(p, v)) }},
-		{"orders", false, func(p string, v node) { s.Orders = d.orders(p, v) }},
+		{"orders", false, func(p string, v node) { s.Orders = words[sequence.Order](d, p, v) }},
 		{"observe", false, func(p string, v node) { s.Observe = d.boolean(p, v) }},
 		{"trials", true, func(p string, v node) { s.Trials = d.count(p, v) }},
 		{"warmup", false, func(p string, v node) { s.Warmup = d.count(p, v) }},
@@ -84,6 +85,14 @@ func (d *decoder) scenario(root node) Scenario {
 		{"timeout", false, func(p string, v node) { s.Timeout = d.duration(p, v) }},
 		{"payload", false, func(p string, v node) { s.Payload = d.payload(p, v) }},
 		{"judge", true, func(p string, v node) { s.Judge = d.texts(p, v) }},
+		{"clones", false, func(p string, v node) { s.Clones = words[memfdclone.Where](d, p, v) }},
+		{"strategies", false, func(p string, v node) { s.Strategies = words[memfdclone.Strategy](d, p, v) }},
+		{"sizes", false, func(p string, v node) {
+			d.each(p, v, func(p string, item node) { s.Sizes = append(s.Sizes, d.size(p, item)) })
+		}},
+		{"headroom", false, func(p string, v node) { s.Headroom = d.headroom(p, v) }},
+		{"places", false, func(p string, v node) { s.Places = words[cgroupjoin.Place](d, p, v) }},
+		{"joins", false, func(p string, v node) { s.Joins = d.joins(p, v) }},
 		{"runtimes", false, func(p string, v node) { s.Runtimes = d.runtimes(p, v) }},
 	})
 	if len(s.Limits) > 0 && s.Place == "" {
@@ -206,16 +215,10 @@ func (d *decoder) texts(path string, v node) (all []string) {
 	return all
 }
 
-func (d *decoder) drivers(path string, v node) (all []cgroupjoin.Driver) {
+// words reads a list of names from a closed set, which the scenario's flaws check.
+func words[T ~string](d *decoder, path string, v node) (all []T) {
 	for _, name := range d.texts(path, v) {
-		all = append(all, cgroupjoin.Driver(name))
-	}
-	return all
-}
-
-func (d *decoder) orders(path string, v node) (all []sequence.Order) {
-	for _, name := range d.texts(path, v) {
-		all = append(all, sequence.Order(name))
+		all = append(all, T(name))
 	}
 	return all
 }

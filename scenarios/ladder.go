@@ -6,15 +6,6 @@ import "fmt"
 // It also bounds every other list of a scenario file.
 const MaxLimits = 1024
 
-// limits reads the ladder, a list of sizes or {from, to, step|factor}.
-func (d *decoder) limits(path string, v node) (all []int64) {
-	if v.kind == aMapping {
-		return d.ladder(path, v)
-	}
-	d.each(path, v, func(p string, item node) { all = append(all, d.size(p, item)) })
-	return all
-}
-
 // ladder is limits written by rule instead of one by one.
 type ladder struct {
 	from, to, step int64

@@ -11,6 +11,8 @@ const (
 	StartCPU            = "start.cpu"             // CPU time of both cgroups
 	BatchTotal          = "batch.total"           // from the first create of a batch to its last container's delete
 
+	JoinLatency = "join.latency" // of a join measured alone
+
 	// What the observer saw, so of observed trials alone.
 	ContainerChargedAtExec = "container.memory.charged_at_exec" // the container's charge when its payload had been exec'd
 	StartSyscalls          = "start.syscalls"                   // of both cgroups, from create's spawn to the payload's exec
@@ -54,6 +56,7 @@ func Metrics() []Metric {
 		{ContainerChargedAtExec, "bytes", PerTrial, ObservedLane},
 		{StartSyscalls, "count", PerTrial, ObservedLane},
 		{StartPageFaults, "count", PerTrial, ObservedLane},
+		{JoinLatency, "ns", PerTrial, TimedLane},
 		{OOMRate, "fraction", PerTrial, AnyLane},
 	}
 }

@@ -75,8 +75,8 @@ func TestParseDefaults(t *testing.T) {
 
 const (
 	syntax  = "write YAML as in `key: value`"
-	allKeys = "a scenario has name, description, drivers, limits, place, orders, observe, trials, warmup, containers, concurrent, timeout, payload, judge, runtimes"
-	metrics = "start.latency, create.latency, batch.total, start.cpu, container.memory.peak, runtime.memory.peak, container.memory.charged_at_exec, start.syscalls, start.pagefaults, oom.rate"
+	allKeys = "a scenario has name, description, drivers, limits, place, orders, observe, trials, warmup, containers, concurrent, timeout, payload, judge, clones, strategies, sizes, headroom, places, joins, runtimes"
+	metrics = "start.latency, create.latency, batch.total, start.cpu, container.memory.peak, runtime.memory.peak, container.memory.charged_at_exec, start.syscalls, start.pagefaults, join.latency, oom.rate"
 )
 
 // Catches, line by line, a bad file that is let in, a place that points
@@ -134,8 +134,8 @@ func TestParseRefuses(t *testing.T) {
 
 		// Sizes and limits.
 		{"negative limit", base + "limits: [12MiB, -4MiB]\n", `4:17: limits[1] "-4MiB" is not a size: a size is not negative`},
-		{"zero limit", base + "limits: [0]\n", "4:10: limit 0: the least is 64KiB, one page where pages are largest; for no limit leave limits out"},
-		{"1 KiB limit", base + "limits: [1KiB]\n", "4:10: limit 1KiB: the least is 64KiB, one page where pages are largest; for no limit leave limits out"},
+		{"zero limit", base + "limits: [0]\n", "4:10: limit 0: the least is 64KiB, one page where pages are largest; for no limit write none"},
+		{"1 KiB limit", base + "limits: [1KiB]\n", "4:10: limit 1KiB: the least is 64KiB, one page where pages are largest; for no limit write none"},
 		{"parsecs", base + "limits:\n  - 12MiB\n  - 12 parsecs\n", `6:5: limits[1] "12 parsecs" is not a size: write digits and KiB, MiB or GiB, such as 16MiB`},
 		{"SI suffix", base + "limits: [16MB]\n", `4:10: limits[0] "16MB" is not a size: write 16MiB (powers of 1024) or plain bytes`},
 		{"fraction", base + "limits: [1.5MiB]\n", `4:10: limits[0] "1.5MiB" is not a size: write a whole number, such as 1536KiB for 1.5MiB`},
@@ -162,7 +162,7 @@ func TestParseRefuses(t *testing.T) {
 		{"factor 1", base + "limits: {from: 4MiB, to: 8MiB, factor: 1}\n", "4:40: limits.factor 1 does not rise: write 2 or more"},
 		{"to is no rung", base + "limits: {from: 8MiB, to: 20MiB, factor: 2}\n", "4:26: limits.to 20MiB is no rung: the last one below is 16MiB"},
 		{"ladder without end", base + "limits: {from: 8MiB, step: 1MiB}\n", "4:9: a ladder without to: add to"},
-		{"ladder below the floor", base + "limits: {from: 4KiB, to: 128KiB, factor: 2}\n", "4:9: limit 4KiB: the least is 64KiB, one page where pages are largest; for no limit leave limits out"},
+		{"ladder below the floor", base + "limits: {from: 4KiB, to: 128KiB, factor: 2}\n", "4:9: limit 4KiB: the least is 64KiB, one page where pages are largest; for no limit write none"},
 
 		// Counts.
 		{"no trials", "name: a\ntrials: 0\njudge: [oom.rate]\n", "2:9: trials 0: write 1 to 100000"},
@@ -228,8 +228,8 @@ func TestParseRefuses(t *testing.T) {
 		{"negative payload", base + "payload: {anon: -1}\n", `4:17: payload.anon "-1" is not a size: a size is not negative`},
 		{"two runtimes with one name", base + "runtimes:\n- name: a\n  ref: runc\n- name: a\n  ref: crun\n", "7:9: a second runtime named a: give each a name of its own"},
 		{"runtime without ref", base + "runtimes:\n- name: a\n", "5:3: a runtime without ref: add ref"},
-		{"empty ref", base + "runtimes:\n- {name: a, ref: ''}\n", `5:18: runtime reference "": write a path, a name on PATH, or runc@vX.Y.Z`},
-		{"NUL in ref", base + "runtimes:\n- {name: a, ref: \"a\\0b\"}\n", `5:18: runtime reference "a\x00b": write a path, a name on PATH, or runc@vX.Y.Z`},
+		{"empty ref", base + "runtimes:\n- {name: a, ref: ''}\n", `5:18: runtime reference "": write builtin, a path, a name on PATH, or runc@vX.Y.Z`},
+		{"NUL in ref", base + "runtimes:\n- {name: a, ref: \"a\\0b\"}\n", `5:18: runtime reference "a\x00b": write builtin, a path, a name on PATH, or runc@vX.Y.Z`},
 		{"bad runtime name", base + "runtimes:\n- {name: a/b, ref: runc}\n", `5:10: runtime name "a/b": write 1 to 64 of a-z, 0-9 and -.@_, a letter or digit first`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,11 +17,12 @@ import (
 
 var tooMany = fmt.Sprintf("a run holds at most %d", MaxTrials)
 
-// Size is the number of trials in the plan. It is a product, worked out without making a trial;
-// one above MaxTrials is refused with its factors.
+// Size is the number of trials in the plan, worked out without making one; a plan above MaxTrials is refused with
+// its factors. Of a scenario whose cells do not all make sense those that do are counted, once their
+// product is known to be small.
 func (s Spec) Size() (trials int64, err error) {
 	for _, sc := range s.Scenarios {
-		n, product, ok := sc.size(len(s.Runtimes))
+		n, product, ok := s.sizeOf(sc)
 		if !ok {
 			return 0, &Error{Wrong: fmt.Sprintf("scenario %s: %s", printable(sc.Name), product), Right: tooMany}
 		}
@@ -32,20 +34,32 @@ func (s Spec) Size() (trials int64, err error) {
 	return trials, nil
 }
 
-// size multiplies out the scenario's trials for a number of arms. Where they are
+func (s Spec) sizeOf(sc Scenario) (trials int64, product string, ok bool) {
+	if s.informed(sc) {
+		return s.informedSize(sc)
+	}
+	return sc.size(len(s.Runtimes))
+}
+
+// size multiplies out the scenario's trials for a number of arms that bring their own binary. Where they are
 // too many, product says what they are made of.
 func (s Scenario) size(arms int) (trials int64, product string, ok bool) {
-	measured, product, fits := multiply(
-		factor{len(s.Drivers), "drivers"}, factor{max(1, len(s.Orders)), "orders"}, factor{max(1, len(s.Limits)), "limits"}, factor{arms, "runtimes"},
+	measured, product, fits := multiply("container starts",
+		factor{len(s.Drivers), "drivers"}, factor{len(s.AllOrders()), "orders"}, factor{len(s.bounds()), "limits"}, factor{arms, "runtimes"},
 		factor{s.Trials, "trials"}, factor{s.Containers, "containers"})
 	if !fits {
 		return 0, product, false
 	}
-	warm, product, fits := multiply(
+	warm, product, fits := multiply("container starts",
 		factor{len(s.Drivers), "drivers"}, factor{arms, "runtimes"}, factor{s.Warmup, "warm-ups"})
 	if !fits {
 		return 0, product, false
 	}
+	return together(measured, warm)
+}
+
+// together adds the trials to warm up to those that are measured.
+func together(measured, warm int64) (trials int64, product string, ok bool) {
 	trials = measured + warm
 	return trials, fmt.Sprintf("%d measured and %d warm-up container starts", measured, warm), trials <= MaxTrials
 }
@@ -55,9 +69,9 @@ type factor struct {
 	unit string
 }
 
-// multiply returns the product and how it came about; ok is false above MaxTrials
+// multiply returns the product, which is of what, and how it came about; ok is false above MaxTrials
 // or where it does not fit. Factors are not negative.
-func multiply(factors ...factor) (n int64, product string, ok bool) {
+func multiply(what string, factors ...factor) (n int64, product string, ok bool) {
 	var words []string
 	total, over := uint64(1), false
 	for _, f := range factors {
@@ -69,41 +83,16 @@ func multiply(factors ...factor) (n int64, product string, ok bool) {
 	}
 	product = strings.Join(words, " x ")
 	if over || total > MaxTrials {
-		return 0, product + " make " + amount(total, over), false
+		return 0, product + " make " + amount(total, over) + " " + what, false
 	}
 	return int64(total), product, true
 }
 
 func amount(total uint64, over bool) string {
 	if over {
-		return "more than 2^64 container starts"
+		return "more than 2^64"
 	}
-	return fmt.Sprintf("%d container starts", total)
-}
-
-// Cell is one combination of conditions of a scenario; the arms are compared within it.
-type Cell struct {
-	Driver cgroupjoin.Driver `json:"driver"`
-	Order  sequence.Order    `json:"order"`
-	Place  cgroupjoin.Place  `json:"limit_place,omitempty"`
-	Limit  int64             `json:"limit_bytes,omitempty"` // 0: none asked
-}
-
-// Cells lists the scenario's cells, drivers outermost, then orders, limits rising.
-func (s Scenario) Cells() []Cell {
-	limits := s.Limits
-	if len(limits) == 0 {
-		limits = []int64{0}
-	}
-	var all []Cell
-	for _, driver := range s.Drivers {
-		for _, order := range s.AllOrders() {
-			for _, limit := range limits {
-				all = append(all, Cell{driver, order, s.Place, limit})
-			}
-		}
-	}
-	return all
+	return strconv.FormatUint(total, 10)
 }
 
 // AllOrders are the scenario's orders; one that names none has the natural one.
@@ -130,14 +119,18 @@ func (s Scenario) Observes() bool { return s.Observe || s.Imposes() }
 // one stretch while the machine drifts. A visit is a block. With two arms a block is ABBA, first letter
 // random, which cancels a drift that is linear over the block; an odd number of trials
 // ends with an AB. With any other number of arms it has each once, in random order.
+//
+// A scenario with axes of the built-in runtime has more cells than anybody waits for: its plan begins with
+// those that say most, see informed.
 func (s Spec) Trials() iter.Seq[Trial] {
 	return func(yield func(Trial) bool) {
-		p := planner{seed: s.Seed, yield: yield}
-		for _, r := range s.Runtimes {
-			p.arms = append(p.arms, r.Name)
-		}
+		p := planner{seed: s.Seed, arms: names(s.Runtimes), yield: yield}
 		for _, sc := range s.Scenarios {
-			if !p.warmups(sc) || !p.rounds(sc) {
+			plan := p.plain
+			if s.informed(sc) {
+				plan = func(sc Scenario) bool { return p.informed(s.slots(sc), sc) }
+			}
+			if !plan(sc) {
 				return
 			}
 		}
@@ -161,6 +154,15 @@ func (p *planner) stream(scenario, decision string, n int) *rand.Rand {
 	return rand.New(rand.NewPCG(p.seed, h.Sum64()))
 }
 
+func names(runtimes []Runtime) (all []string) {
+	for _, r := range runtimes {
+		all = append(all, r.Name)
+	}
+	return all
+}
+
+func (p *planner) plain(sc Scenario) bool { return p.warmups(sc) && p.rounds(sc) }
+
 func (p *planner) warmups(sc Scenario) bool {
 	for round := range sc.Warmup {
 		for i, driver := range sc.Drivers {
@@ -175,7 +177,10 @@ func (p *planner) warmups(sc Scenario) bool {
 }
 
 func (p *planner) rounds(sc Scenario) bool {
-	cells := sc.Cells()
+	var cells []Cell
+	for _, c := range combine(sc.axes(false)) {
+		cells = append(cells, c)
+	}
 	for done, round := 0, 0; done < sc.Trials; round++ {
 		visits := p.stream(sc.Name, "round", round).Perm(len(cells))
 		for _, i := range visits {
@@ -229,7 +234,7 @@ func (p *planner) emit(arms []string, t Trial) bool {
 
 func measured(sc Scenario, c Cell) Trial {
 	return Trial{
-		Scenario: sc.Name, Driver: c.Driver, Order: c.Order, Place: c.Place, Limit: c.Limit,
+		Scenario: sc.Name, Driver: c.Driver, Order: c.Order, Place: c.Place, Limit: c.Limit, Build: c.Build, Join: c.Join,
 		Observe:   sc.Observe || c.Order != sequence.Natural,
 		BatchSize: sc.Containers, Concurrent: sc.Concurrent, Timeout: sc.Timeout, Payload: sc.Payload,
 	}

@@ -102,11 +102,11 @@ func TestEveryArmHasItsTrialsInEveryCell(t *testing.T) {
 		}
 		got, want := map[key]int{}, map[key]int{}
 		for trial := range spec.Trials() {
-			got[key{trial.Scenario, trial.Arm, cellOf(trial), trial.Warmup}]++
+			got[key{trial.Scenario, trial.Arm, trial.Cell(), trial.Warmup}]++
 		}
 		for _, s := range spec.Scenarios {
 			for _, r := range spec.Runtimes {
-				for _, c := range s.Cells() {
+				for c := range spec.Cells(s, r) {
 					want[key{s.Name, r.Name, c, false}] = s.Trials * s.Containers
 				}
 				for _, d := range s.Drivers {
@@ -121,8 +121,6 @@ func TestEveryArmHasItsTrialsInEveryCell(t *testing.T) {
 		}
 	})
 }
-
-func cellOf(t Trial) Cell { return Cell{t.Driver, t.Order, t.Place, t.Limit} }
 
 // Catches a trial that is timed although something watches or delays it, an order imposed that nobody
 // watches, and a warm-up that does more than start the runtime.
@@ -228,14 +226,17 @@ func TestEveryRoundVisitsEveryCell(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		spec := drawSpec(t)
 		spec.Scenarios = spec.Scenarios[:1]
-		cells := spec.Scenarios[0].Cells()
-		for round := range slices.Chunk(blocks(spec.Trials(), false), len(cells)) {
+		cells := 0
+		for range spec.Cells(spec.Scenarios[0], spec.Runtimes[0]) {
+			cells++
+		}
+		for round := range slices.Chunk(blocks(spec.Trials(), false), cells) {
 			visited := map[Cell]bool{}
 			for _, block := range round {
-				visited[cellOf(block[0])] = true
+				visited[block[0].Cell()] = true
 			}
-			if len(visited) != len(cells) {
-				t.Fatalf("a round visits %d of %d cells", len(visited), len(cells))
+			if len(visited) != cells {
+				t.Fatalf("a round visits %d of %d cells", len(visited), cells)
 			}
 		}
 	})

@@ -6,7 +6,7 @@ import (
 )
 
 // NewSpec puts a run together: the runtimes the scenarios bring along, in order,
-// then more. Two files may bring the same runtime, which is then one arm; one name for two references
+// then more; the built-in one where nobody names any. Two files may bring the same runtime, which is then one arm; one name for two references
 // is refused. What comes back has passed Validate.
 func NewSpec(all []Scenario, more []Runtime, seed uint64) (Spec, error) {
 	s := Spec{Scenarios: all, Seed: seed}
@@ -16,6 +16,9 @@ func NewSpec(all []Scenario, more []Runtime, seed uint64) (Spec, error) {
 		}
 	}
 	s.Runtimes = append(s.Runtimes, more...)
+	if len(s.Runtimes) == 0 {
+		s.Runtimes = defaultRuntimes(all)
+	}
 	if err := s.Validate(); err != nil {
 		return Spec{}, err
 	}

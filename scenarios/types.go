@@ -17,6 +17,8 @@ type Scenario struct {
 	// Limits is the ladder of memory.max values in bytes, rising; empty means no limit.
 	Limits []int64          `json:"limits,omitempty"`
 	Place  cgroupjoin.Place `json:"place,omitempty"`
+	// Unlimited adds the cells without a limit to those of Limits.
+	Unlimited bool `json:"unlimited,omitempty"`
 	// Orders of clone and join; empty means the natural one alone.
 	Orders []sequence.Order `json:"orders,omitempty"`
 	// Observe has every trial watched by the eBPF observer, which an imposed order always has.
@@ -36,8 +38,38 @@ type Scenario struct {
 	Payload Payload `json:"payload"`
 	// Judge names the metrics that a gate judges in this scenario: names of Metrics.
 	Judge []string `json:"judge"`
+	// Clones, Strategies, Sizes, Headroom and Places are axes of the built-in runtime alone: they multiply the
+	// cells of an arm that is it. Any other arm has the cells without them.
+	Clones     []memfdclone.Where    `json:"clones,omitempty"`
+	Strategies []memfdclone.Strategy `json:"strategies,omitempty"`
+	// Sizes in bytes, rising, that the binary is padded up to.
+	Sizes []int64 `json:"sizes,omitempty"`
+	// Headroom has the limits follow the binary's size. Of a built-in arm they take the place of Limits and Place.
+	Headroom *Headroom `json:"headroom,omitempty"`
+	// Places of the limits that Headroom gives; empty means the container alone.
+	Places []cgroupjoin.Place `json:"places,omitempty"`
+	// Joins makes every trial a join measured alone: no runtime is started.
+	Joins *Joins `json:"joins,omitempty"`
 	// Runtimes a user's file brings along; the command line's come on top.
 	Runtimes []Runtime `json:"runtimes,omitempty"`
+}
+
+// Headroom is what a limit leaves beside the built-in runtime's binary: where the container pays for a copy
+// of it, below 0 is certain death and above it a question of what else a start takes.
+type Headroom struct {
+	// None adds the cells without a limit.
+	None bool `json:"none,omitempty"`
+	// Bytes, rising, are added to the binary's size.
+	Bytes []int64 `json:"bytes,omitempty"`
+}
+
+// Joins are the axes of a scenario that measures joins alone.
+type Joins struct {
+	Mechanisms []cgroupjoin.Mechanism `json:"mechanisms"`
+	Cgroup     []cgroupjoin.When      `json:"cgroup"`
+	Siblings   []int                  `json:"siblings"`
+	Threads    []int                  `json:"threads"`
+	Busy       []bool                 `json:"busy"`
 }
 
 // Payload says what the container's process does after it stamped the clock.
@@ -62,6 +94,9 @@ type Spec struct {
 	// Runtimes are the arms: in a gate exactly two, named baseline and candidate.
 	Runtimes []Runtime `json:"runtimes"`
 	Seed     uint64    `json:"seed"`
+	// BuiltinBytes is the size of the built-in runtime's own binary, below which none can be had; 0 where it is not
+	// known, or not an arm.
+	BuiltinBytes int64 `json:"builtin_bytes,omitempty"`
 }
 
 // Build is one way for the built-in runtime to make a start. The zero value leaves it to the runtime's reference,

@@ -55,7 +55,7 @@ func (s Scenario) Validate() error {
 func (s Scenario) flaw() *flaw {
 	checks := []func() *flaw{
 		s.nameFlaw, s.driversFlaw, s.limitsFlaw, s.placeFlaw, s.ordersFlaw, s.countsFlaw,
-		s.timeFlaw, s.payloadFlaw, s.judgeFlaw, s.lanesFlaw, s.runtimesFlaw, s.sizeFlaw,
+		s.timeFlaw, s.payloadFlaw, s.judgeFlaw, s.lanesFlaw, s.buildsFlaw, s.joinsFlaw, s.joinMetricFlaw, s.runtimesFlaw, s.sizeFlaw,
 	}
 	for _, check := range checks {
 		if f := check(); f != nil {
@@ -89,16 +89,7 @@ func (s Scenario) driversFlaw() *flaw {
 	if len(s.Drivers) == 0 {
 		return &flaw{"drivers", "drivers: none", "name cgroupfs, systemd or both"}
 	}
-	for i, d := range s.Drivers {
-		path := fmt.Sprintf("drivers[%d]", i)
-		if !slices.Contains(cgroupjoin.Drivers(), d) {
-			return &flaw{path, "driver " + quoted(string(d)), "write cgroupfs or systemd"}
-		}
-		if slices.Contains(s.Drivers[:i], d) {
-			return &flaw{path, fmt.Sprintf("driver %s a second time", d), "name each once"}
-		}
-	}
-	return nil
+	return closedFlaw("drivers", "driver", s.Drivers, cgroupjoin.Drivers())
 }
 
 // limitsFlaw demands a rising ladder: a fall is most often a digit missing, and
@@ -112,7 +103,7 @@ func (s Scenario) limitsFlaw() *flaw {
 		switch {
 		case limit < MinLimit:
 			return &flaw{path, "limit " + FormatSize(limit), fmt.Sprintf(
-				"the least is %s, one page where pages are largest; for no limit leave limits out", FormatSize(MinLimit))}
+				"the least is %s, one page where pages are largest; for no limit write none", FormatSize(MinLimit))}
 		case limit > MaxSize:
 			return &flaw{path, "limit " + FormatSize(limit), "the most is " + FormatSize(MaxSize)}
 		case i > 0 && limit <= s.Limits[i-1]:
@@ -133,16 +124,7 @@ func (s Scenario) placeFlaw() *flaw {
 }
 
 func (s Scenario) ordersFlaw() *flaw {
-	for i, o := range s.Orders {
-		path := fmt.Sprintf("orders[%d]", i)
-		if !slices.Contains(sequence.Orders(), o) {
-			return &flaw{path, "order " + quoted(string(o)), "write natural, clone-before-join or join-before-clone"}
-		}
-		if slices.Contains(s.Orders[:i], o) {
-			return &flaw{path, fmt.Sprintf("order %s a second time", o), "name each once"}
-		}
-	}
-	return nil
+	return closedFlaw("orders", "order", s.Orders, sequence.Orders())
 }
 
 func (s Scenario) countsFlaw() *flaw {
@@ -230,7 +212,7 @@ func (r Runtime) flaw(before []Runtime) *flaw {
 	case !validName(r.Name, runtimeExtra):
 		return &flaw{"name", "runtime name " + quoted(r.Name), fmt.Sprintf("write 1 to %d of a-z, 0-9 and %s, a letter or digit first", MaxNameLength, runtimeExtra)}
 	case !validRef(r.Ref):
-		return &flaw{"ref", "runtime reference " + quoted(r.Ref), "write a path, a name on PATH, or runc@vX.Y.Z"}
+		return &flaw{"ref", "runtime reference " + quoted(r.Ref), "write builtin, a path, a name on PATH, or runc@vX.Y.Z"}
 	case slices.ContainsFunc(before, func(b Runtime) bool { return b.Name == r.Name }):
 		return &flaw{"name", "a second runtime named " + r.Name, "give each a name of its own"}
 	}
@@ -243,7 +225,16 @@ func validRef(ref string) bool {
 
 // sizeFlaw holds the plan to MaxTrials for the arms known so far, one at least.
 func (s Scenario) sizeFlaw() *flaw {
-	if _, product, ok := s.size(max(1, len(s.Runtimes))); !ok {
+	if s.Joins == nil {
+		if _, product, ok := s.size(max(1, len(s.Runtimes))); !ok {
+			return &flaw{"trials", product, tooMany}
+		}
+	}
+	arms := s.Runtimes
+	if len(arms) == 0 {
+		arms = defaultRuntimes([]Scenario{s})
+	}
+	if _, product, ok := (Spec{Runtimes: arms}).sizeOf(s); !ok {
 		return &flaw{"trials", product, tooMany}
 	}
 	return nil
@@ -263,8 +254,23 @@ func (s Spec) Validate() error {
 			return &Error{Pos: r.Pos, Wrong: f.wrong, Right: f.right}
 		}
 	}
+	if err := s.validateArms(); err != nil {
+		return err
+	}
 	_, err := s.Size()
 	return err
+}
+
+// validateArms holds each arm against each scenario.
+func (s Spec) validateArms() error {
+	for _, sc := range s.Scenarios {
+		for _, r := range s.Runtimes {
+			if f := sc.armsFlaw(r); f != nil {
+				return &Error{Pos: r.Pos, Wrong: f.wrong, Right: f.right}
+			}
+		}
+	}
+	return nil
 }
 
 func (s Spec) validateScenarios() error {

@@ -30,10 +30,13 @@ type measureFlags struct {
 	drivers  []string
 	orders   []string
 	limits   []string
+	builds   buildFlags
 	trials   int
 	seed     uint64
 	timeout  time.Duration
-	guest    guestFlags
+	// budget bounds the time for measuring; 0: the whole plan is made.
+	budget time.Duration
+	guest  guestFlags
 
 	// mustObserve refuses a place in which trials cannot be observed; temporary is
 	// a run whose directory nobody will see.
@@ -70,21 +73,24 @@ func (f *measureFlags) registerPlace(cmd *cobra.Command, formats []string) {
 func (f *measureFlags) registerAxes(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringArrayVar(&f.orders, "order", nil, "only this order of clone and join: "+strings.Join(orderWords(), ", ")+" (may be repeated)")
-	fl.StringArrayVar(&f.limits, "limit", nil, "this memory limit, such as 12MiB, instead of the scenario's own (may be repeated)")
+	fl.StringArrayVar(&f.limits, "limit", nil, "this memory limit, such as 12MiB, or none, instead of the scenario's own (may be repeated)")
 	complete(cmd, "order", orderWords()...)
-	complete(cmd, "limit")
+	complete(cmd, "limit", noLimit)
+	f.builds.register(cmd)
 }
 
-func driverWords() (words []string) {
-	for _, d := range cgroupjoin.Drivers() {
-		words = append(words, string(d))
-	}
-	return words
+// registerBudget is of runs that are as useful in part.
+func (f *measureFlags) registerBudget(cmd *cobra.Command) {
+	cmd.Flags().DurationVar(&f.budget, "budget", 0, "begin no trial once measuring has taken so long; setting up, such as the guest's boot, is not counted")
 }
 
-func orderWords() (words []string) {
-	for _, o := range sequence.Orders() {
-		words = append(words, string(o))
+func driverWords() []string { return wordsOf(cgroupjoin.Drivers()) }
+
+func orderWords() []string { return wordsOf(sequence.Orders()) }
+
+func wordsOf[T ~string](all []T) (words []string) {
+	for _, v := range all {
+		words = append(words, string(v))
 	}
 	return words
 }
@@ -111,6 +117,8 @@ func (f *measureFlags) check(cmd *cobra.Command, formats []string) error {
 		return usagef("--trials %d: at least 1 is needed", f.trials)
 	case cmd.Flags().Changed("timeout") && f.timeout < time.Second:
 		return usagef("--timeout %v: at least 1s is needed", f.timeout)
+	case cmd.Flags().Changed("budget") && f.budget < time.Second:
+		return usagef("--budget %v: at least 1s is needed", f.budget)
 	case f.resume != "" && f.out != "":
 		return usagef("--resume %s and --out %s: a resumed run goes on in its own directory", f.resume, f.out)
 	}
@@ -127,7 +135,7 @@ func checkWord(flag, value string, words ...string) error {
 
 // planFlags are fixed by a stored run: with --resume they have no say.
 func (f *measureFlags) refusePlanFlags(cmd *cobra.Command, names ...string) error {
-	for _, name := range append(names, "driver", "order", "limit", "trials", "seed", "timeout") {
+	for _, name := range append(names, "driver", "order", "limit", "clone", "strategy", "size", "trials", "seed", "timeout") {
 		if cmd.Flags().Changed(name) {
 			return usagef("--resume %s and --%s: a resumed run keeps the plan it was started with", f.resume, name)
 		}
@@ -150,11 +158,39 @@ func (f *measureFlags) override(s scenarios.Scenario) (scenarios.Scenario, error
 	if s.Orders, err = chosen("--order", f.orders, s.Orders, sequence.ParseOrder); err != nil {
 		return s, err
 	}
-	if s.Limits, err = chosen("--limit", f.limits, s.Limits, scenarios.ParseSize); err != nil {
+	if s, err = f.overrideLimits(s); err != nil {
 		return s, err
 	}
+	return f.builds.override(s)
+}
+
+// noLimit is the word for the cells without a limit.
+const noLimit = "none"
+
+// overrideLimits puts the command line's limits in the place of all that the scenario has, those that follow
+// the binary's size too.
+func (f *measureFlags) overrideLimits(s scenarios.Scenario) (scenarios.Scenario, error) {
+	if len(f.limits) == 0 {
+		return s, nil
+	}
+	const none = -1 // no size is
+	limits, err := chosen("--limit", f.limits, nil, func(text string) (int64, error) {
+		if text == noLimit {
+			return none, nil
+		}
+		return scenarios.ParseSize(text)
+	})
+	if err != nil {
+		return s, err
+	}
+	s.Unlimited = slices.Contains(limits, none)
+	s.Limits = slices.DeleteFunc(limits, func(n int64) bool { return n == none })
 	slices.Sort(s.Limits)
-	if len(s.Limits) > 0 && s.Place == "" {
+	s.Headroom, s.Places = nil, nil
+	switch {
+	case len(s.Limits) == 0:
+		s.Place = ""
+	case s.Place == "":
 		s.Place = cgroupjoin.OnContainer
 	}
 	return s, nil

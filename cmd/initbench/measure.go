@@ -170,7 +170,7 @@ func (m *measurement) collect(ctx context.Context, lane lane, stderr io.Writer) 
 		_, _ = fmt.Fprintln(m.notes, "every trial of the plan is recorded already") // notes are only advice
 		return nil
 	}
-	job := runner.Job{Run: m.header.ID, Spec: m.header.Spec, Done: m.done, Binaries: map[string]string{}, MustObserve: m.flags.mustObserve}
+	job := runner.Job{Run: m.header.ID, Spec: m.header.Spec, Done: m.done, Binaries: map[string]string{}, MustObserve: m.flags.mustObserve, Budget: m.flags.budget}
 	for name, b := range m.binaries {
 		job.Binaries[name] = b.Path
 	}
@@ -212,7 +212,10 @@ type tee struct {
 	progress *progress
 }
 
-func (t *tee) Environment(e results.Environment) error { return t.store.Append(e) }
+func (t *tee) Environment(e results.Environment) error {
+	t.progress.begins() // the last thing before the first trial
+	return t.store.Append(e)
+}
 
 func (t *tee) Timeline(trial int, tl sequence.Timeline) error { return t.store.Timeline(trial, tl) }
 

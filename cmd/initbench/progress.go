@@ -27,6 +27,9 @@ type progress struct {
 	began    time.Time
 	last     time.Time
 	outcomes map[results.Outcome]int
+	// budget for measuring, which started; 0 where there is none.
+	budget  time.Duration
+	started time.Time
 }
 
 // plainEvery is the least time between two plain lines: a CI log wants a sign of
@@ -35,7 +38,7 @@ const plainEvery = 10 * time.Second
 
 // newProgress goes on from what earlier sessions of a resumed run recorded.
 func newProgress(f *measureFlags, stderr io.Writer, total int64, before map[results.Outcome]int) *progress {
-	p := &progress{out: stderr, log: stderr, total: total, outcomes: map[results.Outcome]int{}}
+	p := &progress{out: stderr, log: stderr, total: total, budget: f.budget, outcomes: map[results.Outcome]int{}}
 	for outcome, n := range before {
 		p.outcomes[outcome] = n
 		p.done += int64(n)
@@ -66,6 +69,13 @@ func (p *progress) notes() io.Writer {
 		return p.bars
 	}
 	return p.log
+}
+
+// begins notes that from now on trials are made.
+func (p *progress) begins() {
+	p.mu.Lock()
+	p.started = time.Now()
+	p.mu.Unlock()
 }
 
 // recorded counts one finished trial.
@@ -107,16 +117,26 @@ func (p *progress) tally() string {
 	return text[2:]
 }
 
-// remaining estimates from the trials of this process alone.
+// remaining estimates from the trials of this process alone; where the budget ends first, it says what is left of that.
 func (p *progress) remaining() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	made := p.done - p.resumed
-	if p.began.IsZero() || made < 3 || p.done >= p.total {
+	if p.done >= p.total {
 		return ""
 	}
-	left := time.Since(p.began) / time.Duration(made) * time.Duration(p.total-p.done)
-	return fmt.Sprintf(", about %v left", left.Round(time.Second))
+	made, toDo := p.done-p.resumed, time.Duration(-1)
+	if !p.began.IsZero() && made >= 3 {
+		toDo = time.Since(p.began) / time.Duration(made) * time.Duration(p.total-p.done)
+	}
+	if p.budget > 0 && !p.started.IsZero() {
+		if left := max(0, p.budget-time.Since(p.started)); toDo < 0 || left < toDo {
+			return fmt.Sprintf(", %v left of the budget", left.Round(time.Second))
+		}
+	}
+	if toDo < 0 {
+		return ""
+	}
+	return fmt.Sprintf(", about %v left", toDo.Round(time.Second))
 }
 
 // stop ends the bar, finished or not.

@@ -12,15 +12,21 @@ func newRunCommand() *cobra.Command {
 	var f measureFlags
 	var runtimes []string
 	cmd := &cobra.Command{
-		Use:   "run SCENARIO|FILE... [--runtime REF]...",
+		Use:   "run SCENARIO|FILE... [--runtime REF]... [--budget TIME]",
 		Short: "run scenarios and summarise what was measured",
 		Long: `run makes every trial of the given scenarios (see: initbench scenarios) or scenario files and
 prints a summary. It judges nothing: see gate and compare. Exit 4 when every trial failed, 3 when none
 counts because its order could not be imposed.
 
-A runtime REF is a path, a name on PATH (in the guest: the guest's PATH, which has crun), or
-runc@v1.1.15, installed on first use. NAME=REF gives it another name in tables and records.`,
-		Example: `  initbench run startup --runtime runc@v1.2.6 --runtime crun
+A runtime REF is builtin, the runtime that comes with initbench and is taken where none is named, a
+path, a name on PATH (in the guest: the guest's PATH, which has crun), or runc@v1.1.15, installed on
+first use. NAME=REF gives it another name in tables and records.
+
+The plan of a scenario that varies how builtin is built (order-matrix) begins with the cells that say
+most, so that a part of it is an answer: --budget 5m begins no trial once that time is over. It counts
+from the first trial, warm-ups included, without the guest's boot; --resume DIR --budget 5m goes on.`,
+		Example: `  initbench run order-matrix --budget 5m
+  initbench run startup --runtime runc@v1.2.6 --runtime crun
   initbench run oom-limits --runtime runc@v1.1.15 --driver cgroupfs --trials 5
   initbench run order-matrix --runtime runc@v1.1.15 --limit 12MiB
   initbench run --resume results-20260102t030405ab12`,
@@ -31,7 +37,8 @@ runc@v1.1.15, installed on first use. NAME=REF gives it another name in tables a
 	}
 	f.register(cmd, report.Formats())
 	f.registerAxes(cmd)
-	cmd.Flags().StringArrayVar(&runtimes, "runtime", nil, "runtime under test: REF or NAME=REF (may be repeated)")
+	f.registerBudget(cmd)
+	cmd.Flags().StringArrayVar(&runtimes, "runtime", nil, "runtime under test: REF or NAME=REF (may be repeated; default builtin)")
 	return cmd
 }
 
@@ -50,6 +57,9 @@ func runScenarios(cmd *cobra.Command, f *measureFlags, args, runtimes []string) 
 		return newHeader(spec, false)
 	})
 	if err != nil {
+		return err
+	}
+	if err := sayWhatIsLeft(f, run, f.notes(cmd.ErrOrStderr())); err != nil {
 		return err
 	}
 	return summarise(cmd, f, run)
@@ -81,7 +91,11 @@ func runSpec(cmd *cobra.Command, f *measureFlags, args, runtimes []string) (scen
 	if err != nil {
 		return scenarios.Spec{}, err
 	}
-	return scenarios.NewSpec(all, more, seed)
+	spec, err := scenarios.NewSpec(all, more, seed)
+	if err != nil {
+		return scenarios.Spec{}, err
+	}
+	return spec, f.builds.check(spec)
 }
 
 func parseRuntimes(args []string) ([]scenarios.Runtime, error) {

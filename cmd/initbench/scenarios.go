@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -39,34 +40,72 @@ func newScenariosCommand() *cobra.Command {
 }
 
 // listed is a scenario's line in the catalogue. GateStarts are the container
-// starts of a gate, which has two arms.
+// starts of a gate, which has two arms; 0 where joins are measured, which no gate judges.
+// BuiltinCells are those of the built-in runtime where it has others.
 type listed struct {
-	Name        string `json:"name"`
-	Description string `json:"description"`
-	Cells       int    `json:"cells"`
-	Trials      int    `json:"trials"`
-	GateStarts  int64  `json:"gate_starts"`
+	Name         string `json:"name"`
+	Description  string `json:"description"`
+	Cells        int    `json:"cells"`
+	Trials       int    `json:"trials"`
+	GateStarts   int64  `json:"gate_starts"`
+	BuiltinCells int    `json:"builtin_cells,omitempty"`
+}
+
+func list(s scenarios.Scenario) (listed, error) {
+	row := listed{Name: s.Name, Description: s.Description, Trials: s.Trials}
+	if s.Joins == nil {
+		gate := scenarios.Spec{Scenarios: []scenarios.Scenario{s}, Runtimes: gateArms()}
+		var err error
+		if row.GateStarts, err = gate.Size(); err != nil {
+			return row, err
+		}
+		row.Cells = len(shownCells(gate).Planned)
+	}
+	if s.Joins == nil && !s.HasBuilds() {
+		return row, nil
+	}
+	spec, err := scenarios.NewSpec([]scenarios.Scenario{s}, nil, 1)
+	if err != nil {
+		return row, err
+	}
+	n := len(shownCells(spec).Planned)
+	if s.Joins != nil {
+		row.Cells = n
+	} else {
+		row.BuiltinCells = n
+	}
+	return row, nil
 }
 
 func listScenarios(w io.Writer, all []scenarios.Scenario, format string) error {
 	rows := []listed{}
 	for _, s := range all {
-		spec := scenarios.Spec{Scenarios: []scenarios.Scenario{s}, Runtimes: gateArms()}
-		starts, err := spec.Size()
+		row, err := list(s)
 		if err != nil {
 			return err
 		}
-		rows = append(rows, listed{s.Name, s.Description, len(s.Cells()), s.Trials, starts})
+		rows = append(rows, row)
 	}
 	if format == "json" {
 		return json.NewEncoder(w).Encode(rows)
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "NAME\tCELLS\tTRIALS\tSTARTS IN A GATE\tDESCRIPTION")
+	fmt.Fprintln(tw, "NAME\tCELLS\tTRIALS\tSTARTS IN A GATE\tCELLS OF BUILTIN\tDESCRIPTION")
 	for _, r := range rows {
-		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%s\n", r.Name, r.Cells, r.Trials, r.GateStarts, r.Description)
+		ofBuiltin := r.BuiltinCells
+		if ofBuiltin == 0 && r.GateStarts > 0 {
+			ofBuiltin = r.Cells
+		}
+		fmt.Fprintf(tw, "%s\t%d\t%d\t%s\t%s\t%s\n", r.Name, r.Cells, r.Trials, orNone(r.GateStarts), orNone(int64(ofBuiltin)), r.Description)
 	}
 	return tw.Flush()
+}
+
+func orNone(n int64) string {
+	if n == 0 {
+		return "-"
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 // gateArms stand in where no runtime is named: every plan needs arms, and a gate has these.
@@ -90,7 +129,9 @@ func newShowCommand() *cobra.Command {
 		Short: "print a scenario's cells, its plan in order, and how long that may take",
 		Long: `Show prints what a run of a scenario would do, without doing it: the cells, the trials in the order
 in which they would be made, their number, and an estimate of the time they take.
-Without --runtime, and where the file names none, it is the plan of a gate.`,
+Without --runtime, and where the file names none, it is the plan of a gate, or of a run of the built-in
+runtime where the scenario varies how that is built. Combinations that make no sense are listed with
+the reason. With --budget it says how far a run comes in that time.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -116,9 +157,10 @@ func (f *showFlags) register(cmd *cobra.Command) {
 	fl.Uint64Var(&f.measure.seed, "seed", 1, "seed of the plan's random order, as a run records it")
 	fl.DurationVar(&f.perTrial, "per-trial", scenarios.AssumedTrialCost, "what one trial costs, for the estimate")
 	fl.IntVar(&f.first, "first", 20, "how many trials of the plan to print")
-	fl.BoolVar(&f.all, "all", false, "print the whole plan")
+	fl.BoolVar(&f.all, "all", false, "print the whole plan, and each cell")
 	fl.StringVar(&f.format, "format", "table", "output: table, json")
 	f.measure.registerAxes(cmd)
+	f.measure.registerBudget(cmd)
 	complete(cmd, "driver", driverWords()...)
 	complete(cmd, "format", "table", "json")
 }
@@ -133,6 +175,8 @@ func (f *showFlags) check(cmd *cobra.Command) error {
 		return usagef("--per-trial %v: more than 0 is needed", f.perTrial)
 	case cmd.Flags().Changed("trials") && f.measure.trials < 1:
 		return usagef("--trials %d: at least 1 is needed", f.measure.trials)
+	case cmd.Flags().Changed("budget") && f.measure.budget < f.perTrial:
+		return usagef("--budget %v: less than one trial takes, %v", f.measure.budget, f.perTrial)
 	}
 	return checkWord("--format", f.format, "table", "json")
 }
@@ -143,12 +187,14 @@ type shownPlan struct {
 	Scenario scenarios.Scenario  `json:"scenario"`
 	Runtimes []scenarios.Runtime `json:"runtimes"`
 	Seed     uint64              `json:"seed"`
-	Cells    []scenarios.Cell    `json:"cells"`
-	Starts   int64               `json:"starts"`
-	PerTrial time.Duration       `json:"assumed_trial_cost_ns"`
-	Estimate time.Duration       `json:"estimate_ns"`
-	Shown    int64               `json:"plan_shown"`
+	cells
+	Starts   int64         `json:"starts"`
+	PerTrial time.Duration `json:"assumed_trial_cost_ns"`
+	Estimate time.Duration `json:"estimate_ns"`
+	Shown    int64         `json:"plan_shown"`
+	Reach    *plannedReach `json:"within_budget,omitempty"`
 	plan     iter.Seq[scenarios.Trial]
+	whole    bool
 }
 
 func (f *showFlags) plan(cmd *cobra.Command, arg string) (shownPlan, error) {
@@ -171,11 +217,14 @@ func (f *showFlags) plan(cmd *cobra.Command, arg string) (shownPlan, error) {
 	if !f.all {
 		shown = min(starts, int64(f.first))
 	}
-	s := spec.Scenarios[0]
-	return shownPlan{
-		Scenario: s, Runtimes: spec.Runtimes, Seed: spec.Seed, Cells: s.Cells(), Starts: starts,
-		PerTrial: f.perTrial, Estimate: estimate, Shown: shown, plan: spec.Trials(),
-	}, nil
+	p := shownPlan{
+		Scenario: spec.Scenarios[0], Runtimes: spec.Runtimes, Seed: spec.Seed, cells: shownCells(spec), Starts: starts,
+		PerTrial: f.perTrial, Estimate: estimate, Shown: shown, plan: spec.Trials(), whole: f.all,
+	}
+	if f.measure.budget > 0 {
+		p.Reach = within(spec, f.measure.budget, f.perTrial)
+	}
+	return p, nil
 }
 
 func (f *showFlags) spec(arg string) (scenarios.Spec, error) {
@@ -190,10 +239,14 @@ func (f *showFlags) spec(arg string) (scenarios.Spec, error) {
 	if err != nil {
 		return scenarios.Spec{}, err
 	}
-	if len(arms)+len(s.Runtimes) == 0 {
+	if len(arms)+len(s.Runtimes) == 0 && s.Joins == nil && !s.HasBuilds() {
 		arms = gateArms()
 	}
-	return scenarios.NewSpec([]scenarios.Scenario{s}, arms, f.measure.seed)
+	spec, err := scenarios.NewSpec([]scenarios.Scenario{s}, arms, f.measure.seed)
+	if err != nil {
+		return scenarios.Spec{}, err
+	}
+	return spec, f.measure.builds.check(spec)
 }
 
 // trials yields those to print; the rest of the plan is never made.
@@ -253,7 +306,7 @@ func (p shownPlan) writeSummary(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(tw, "scenario\t%s: %s\n", s.Name, s.Description)
 	fmt.Fprintf(tw, "arms\t%s\n", strings.Join(arms, ", "))
-	fmt.Fprintf(tw, "trials\t%d for each arm in each of %d cells, after %d to warm up\n", s.Trials, len(p.Cells), s.Warmup)
+	fmt.Fprintf(tw, "trials\t%d for each arm in each of %d cells, after %d to warm up\n", s.Trials, len(p.Planned), s.Warmup)
 	if s.Containers > 1 {
 		fmt.Fprintf(tw, "containers\t%d in each trial, %s\n", s.Containers, pace(s.Concurrent))
 	}
@@ -261,6 +314,9 @@ func (p shownPlan) writeSummary(w io.Writer) error {
 	fmt.Fprintf(tw, "seed\t%d\n", p.Seed)
 	fmt.Fprintf(tw, "size\t%d container starts\n", p.Starts)
 	fmt.Fprintf(tw, "estimate\tabout %s if a start takes %s (assumed, not measured: see --per-trial)\n", p.Estimate.Round(time.Second), p.PerTrial)
+	if r := p.Reach; r != nil {
+		fmt.Fprintf(tw, "budget\t%d trials in %d of %d cells, %d or more of an arm in %d\n", r.Trials, r.Cells, len(p.Planned), r.Few, r.CellsWithFew)
+	}
 	return tw.Flush()
 }
 
@@ -271,15 +327,6 @@ func pace(concurrent bool) string {
 	return "one after another"
 }
 
-func (p shownPlan) writeCells(w io.Writer) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "\nDRIVER\tORDER\tLIMIT\tPLACE")
-	for _, c := range p.Cells {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", c.Driver, c.Order, limitWord(c.Limit), orDash(string(c.Place)))
-	}
-	return tw.Flush()
-}
-
 // writeTrials prints each trial as it is made. The columns are as wide as the plan's
 // words are, known before the first.
 func (p shownPlan) writeTrials(w io.Writer) error {
@@ -288,11 +335,19 @@ func (p shownPlan) writeTrials(w io.Writer) error {
 		arms = append(arms, r.Name)
 	}
 	row := fmt.Sprintf("%%-7v  %%-6v  %%-6v  %%-8v  %%-17v  %%-9v  %%-%dv  %%v\n", widest(append(arms, "ARM")))
-	if _, err := fmt.Fprintf(w, "\n"+row, "TRIAL", "BLOCK", "BATCH", "DRIVER", "ORDER", "LIMIT", "ARM", "PURPOSE"); err != nil {
+	order, limit := "ORDER", "LIMIT"
+	if p.Scenario.Joins != nil {
+		order, limit = "JOIN", "AMONG"
+	}
+	if _, err := fmt.Fprintf(w, "\n"+row, "TRIAL", "BLOCK", "BATCH", "DRIVER", order, limit, "ARM", "PURPOSE"); err != nil {
 		return err
 	}
 	for t := range p.trials() {
-		if _, err := fmt.Fprintf(w, row, t.Index, t.Block, t.Batch, t.Driver, t.Order, limitWord(t.Limit), t.Arm, purpose(t)); err != nil {
+		order, limit := string(t.Order), limitWord(t.Limit)
+		if j := t.Join; j != (scenarios.Join{}) {
+			order, limit = fmt.Sprintf("%s, %s", j.Mechanism, j.Cgroup), strconv.Itoa(j.Siblings)
+		}
+		if _, err := fmt.Fprintf(w, row, t.Index, t.Block, t.Batch, t.Driver, order, limit, t.Arm, purpose(t)); err != nil {
 			return err
 		}
 	}
@@ -311,14 +366,28 @@ func widest(words []string) int {
 	return slices.Max(lengths)
 }
 
+// purpose is what a trial is made for and, of the built-in runtime, with which build and where its limit is set.
 func purpose(t scenarios.Trial) string {
+	what := "timed"
 	switch {
 	case t.Warmup:
-		return "warm-up"
+		what = "warm-up"
 	case t.Observe:
-		return "observed"
+		what = "observed"
 	}
-	return "timed"
+	if t.Build != (scenarios.Build{}) {
+		what += fmt.Sprintf(", %s %s %s", orDash(string(t.Build.Clone)), orDash(string(t.Build.Strategy)), sizeWord(t.Build.BinaryBytes))
+		if t.Place != "" {
+			what += ", limit on " + string(t.Place)
+		}
+	}
+	if t.Join.Threads > 1 {
+		what += fmt.Sprintf(", %d threads", t.Join.Threads)
+	}
+	if t.Join.Busy {
+		what += ", busy"
+	}
+	return what
 }
 
 func limitWord(limit int64) string {

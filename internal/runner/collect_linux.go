@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/journal"
@@ -193,11 +194,18 @@ func (c *collector) close() error {
 	return c.journal.Close()
 }
 
+// runPlan makes what is left of the plan, or what of it the budget lets begin: a block that has begun is finished,
+// for arms are compared within it.
 func (c *collector) runPlan(ctx context.Context) error {
+	began, block := time.Now(), -1
 	for batch := range c.job.batches {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if spent := time.Since(began); batch[0].Block != block && c.job.Budget > 0 && spent >= c.job.Budget {
+			return nil
+		}
+		block = batch[0].Block
 		if err := c.forScenario(batch[0].Scenario); err != nil {
 			return err
 		}

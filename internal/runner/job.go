@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/results"
@@ -22,6 +23,8 @@ type Job struct {
 	// Binaries has, for each arm, a path or a name on the PATH of the place where trials are made.
 	Binaries map[string]string `json:"binaries"`
 	Lane     Lane              `json:"lane"`
+	// Budget is how long trials are made: no block begins later, counted from the first. 0 is no bound.
+	Budget time.Duration `json:"budget_ns,omitempty"`
 	// MustObserve refuses the job where trials cannot be observed.
 	MustObserve bool `json:"must_observe,omitempty"`
 }

@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if job := os.Getenv(asHarness); job != "" {
 		os.Exit(harness(job))
 	}
+	if driver := os.Getenv(asJoiner); driver != "" {
+		os.Exit(joiner(driver))
+	}
 	testenv.Main(m)
 }
 

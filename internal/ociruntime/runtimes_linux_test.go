@@ -18,22 +18,60 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/testenv"
+	"github.com/initbench/initbench/memfdclone"
 )
 
+// realRuntime is a runtime and how it is told to make a start.
+type realRuntime struct {
+	name    string
+	binary  string
+	options Builtin
+}
+
 // realRuntimes are crun, which every guest has, and whatever lies in the
-// directory that INITBENCH_TEST_RUNTIMES names.
-func realRuntimes(t *testing.T) []string {
+// directory that INITBENCH_TEST_RUNTIMES names, the built-in one in each of its ways.
+func realRuntimes(t *testing.T) []realRuntime {
 	t.Helper()
 	crun, err := exec.LookPath("crun")
 	if err != nil {
 		t.Fatal(err)
 	}
-	more, err := filepath.Glob(filepath.Join(os.Getenv("INITBENCH_TEST_RUNTIMES"), "runc*"))
+	all := []realRuntime{{name: "crun", binary: crun}}
+	dir := os.Getenv("INITBENCH_TEST_RUNTIMES")
+	more, err := filepath.Glob(filepath.Join(dir, "runc*"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append([]string{crun}, more...)
+	for _, path := range more {
+		all = append(all, realRuntime{name: filepath.Base(path), binary: path})
+	}
+	if dir == "" {
+		return all
+	}
+	return append(all, builtinWays(filepath.Join(dir, "builtin"))...)
+}
+
+// builtinWays has every value of every option once at least, in combinations that people mean.
+func builtinWays(binary string) []realRuntime {
+	var ways []realRuntime
+	for _, b := range []Builtin{
+		{},
+		{Clone: memfdclone.InInit},
+		{Clone: memfdclone.Nowhere},
+		{Strategy: memfdclone.Memfd, Cgroup: cgroupjoin.Early},
+		{Strategy: memfdclone.MemfdCopy, Join: cgroupjoin.ByProcs},
+		{Strategy: memfdclone.MemfdMmap, Join: cgroupjoin.ByUnit},
+		{Strategy: memfdclone.Tmpfile, Join: cgroupjoin.ByProcs, Cgroup: cgroupjoin.Early},
+		{Strategy: memfdclone.Overlayfs, Join: cgroupjoin.ByBirth, Cgroup: cgroupjoin.Early},
+		{Strategy: memfdclone.Bind, Join: cgroupjoin.ByAttach, Cgroup: cgroupjoin.Early},
+		{Clone: memfdclone.InInit, Join: cgroupjoin.ByBirth, Cgroup: cgroupjoin.Early},
+	} {
+		// Temporary directories are named after the test, and before Linux 6.5 an overlay takes no comma in a path.
+		ways = append(ways, realRuntime{strings.ReplaceAll(b.ref(), ",", " "), binary, b})
+	}
+	return ways
 }
 
 // container is one container of a real runtime.
@@ -59,24 +97,28 @@ func eachContainer(t *testing.T, payload Payload, use func(*container)) {
 			t.Error(err)
 		}
 	}()
-	for i, binary := range realRuntimes(t) {
-		for _, systemd := range []bool{false, true} {
-			name := fmt.Sprintf("%s/systemd=%v", filepath.Base(binary), systemd)
-			t.Run(name, func(t *testing.T) {
-				use(created(t, binary, systemd, fmt.Sprintf("initbench-oci-%d-%d-%v", os.Getpid(), i, systemd), payload))
+	for i, runtime := range realRuntimes(t) {
+		for _, driver := range cgroupjoin.Drivers() {
+			if runtime.options.CheckDriver(driver) != nil {
+				continue // TestBuiltinCheckDriver has what is not to be had
+			}
+			systemd := driver == cgroupjoin.Systemd
+			t.Run(fmt.Sprintf("%s/systemd=%v", runtime.name, systemd), func(t *testing.T) {
+				use(created(t, runtime, systemd, fmt.Sprintf("initbench-oci-%d-%d-%v", os.Getpid(), i, systemd), payload))
 			})
 		}
 	}
 }
 
-func created(t *testing.T, binary string, systemd bool, id string, payload Payload) *container {
+func created(t *testing.T, runtime realRuntime, systemd bool, id string, payload Payload) *container {
 	t.Helper()
 	dir := t.TempDir()
 	root, err := MakeRootfs(filepath.Join(dir, "rootfs"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &container{t: t, id: id, limited: 64 << 20, cli: CLI{Binary: binary, StateRoot: filepath.Join(dir, "state"), Systemd: systemd}}
+	c := &container{t: t, id: id, limited: 64 << 20, cli: CLI{
+		Binary: runtime.binary, StateRoot: filepath.Join(dir, "state"), Systemd: systemd, Options: runtime.options.Flags()}}
 	path := "/" + id + "/container"
 	if systemd {
 		path = "system.slice:initbench-oci:" + strings.TrimPrefix(id, "initbench-oci-")

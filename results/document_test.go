@@ -28,6 +28,9 @@ var sections = map[reflect.Type]string{
 	reflect.TypeFor[results.Environment](): "## records.jsonl: an environment",
 	reflect.TypeFor[results.Scale]():       "### Scale",
 
+	reflect.TypeFor[scenarios.Headroom](): "### Headroom",
+	reflect.TypeFor[scenarios.Joins]():    "### Joins",
+
 	reflect.TypeFor[scenarios.Build]():   "### Build",
 	reflect.TypeFor[scenarios.Join]():    "### Join",
 	reflect.TypeFor[memfdclone.Report](): "### Clone report",

@@ -14,6 +14,7 @@ type condition struct {
 	driver cgroupjoin.Driver
 	limit  int64
 	place  cgroupjoin.Place
+	build  scenarios.Build
 	anon   int64
 }
 
@@ -24,9 +25,9 @@ type lanePair struct{ timed, observed []float64 }
 // observerCost says what observing cost, wherever a run has timed and observed starts under equal
 // conditions. Both are up to the payload's stamp: the kernel's exec event, which timed starts lack, comes earlier. The lanes belong to different scenarios, which run one after the other: what the machine did
 // in between is in the figure, and its interval does not know of it.
-func observerCost(list []scenarios.Scenario, runtimes int, at func(k key, runtime int) *side, confidence float64) []string {
+func observerCost(list []scenarios.Scenario, planOf func(scenarios.Scenario) layout, runtimes int, at func(k key, runtime int) *side, confidence float64) []string {
 	var notes []string
-	for _, c := range conditionsOf(list) {
+	for _, c := range conditionsOf(list, planOf) {
 		var pair lanePair
 		for i := range runtimes {
 			pair.add(startsUnder(list, c, i, at))
@@ -39,8 +40,8 @@ func observerCost(list []scenarios.Scenario, runtimes int, at func(k key, runtim
 		if change.Bounded() {
 			interval = fmt.Sprintf(" [%s, %s]", relative(change.Lo), relative(change.Hi))
 		}
-		notes = append(notes, fmt.Sprintf("observer: %s%s of %s (%s%s; %d observed, %d timed trials, not interleaved: what else the machine did meanwhile is in it)",
-			relative(change.Center), interval, scenarios.StartLatency, c.driver, atLimit(c.limit), len(pair.observed), len(pair.timed)))
+		notes = append(notes, fmt.Sprintf("observer: %s%s of %s (%s%s%s; %d observed, %d timed trials, not interleaved: what else the machine did meanwhile is in it)",
+			relative(change.Center), interval, scenarios.StartLatency, c.driver, inBuild(c.build), atLimit(c.limit), len(pair.observed), len(pair.timed)))
 	}
 	return notes
 }
@@ -51,17 +52,18 @@ func relative(log float64) string {
 }
 
 // conditionsOf lists those of single starts, each once.
-func conditionsOf(list []scenarios.Scenario) []condition {
+func conditionsOf(list []scenarios.Scenario, planOf func(scenarios.Scenario) layout) []condition {
 	var all []condition
 	seen := map[condition]bool{}
 	for _, sc := range list {
-		if sc.Containers != 1 {
+		if sc.Containers != 1 || sc.Joins != nil {
 			continue
 		}
-		for _, driver := range sc.Drivers {
-			for _, limit := range limitsOf(sc) {
-				c := condition{driver, limit, sc.Place, sc.Payload.AnonBytes}
-				if !seen[c] {
+		plan := planOf(sc)
+		for _, group := range plan.groups {
+			for _, limit := range plan.limits[group] {
+				c := condition{group.driver, limit, group.place, group.build, sc.Payload.AnonBytes}
+				if group.order == natural && !seen[c] {
 					seen[c] = true
 					all = append(all, c)
 				}
@@ -73,10 +75,10 @@ func conditionsOf(list []scenarios.Scenario) []condition {
 
 func startsUnder(list []scenarios.Scenario, c condition, runtime int, at func(k key, runtime int) *side) (timed, observed []float64) {
 	for _, sc := range list {
-		if sc.Containers != 1 || sc.Place != c.place || sc.Payload.AnonBytes != c.anon {
+		if sc.Containers != 1 || sc.Payload.AnonBytes != c.anon {
 			continue
 		}
-		s := at(key{sc.Name, c.driver, natural, c.limit}, runtime)
+		s := at(key{scenario: sc.Name, driver: c.driver, order: natural, build: c.build, place: c.place, limit: c.limit}, runtime)
 		timed = append(timed, floats(s.values[figure{Timed, scenarios.StartLatency}])...)
 		observed = append(observed, floats(s.values[figure{Observed, scenarios.StartLatency}])...)
 	}

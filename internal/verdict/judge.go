@@ -62,7 +62,8 @@ func Judge(run Run, opts Options) (Verdict, error) {
 		return Verdict{}, err
 	}
 	t.invalid = append(t.invalid, empty(run, t.trials.Recorded)...)
-	j := &judge{tally: t, opts: opts, planned: [arms]scenarios.Spec{spec, spec}, paired: true, coarse: map[string]float64{}}
+	j := newJudge(t, opts, [arms]scenarios.Spec{spec, spec}, [arms]string(armNames))
+	j.paired = true
 	return j.verdict(run.Name, run.Environments, append(tornWarning(run), boots(run.Environments)...))
 }
 
@@ -88,11 +89,13 @@ func armOf(name string) (int, bool) {
 func JudgeRuns(a, b Run, opts Options) (Verdict, error) {
 	t := newTally()
 	warnings := []string{"two runs are compared: whatever changed on the machine between them is in the figures (a gate interleaves both arms in one run)"}
+	var subjects [arms]string
 	for i, run := range []Run{a, b} {
 		name, err := subject(run)
 		if err != nil {
 			return Verdict{}, err
 		}
+		subjects[i] = name
 		before := t.trials.Recorded
 		if err := t.read(run, only(i, name, run.Header.Spec.Runtimes)); err != nil {
 			return Verdict{}, err
@@ -107,7 +110,7 @@ func JudgeRuns(a, b Run, opts Options) (Verdict, error) {
 		warnings = append(warnings, "both directories hold the same run")
 	}
 	t.invalid = append(t.invalid, compareScenarios(a.Header.Spec.Scenarios, b.Header.Spec.Scenarios)...)
-	j := &judge{tally: t, opts: opts, planned: [arms]scenarios.Spec{a.Header.Spec, b.Header.Spec}, coarse: map[string]float64{}}
+	j := newJudge(t, opts, [arms]scenarios.Spec{a.Header.Spec, b.Header.Spec}, subjects)
 	return j.verdict(a.Name, append(slices.Clone(a.Environments), b.Environments...), warnings)
 }
 
@@ -168,9 +171,9 @@ func tornWarning(run Run) []string {
 // verdict draws everything together.
 func (j *judge) verdict(name string, envs []results.Environment, warnings []string) (Verdict, error) {
 	j.settle()
-	for _, spec := range j.planned {
+	for i, spec := range j.planned {
 		for _, sc := range spec.Scenarios {
-			j.trials.Planned += plannedOf(sc)
+			j.trials.Planned += trialsOf(spec, sc, j.subjects[i])
 		}
 	}
 	j.clocks = j.twoClocks(envs)
@@ -202,10 +205,10 @@ func (j *judge) verdict(name string, envs []results.Environment, warnings []stri
 func (j *judge) orders(v *Verdict) {
 	count := func(k key, i int) Count { return j.at(k)[i].count }
 	for _, sc := range j.planned[baseline].Scenarios {
-		v.Ladders = append(v.Ladders, climb(sc, armNames[:], count)...)
+		v.Ladders = append(v.Ladders, climb(sc, j.layout(sc), armNames[:], count)...)
 	}
 	v.Findings = findings(v.Ladders, j.opts.alpha())
-	v.Notes = observerCost(j.planned[baseline].Scenarios, arms, func(k key, i int) *side { return j.at(k)[i] }, j.opts.confidence())
+	v.Notes = observerCost(j.planned[baseline].Scenarios, j.layout, arms, func(k key, i int) *side { return j.at(k)[i] }, j.opts.confidence())
 }
 
 // twoClocks says why the times of two runs do not compare. An emulated guest's wall clock runs
@@ -226,9 +229,10 @@ func (j *judge) twoClocks(envs []results.Environment) string {
 func (j *judge) notCounted() []string {
 	var out []string
 	for _, sc := range j.planned[baseline].Scenarios {
-		for _, group := range groups(sc) {
+		plan := j.layout(sc)
+		for _, group := range plan.groups {
 			for i, name := range armNames {
-				out = append(out, unordered(sc, group, "the "+name, func(k key) *side { return j.at(k)[i] })...)
+				out = append(out, unordered(plan.in(group), "the "+name, func(k key) *side { return j.at(k)[i] })...)
 			}
 		}
 	}
@@ -236,29 +240,29 @@ func (j *judge) notCounted() []string {
 }
 
 // unordered warns of the trials of a ladder of cells that are in none of them.
-func unordered(sc scenarios.Scenario, group key, who string, at func(key) *side) []string {
+func unordered(cells []key, who string, at func(key) *side) []string {
 	var made, uncounted, mixed, beside int
 	var why string
 	var where []string
-	for _, limit := range limitsOf(sc) {
-		group.limit = limit
-		s := at(group)
+	for _, k := range cells {
+		s := at(k)
 		made, uncounted, mixed = made+s.count.Trials()+s.apart(), uncounted+s.uncounted, mixed+s.mixed
 		if why == "" {
 			why = s.why
 		}
 		if s.mixed > 0 {
 			beside += s.count.Trials() + s.mixed
-			where = append(where, strings.TrimPrefix(atLimit(limit), " at "))
+			where = append(where, strings.TrimPrefix(atLimit(k.limit), " at "))
 		}
 	}
 	var out []string
+	group := cells[0]
 	if uncounted > 0 {
-		out = append(out, fmt.Sprintf("%d of %s of %s could not be brought into %s (%s, %s) and do not count: %s",
-			uncounted, plural(made, "trial"), who, group.order, group.scenario, group.driver, why))
+		out = append(out, fmt.Sprintf("%d of %s of %s could not be brought into %s (%s, %s%s) and do not count: %s",
+			uncounted, plural(made, "trial"), who, group.order, group.scenario, group.driver, inBuild(group.build), why))
 	}
 	if mixed > 0 {
-		cells := strings.Join(append([]string{group.scenario, string(group.driver)}, where...), ", ")
+		cells := strings.Join(append([]string{group.scenario, string(group.driver) + inBuild(group.build)}, where...), ", ")
 		out = append(out, fmt.Sprintf("%d of %s of %s said that %s does not apply (%s), while the others took it: those natural starts do not count",
 			mixed, plural(beside, "trial"), who, group.order, strings.TrimSuffix(cells, ", ")))
 	}

@@ -53,11 +53,18 @@ func thresholdOf(limits []int64, counts []Count) (t Threshold) {
 type Ladder struct {
 	Scenario string
 	Driver   cgroupjoin.Driver
+	Build    scenarios.Build
+	Place    cgroupjoin.Place
 	Runtime  string // the arm
 	Limits   []int64
 	Orders   []OrderedLadder // natural first, where it is among them
 	// concurrent starts kill each other: no trial of theirs is evidence by itself.
 	concurrent bool
+}
+
+// key is the ladder's, without order and limit.
+func (l Ladder) key() key {
+	return key{scenario: l.Scenario, driver: l.Driver, build: l.Build, place: l.Place}
 }
 
 // OrderedLadder has one count a limit.
@@ -117,29 +124,38 @@ func (l Ladder) TakesNone() bool {
 	return len(imposed) > 0 && !slices.ContainsFunc(imposed, func(o OrderedLadder) bool { return !o.Natural() })
 }
 
-// climb makes the ladders of a scenario, for each driver one a runtime.
-func climb(sc scenarios.Scenario, runtimes []string, count func(k key, runtime int) Count) []Ladder {
-	if len(sc.Limits) == 0 {
-		return nil
-	}
+// climb makes the ladders of a scenario, for each driver, build and place one a runtime.
+func climb(sc scenarios.Scenario, plan layout, runtimes []string, count func(k key, runtime int) Count) []Ladder {
 	orders := slices.Clone(sc.AllOrders())
 	slices.SortStableFunc(orders, func(a, b sequence.Order) int {
 		return cmp.Compare(slices.Index(sequence.Orders(), a), slices.Index(sequence.Orders(), b))
 	})
 	var all []Ladder
-	for _, driver := range sc.Drivers {
+	for _, first := range plan.ladders() {
 		for i, name := range runtimes {
-			l := Ladder{Scenario: sc.Name, Driver: driver, Runtime: name, Limits: sc.Limits, concurrent: sc.Concurrent}
+			l := Ladder{
+				Scenario: sc.Name, Driver: first.driver, Build: first.build, Place: first.place, Runtime: name,
+				Limits: plan.limits[first], concurrent: sc.Concurrent,
+			}
 			for _, order := range orders {
-				o := OrderedLadder{Order: order}
-				for _, limit := range sc.Limits {
-					o.Counts = append(o.Counts, count(key{sc.Name, driver, order, limit}, i))
+				group := first
+				group.order = order
+				if plan.limits[group] != nil {
+					l.Orders = append(l.Orders, climbIn(l.Limits, group, func(k key) Count { return count(k, i) }))
 				}
-				o.Threshold = thresholdOf(sc.Limits, o.Counts)
-				l.Orders = append(l.Orders, o)
 			}
 			all = append(all, l)
 		}
 	}
 	return all
+}
+
+func climbIn(limits []int64, group key, count func(key) Count) OrderedLadder {
+	o := OrderedLadder{Order: group.order}
+	for _, limit := range limits {
+		group.limit = limit
+		o.Counts = append(o.Counts, count(group))
+	}
+	o.Threshold = thresholdOf(limits, o.Counts)
+	return o
 }

@@ -39,6 +39,7 @@ func DefaultMargins() map[string]Margin {
 		scenarios.CreateLatency: {Fraction: 0.20},
 		scenarios.BatchTotal:    {Fraction: 0.20},
 		scenarios.StartCPU:      {Fraction: 0.20},
+		scenarios.JoinLatency:   {Fraction: 0.20},
 		// A container's limit is rarely chosen closer than a tenth.
 		scenarios.ContainerMemoryPeak: {Fraction: 0.10, Memory: true},
 		scenarios.RuntimeMemoryPeak:   {Fraction: 0.10, Memory: true},

@@ -71,6 +71,8 @@ func withReader(m metric) metric {
 		m.read = func(r *results.Record) (int64, bool) { return value(r.ContainerPeak) }
 	case scenarios.RuntimeMemoryPeak:
 		m.read = func(r *results.Record) (int64, bool) { return value(r.RuntimePeak) }
+	case scenarios.JoinLatency:
+		m.read = func(r *results.Record) (int64, bool) { return value(r.JoinNS) }
 	case scenarios.StartCPU:
 		m.read = startCPU
 	case scenarios.ContainerChargedAtExec:

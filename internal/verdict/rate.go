@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/initbench/initbench/internal/stats"
-	"github.com/initbench/initbench/scenarios"
 )
 
 // minPerRung is the fewest trials an arm needs in each cell of a pooled rate. The
@@ -25,12 +24,11 @@ type spot struct {
 	where    string
 }
 
-// ladder are the cells of one scenario, one a limit.
-func ladder(sc scenarios.Scenario, group key) []spot {
+// ladder are the cells of one group, one a limit.
+func (l layout) ladder(group key) []spot {
 	var spots []spot
-	for _, limit := range limitsOf(sc) {
-		group.limit = limit
-		spots = append(spots, spot{sc.Name, group, atLimit(limit)})
+	for _, k := range l.in(group) {
+		spots = append(spots, spot{k.scenario, k, atLimit(k.limit)})
 	}
 	return spots
 }
@@ -62,10 +60,9 @@ func (j *judge) pooledRows() []row {
 func (j *judge) pools() []key {
 	var pools []key
 	for _, sc := range j.planned[baseline].Scenarios {
-		for _, k := range groups(sc) {
-			k.scenario = AllScenarios
-			if !slices.Contains(pools, k) {
-				pools = append(pools, k)
+		for _, k := range j.layout(sc).groups {
+			if pool := (key{scenario: AllScenarios, driver: k.driver, order: k.order}); !slices.Contains(pools, pool) {
+				pools = append(pools, pool)
 			}
 		}
 	}
@@ -75,12 +72,13 @@ func (j *judge) pools() []key {
 func (j *judge) everywhere(pool key) []spot {
 	var spots []spot
 	for _, sc := range j.planned[baseline].Scenarios {
-		for _, k := range groups(sc) {
+		plan := j.layout(sc)
+		for _, k := range plan.groups {
 			if k.driver != pool.driver || k.order != pool.order {
 				continue
 			}
-			for _, s := range ladder(sc, k) {
-				s.where = " in " + sc.Name + s.where
+			for _, s := range plan.ladder(k) {
+				s.where = " in " + sc.Name + inBuild(k.build) + s.where
 				spots = append(spots, s)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/stats"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -23,13 +24,18 @@ func (r *row) sentence(why string) string {
 	return subject + ": " + why
 }
 
-func (r *row) key() key { return key{r.Scenario, r.Driver, r.Order, r.Limit} }
+func (r *row) key() key {
+	return key{scenario: r.Scenario, driver: r.Driver, order: r.Order, build: r.Build, place: r.Place, limit: r.Limit}
+}
 
 // label names a row: "start.latency (startup, cgroupfs, 16MiB)".
 func label(name string, k key) string {
 	parts := []string{k.scenario, string(k.driver)}
 	if k.order != natural {
 		parts = append(parts, string(k.order))
+	}
+	if k.build != (scenarios.Build{}) {
+		parts = append(parts, BuildText(k.build))
 	}
 	if k.limit != 0 {
 		parts = append(parts, scenarios.FormatSize(k.limit))
@@ -123,6 +129,40 @@ func (r *row) fewUnits(c stats.Change) string {
 		text += fmt.Sprintf(" (about %s an arm)", plural(need, r.per))
 	}
 	return text
+}
+
+// BuildText names a build in one phrase: "clone=init memfd 16MiB". It is empty for the runtime as it is.
+func BuildText(b scenarios.Build) string {
+	var parts []string
+	if b.Clone != "" {
+		parts = append(parts, "clone="+string(b.Clone))
+	}
+	if b.Strategy != "" {
+		parts = append(parts, string(b.Strategy))
+	}
+	if b.BinaryBytes != 0 {
+		parts = append(parts, scenarios.FormatSize(b.BinaryBytes))
+	}
+	return strings.Join(parts, " ")
+}
+
+// inBuild is ", clone=init memfd 16MiB", or nothing for the runtime as it is.
+func inBuild(b scenarios.Build) string {
+	if b == (scenarios.Build{}) {
+		return ""
+	}
+	return ", " + BuildText(b)
+}
+
+// PlacedLimit names a limit and, where that is not the container's own, its place.
+func PlacedLimit(place cgroupjoin.Place, limit int64) string {
+	switch {
+	case limit == 0:
+		return "none"
+	case place == cgroupjoin.OnAncestor:
+		return scenarios.FormatSize(limit) + " of the ancestor"
+	}
+	return scenarios.FormatSize(limit)
 }
 
 // atLimit is " at 16MiB", or nothing without a limit.

@@ -41,15 +41,40 @@ type row struct {
 // judge makes rows of a tally.
 type judge struct {
 	*tally
-	opts    Options
-	planned [arms]scenarios.Spec
-	paired  bool
-	env     results.Environment
-	skipped []string
+	opts     Options
+	planned  [arms]scenarios.Spec
+	subjects [arms]scenarios.Runtime
+	layouts  map[string]layout // by scenario
+	paired   bool
+	env      results.Environment
+	skipped  []string
 	// coarse has the widest margin of each metric for which a huge page makes it wider than was asked for.
 	coarse map[string]float64
 	// clocks says why times of the arms cannot be compared; empty where they can.
 	clocks string
+}
+
+func newJudge(t *tally, opts Options, planned [arms]scenarios.Spec, names [arms]string) *judge {
+	j := &judge{tally: t, opts: opts, planned: planned, coarse: map[string]float64{}, layouts: map[string]layout{}}
+	for i, spec := range planned {
+		for _, rt := range spec.Runtimes {
+			if rt.Name == names[i] {
+				j.subjects[i] = rt
+			}
+		}
+	}
+	return j
+}
+
+// layout has the cells of a scenario that both arms were planned in: a runtime that brings its own binary has not those of
+// the built-in one's builds.
+func (j *judge) layout(sc scenarios.Scenario) layout {
+	l, known := j.layouts[sc.Name]
+	if !known {
+		l = layoutOf(j.planned[baseline], sc, j.subjects[baseline]).both(layoutOf(j.planned[candidate], sc, j.subjects[candidate]))
+		j.layouts[sc.Name] = l
+	}
+	return l
 }
 
 // rows makes all of them; run names where a scenario that asks for the unknown comes from.
@@ -60,34 +85,26 @@ func (j *judge) rows(run string) ([]row, error) {
 		if err != nil {
 			return nil, &results.InputError{Path: run, Why: err.Error()}
 		}
-		for _, k := range groups(sc) {
+		plan := j.layout(sc)
+		if plan.cells == 0 {
+			j.skipped = append(j.skipped, fmt.Sprintf("scenario %s has no row: its cells of the baseline and of the candidate are not the same builds", sc.Name))
+		}
+		for _, k := range plan.groups {
 			for _, m := range metrics {
-				rows = append(rows, j.metricRows(sc, k, m)...)
+				rows = append(rows, j.metricRows(sc, plan, k, m)...)
 			}
 		}
 	}
 	return append(rows, j.pooledRows()...), nil
 }
 
-// groups are the scenario's drivers and orders, as keys without a limit. They come
-// from the plan, so that a cell without a single record still gets its row.
-func groups(sc scenarios.Scenario) []key {
-	var all []key
-	for _, driver := range sc.Drivers {
-		for _, order := range sc.AllOrders() {
-			all = append(all, key{scenario: sc.Name, driver: driver, order: order})
-		}
-	}
-	return all
-}
-
-func (j *judge) metricRows(sc scenarios.Scenario, group key, m metric) []row {
+func (j *judge) metricRows(sc scenarios.Scenario, plan layout, group key, m metric) []row {
 	var rows []row
 	if m.natural() && group.order != natural {
 		return nil
 	}
 	if m.kind == rate {
-		r, seen := j.rate(group, m, ladder(sc, group))
+		r, seen := j.rate(group, m, plan.ladder(group))
 		if sc.Concurrent {
 			r.per = "batch"
 		}
@@ -96,27 +113,18 @@ func (j *judge) metricRows(sc scenarios.Scenario, group key, m metric) []row {
 		}
 		return rows
 	}
-	for _, limit := range limitsOf(sc) {
-		group.limit = limit
-		if r, shown := j.distribution(sc, group, m); shown {
+	for _, k := range plan.in(group) {
+		if r, shown := j.distribution(sc, k, m); shown {
 			rows = append(rows, r)
 		}
 	}
 	return rows
 }
 
-// limitsOf is the scenario's ladder; a scenario without limits has the one rung 0.
-func limitsOf(sc scenarios.Scenario) []int64 {
-	if len(sc.Limits) == 0 {
-		return []int64{0}
-	}
-	return sc.Limits
-}
-
 func newRow(k key, m metric) row {
 	return row{kind: m.kind, per: "trial", Metric: Metric{
 		Scenario: k.scenario, Name: m.name, Unit: m.unit, Relative: m.kind == distribution,
-		Driver: k.driver, Order: k.order, Limit: k.limit,
+		Driver: k.driver, Order: k.order, Build: k.build, Place: k.place, Limit: k.limit,
 		P: math.NaN(), PHolm: math.NaN(),
 	}}
 }

@@ -20,6 +20,8 @@ type Summary struct {
 	Environment results.Environment
 	Runtimes    []results.RuntimeID // those with a trial, in the header's order
 	Cells       []CellSummary
+	Matrices    []Matrix
+	Joins       []JoinSummary
 	Ladders     []Ladder
 	Findings    []Finding
 	Victims     []VictimSummary
@@ -35,7 +37,9 @@ type CellSummary struct {
 	Runtime  string
 	Driver   cgroupjoin.Driver
 	Order    sequence.Order
-	Limit    int64 // bytes; 0: none
+	Build    scenarios.Build
+	Place    cgroupjoin.Place // of the limit
+	Limit    int64            // bytes; 0: none
 	// Lane of its trials: the latencies of two lanes do not compare.
 	Lane Lane
 	// Outcomes counts the trials by how they ended; the sum is all that count.
@@ -79,9 +83,10 @@ type CounterSummary struct {
 }
 
 // Trials is the number of trials in the cell that count.
-func (c CellSummary) Trials() int {
-	n := 0
-	for _, k := range c.Outcomes {
+func (c CellSummary) Trials() int { return sum(c.Outcomes) }
+
+func sum(outcomes map[results.Outcome]int) (n int) {
+	for _, k := range outcomes {
 		n += k
 	}
 	return n
@@ -113,6 +118,7 @@ type VictimSummary struct {
 	Runtime  string
 	Driver   cgroupjoin.Driver
 	Order    sequence.Order
+	Build    scenarios.Build
 	Limit    int64
 	Comm     string
 	N        int
@@ -131,6 +137,7 @@ type survey struct {
 	opts     Options
 	sides    map[cellKey]*observedSide
 	ids      map[string]results.RuntimeID
+	layouts  map[[2]string]layout // by scenario and runtime
 	observes observing
 	notes    tallied
 	summary  Summary
@@ -151,12 +158,14 @@ type observedSide struct {
 type described struct {
 	outcomes map[results.Outcome]int
 	victims  map[string][][3]float64 // by the process's name
+	found    map[sequence.Found]int
+	paid     payments
 	// Bytes, of trials with a finding.
 	clone, toContainer, toRuntime, exec []float64
 }
 
 func newDescribed() described {
-	return described{outcomes: map[results.Outcome]int{}, victims: map[string][][3]float64{}}
+	return described{outcomes: map[results.Outcome]int{}, victims: map[string][][3]float64{}, found: map[sequence.Found]int{}}
 }
 
 func newObservedSide() *observedSide {
@@ -175,7 +184,7 @@ func (d *observedSide) settle() {
 func Summarize(run Run, opts Options) (Summary, error) {
 	s := &survey{
 		run: run, opts: opts, sides: map[cellKey]*observedSide{}, ids: map[string]results.RuntimeID{},
-		observes: observing{}, notes: tallied{},
+		layouts: map[[2]string]layout{}, observes: observing{}, notes: tallied{},
 	}
 	s.observes.plan(run.Header.Spec)
 	for r, err := range run.Records {
@@ -223,7 +232,11 @@ func (s *survey) add(r *results.Record) {
 
 func (d *described) add(r *results.Record) {
 	d.charge(r)
+	d.paid.add(r)
 	d.outcomes[r.Outcome]++
+	if r.Found != nil {
+		d.found[r.Found.Order]++
+	}
 	if v := r.Victim; v != nil {
 		d.victims[v.Comm] = append(d.victims[v.Comm], [3]float64{float64(v.AnonBytes), float64(v.FileBytes), float64(v.ShmemBytes)})
 	}
@@ -276,35 +289,64 @@ func (s *survey) describe() {
 		}
 	}
 	for _, sc := range spec.Scenarios {
-		s.summary.Trials.Planned += plannedOf(sc) * len(spec.Runtimes)
-		for _, group := range groups(sc) {
-			s.describeGroup(sc, group)
+		for _, rt := range spec.Runtimes {
+			s.summary.Trials.Planned += trialsOf(spec, sc, rt)
 		}
-	}
-}
-
-// plannedOf is the number of trials of one runtime in a scenario.
-func plannedOf(sc scenarios.Scenario) int {
-	return sc.Trials * sc.Containers * len(sc.Drivers) * len(sc.AllOrders()) * len(limitsOf(sc))
-}
-
-func (s *survey) describeGroup(sc scenarios.Scenario, group key) {
-	for _, limit := range limitsOf(sc) {
-		group.limit = limit
-		for _, name := range s.names() {
-			k := cellKey{group, name}
+		if sc.Joins != nil {
+			s.describeJoins(sc)
+			continue
+		}
+		for _, k := range s.cellsOf(sc) {
 			s.summary.Cells = append(s.summary.Cells, s.cell(sc, k))
 			s.describeVictims(k)
 		}
 	}
 }
 
-func (s *survey) names() []string {
-	var all []string
+// cellsOf are the planned cells of all runtimes, those of one key together where more than one has it.
+func (s *survey) cellsOf(sc scenarios.Scenario) (all []cellKey) {
+	has := map[key][]string{}
+	var order []key
 	for _, rt := range s.run.Header.Spec.Runtimes {
-		all = append(all, rt.Name)
+		plan := s.layout(sc, rt)
+		for _, group := range plan.groups {
+			for _, k := range plan.in(group) {
+				if has[k] == nil {
+					order = append(order, k)
+				}
+				has[k] = append(has[k], rt.Name)
+			}
+		}
+	}
+	for _, k := range order {
+		for _, name := range has[k] {
+			all = append(all, cellKey{k, name})
+		}
 	}
 	return all
+}
+
+func (s *survey) layout(sc scenarios.Scenario, rt scenarios.Runtime) layout {
+	at := [2]string{sc.Name, rt.Name}
+	l, known := s.layouts[at]
+	if !known {
+		l = layoutOf(s.run.Header.Spec, sc, rt)
+		s.layouts[at] = l
+	}
+	return l
+}
+
+// merged has the cells that any runtime has.
+func (s *survey) merged(sc scenarios.Scenario) layout {
+	out := layout{limits: map[key][]int64{}}
+	seen := map[key]bool{}
+	for _, at := range s.cellsOf(sc) {
+		if !seen[at.key] {
+			seen[at.key] = true
+			out.add(at.key)
+		}
+	}
+	return out
 }
 
 func (s *survey) side(k cellKey) *observedSide {
@@ -316,23 +358,41 @@ func (s *survey) side(k cellKey) *observedSide {
 
 // orders adds what there is to say of orders and lanes.
 func (s *survey) orders() {
-	runtimes, list := s.names(), s.run.Header.Spec.Scenarios
+	runtimes, list := s.run.Header.Spec.Runtimes, s.run.Header.Spec.Scenarios
 	for _, sc := range list {
-		s.summary.Ladders = append(s.summary.Ladders, climb(sc, runtimes, func(k key, i int) Count {
-			return s.side(cellKey{k, runtimes[i]}).count
-		})...)
+		s.summary.Ladders = append(s.summary.Ladders, s.climb(sc)...)
+		if m := s.matrixOf(sc); m != nil {
+			s.summary.Matrices = append(s.summary.Matrices, *m)
+		}
 	}
 	s.summary.Findings = findings(s.summary.Ladders, s.opts.alpha())
-	s.summary.Notes = observerCost(list, len(runtimes), func(k key, i int) *side {
-		return s.side(cellKey{k, runtimes[i]}).side
+	s.summary.Notes = observerCost(list, s.merged, len(runtimes), func(k key, i int) *side {
+		return s.side(cellKey{k, runtimes[i].Name}).side
 	}, s.opts.confidence())
+}
+
+// climb makes a scenario's ladders, those that several runtimes have next to each other.
+func (s *survey) climb(sc scenarios.Scenario) []Ladder {
+	var all []Ladder
+	for _, rt := range s.run.Header.Spec.Runtimes {
+		all = append(all, climb(sc, s.layout(sc, rt), []string{rt.Name}, func(k key, _ int) Count {
+			return s.side(cellKey{k, rt.Name}).count
+		})...)
+	}
+	rank := map[key]int{}
+	for i, k := range s.merged(sc).ladders() {
+		k.order = ""
+		rank[k] = i
+	}
+	slices.SortStableFunc(all, func(a, b Ladder) int { return rank[a.key()] - rank[b.key()] })
+	return all
 }
 
 func (s *survey) cell(sc scenarios.Scenario, k cellKey) CellSummary {
 	d := s.side(k)
 	lane := laneOf(&scenarios.Trial{Order: k.order, Observe: sc.Observe}, sc.Observes())
 	c := CellSummary{
-		Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Limit: k.limit, Lane: lane,
+		Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Build: k.build, Place: k.place, Limit: k.limit, Lane: lane,
 		Outcomes: d.told.outcomes, NotApplicable: d.count.NotApplicable, NotCounted: d.apart(), Failure: d.failure,
 		Start: s.spread(d.side, lane, d.startIn(lane)), Create: s.spread(d.side, lane, scenarios.CreateLatency),
 		ContainerPeak: s.peak(d.side, lane, scenarios.ContainerMemoryPeak), RuntimePeak: s.peak(d.side, lane, scenarios.RuntimeMemoryPeak),
@@ -434,7 +494,7 @@ func (s *survey) describeVictims(k cellKey) {
 }
 
 func victim(k cellKey, comm string, kills [][3]float64) VictimSummary {
-	v := VictimSummary{Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Limit: k.limit, Comm: comm, N: len(kills)}
+	v := VictimSummary{Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Build: k.build, Limit: k.limit, Comm: comm, N: len(kills)}
 	for i, held := range []*float64{&v.Anon, &v.File, &v.Shmem} {
 		var values []float64
 		for _, kill := range kills {
@@ -465,9 +525,12 @@ func (s *survey) warn() {
 
 func (s *survey) notCounted(sc scenarios.Scenario) []string {
 	var out []string
-	for _, group := range groups(sc) {
-		for _, name := range s.names() {
-			out = append(out, unordered(sc, group, name, func(k key) *side { return s.side(cellKey{k, name}).side })...)
+	for _, group := range s.merged(sc).groups {
+		for _, rt := range s.run.Header.Spec.Runtimes {
+			cells := s.layout(sc, rt).in(group)
+			if len(cells) > 0 {
+				out = append(out, unordered(cells, rt.Name, func(k key) *side { return s.side(cellKey{k, rt.Name}).side })...)
+			}
 		}
 	}
 	return out

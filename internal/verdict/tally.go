@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/stats"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -22,14 +21,6 @@ const (
 )
 
 var armNames = [arms]string{"baseline", "candidate"}
-
-// key is one cell.
-type key struct {
-	scenario string
-	driver   cgroupjoin.Driver
-	order    sequence.Order
-	limit    int64
-}
 
 // batch is what is kept of the trials of one batch: integers, never records.
 type batch struct {
@@ -268,8 +259,6 @@ func (t *tally) noteLeaks(k key, arm int, out *side) {
 func leftBehind(k key, arm int, when string) string {
 	return fmt.Sprintf("%s, %s: the %s left something behind %s", k.scenario, k.driver, armNames[arm], when)
 }
-
-func keyOf(r *results.Record) key { return key{r.Scenario, r.Driver, orderOf(&r.Trial), r.Limit} }
 
 func (t *tally) cell(k key) *cell {
 	c, ok := t.cells[k]

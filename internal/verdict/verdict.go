@@ -6,6 +6,7 @@ import (
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
 )
 
@@ -116,6 +117,8 @@ type Metric struct {
 	Relative bool
 	Driver   cgroupjoin.Driver
 	Order    sequence.Order
+	Build    scenarios.Build
+	Place    cgroupjoin.Place // of the limit
 	// Limit is memory.max in bytes; 0 when there is none, or when the row pools all of Ladder.
 	Limit     int64
 	Baseline  Arm

@@ -7,12 +7,14 @@ GATE_FLAGS ?=
 PREFIX     ?= /usr/local
 
 initbench := bin/initbench
+builtin   := bin/initbench-builtin
 setup     := scripts/setup.sh
 version   := $(shell git -c safe.directory='$(CURDIR)' describe --tags --always --dirty 2>/dev/null || echo unversioned)
 
 # A distribution's Go may be told not to fetch the newer one that go.mod asks for.
 export GOTOOLCHAIN ?= auto
-# The command is static: the same file runs here and in the guest.
+# The command is static: the same file runs here and in the guest. So is the built-in
+# runtime, which needs cgo: what builds it sees to that.
 export CGO_ENABLED := 0
 export PATH := $(PATH):/usr/local/go/bin
 
@@ -51,13 +53,16 @@ help: ## show this list
 setup-build setup-measure setup-lint setup-generate:
 	@$(always)$(setup) build $(filter-out build,$(subst generate,ebpf,$(subst lint,lint ebpf,$(subst measure,runtimes guest,$(@:setup-%=%))))) $(or_2)
 
-build: setup-build ## build bin/initbench
+build: setup-build ## build bin/initbench and its built-in runtime, bin/initbench-builtin
 	@$(always)echo "build: $(initbench) $(version)"
 	@$(always)$(GO) build -buildvcs=false -trimpath -ldflags '-X main.version=$(version)' -o $(initbench) ./cmd/initbench $(or_2)
+	@$(always)echo "build: $(builtin)"
+	@$(always)$(GO) run ./internal/builtin/build -o $(builtin) $(or_2)
 
-install: build ## install it as $(PREFIX)/bin/initbench
-	@echo "install: $(DESTDIR)$(PREFIX)/bin/initbench"
+install: build ## install both in $(PREFIX)/bin
+	@echo "install: $(DESTDIR)$(PREFIX)/bin/initbench $(DESTDIR)$(PREFIX)/bin/initbench-builtin"
 	@install -D -m 755 $(initbench) $(DESTDIR)$(PREFIX)/bin/initbench
+	@install -D -m 755 $(builtin) $(DESTDIR)$(PREFIX)/bin/initbench-builtin
 
 gate: setup-measure build ## judge the upgrade of BASELINE to CANDIDATE: ends with 0 pass, 1 regressed, 2 anything else
 	@$(always)$(initbench) gate --baseline $(BASELINE) --candidate $(CANDIDATE) $(GATE_FLAGS)

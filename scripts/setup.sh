@@ -26,18 +26,22 @@ need() {
 
 has() { PATH=$PATH:/usr/sbin:/sbin command -v "$1"; }
 
+# need_cgo is what libcontainer takes to be built statically with seccomp.
+need_cgo() {
+	need gcc has gcc
+	need libc6-dev test -e /usr/include/stdio.h
+	need pkg-config has pkg-config
+	need libseccomp-dev test -e /usr/include/seccomp.h
+}
+
 need_group() {
 	case $1 in
 	build)
 		need ca-certificates test -s /etc/ssl/certs/ca-certificates.crt
 		need git has git
+		need_cgo # the built-in runtime
 		;;
-	runtimes) # runc is built with cgo, its payload with gcc
-		need gcc has gcc
-		need libc6-dev test -e /usr/include/stdio.h
-		need pkg-config has pkg-config
-		need libseccomp-dev test -e /usr/include/seccomp.h
-		;;
+	runtimes) need_cgo ;; # runc, and its payload with gcc
 	guest)
 		need qemu-system-x86 has qemu-system-x86_64
 		need mmdebstrap has mmdebstrap

@@ -152,6 +152,7 @@ start_guest() {
 	for i in "${!versions[@]}"; do
 		pushes+=(--push "${binaries[i]}:$runtimes/${versions[i]}")
 	done
+	pushes+=(--push "bin/initbench-builtin:$runtimes/builtin")
 	# Nothing else ends the guest of a script that was killed (kill -9) before its trap.
 	coproc HOLD { exec setpriv --pdeathsig TERM bin/initbench vm --hold "$work/guest" "$@" "${pushes[@]}" </dev/null; }
 	guest=$HOLD_PID

@@ -11,10 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/initbench/initbench/memfdclone"
+	"github.com/initbench/initbench/memfdclone/ininit"
 )
 
-// cloneInInit switches on package memfdclone/ininit in init.
-const cloneInInit = "_INITBENCH_CLONE_IN_INIT=memfd"
+// cloneInInit in init's environment has it copy itself.
+const cloneInInit = ininit.Variable + "=" + ininit.Memfd
 
 // clone returns the file that init is executed from: none where that is
 // /proc/self/exe itself, because it is safe already, because init makes its own copy,

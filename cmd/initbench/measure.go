@@ -52,6 +52,9 @@ func measure(cmd *cobra.Command, f *measureFlags, plan func() (results.Header, e
 	if err := m.resolve(cmd.Context(), lane); err != nil {
 		return nil, err
 	}
+	if err := m.settleBuiltin(); err != nil {
+		return nil, err
+	}
 	if err := machineIsFree(); err != nil {
 		return nil, err
 	}
@@ -141,6 +144,9 @@ func (m *measurement) outDir() string {
 func (m *measurement) resolve(ctx context.Context, lane lane) error {
 	m.binaries = map[string]ociruntime.Binary{}
 	for _, r := range m.header.Spec.Runtimes {
+		if scenarios.IsJoin(r) {
+			continue
+		}
 		located, err := m.resolveOne(ctx, r, lane)
 		if err != nil {
 			if r.Pos != (scenarios.Position{}) {

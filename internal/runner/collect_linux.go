@@ -28,6 +28,7 @@ type collector struct {
 	host     *cgroupjoin.Host
 	rootfs   ociruntime.Rootfs
 	runtimes map[string]runtimeUnderTest
+	builds   *builds
 	env      results.Environment
 	swap     bool
 	klog     *kernelLog // nil where /dev/kmsg may not be read
@@ -45,6 +46,9 @@ const runScope = "run"
 type runtimeUnderTest struct {
 	path string
 	id   results.RuntimeID
+	// builtin has the options of the built-in runtime's reference; nil for any other. flags are what a trial adds.
+	builtin *ociruntime.Builtin
+	flags   []string
 }
 
 // Collect makes the job's trials and gives every line to sink. It returns ctx's
@@ -126,15 +130,28 @@ func (c *collector) openDisk() error {
 	return nil
 }
 
-// identify looks at each binary where it will be run.
+// identify looks at each binary where it will be run, and makes of the built-in runtime what the plan asks for.
 func (c *collector) identify(ctx context.Context) error {
-	c.runtimes = map[string]runtimeUnderTest{}
+	c.runtimes, c.builds = map[string]runtimeUnderTest{}, newBuilds(filepath.Join(c.dir, "builds"))
 	for _, r := range c.job.Spec.Runtimes {
+		if scenarios.IsJoin(r) {
+			continue
+		}
 		found, err := identify(ctx, c.job.Binaries[r.Name])
 		if err != nil {
 			return fmt.Errorf("runtime %s: %w", r.Name, err)
 		}
 		found.id.Name, found.id.Ref = r.Name, r.Ref
+		if scenarios.IsBuiltin(r.Ref) {
+			ref, err := ociruntime.ParseRef(r.Ref)
+			if err == nil {
+				found.builtin = &ref.Builtin
+				err = c.builds.prepare(ctx, c.job.Spec, r.Name, found)
+			}
+			if err != nil {
+				return fmt.Errorf("runtime %s: %w", r.Name, err)
+			}
+		}
 		c.runtimes[r.Name] = found
 	}
 	return nil
@@ -178,6 +195,9 @@ func (c *collector) note(format string, args ...any) {
 // close removes what the run shares. The journal stays when anything of the run does.
 func (c *collector) close() error {
 	errs := []error{c.closeObserver()}
+	if c.builds != nil {
+		errs = append(errs, c.builds.close())
+	}
 	if c.host != nil {
 		errs = append(errs, c.host.Close())
 	}

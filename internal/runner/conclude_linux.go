@@ -83,7 +83,7 @@ func (c *collector) record(p *prepared, m measured, r cgroupjoin.Reading) result
 	m.oomKills = r.Pod.OOMKill
 	rec := results.Record{
 		Kind: "trial", Schema: results.Schema, Trial: p.Trial,
-		Runtime: c.runtimes[p.Arm].id, Environment: c.env.ID,
+		Runtime: p.binary, Environment: c.env.ID,
 		StartNS: m.startNS, Latency: m.latency,
 		ContainerPeak: &r.PodPeakBytes, RuntimePeak: &r.RuntimePeakBytes,
 		ContainerCPU: &r.PodCPUUsec, RuntimeCPU: &r.RuntimeCPUUsec,
@@ -91,6 +91,10 @@ func (c *collector) record(p *prepared, m measured, r cgroupjoin.Reading) result
 		Warnings: m.warnings,
 	}
 	rec.Outcome, rec.Reason = m.decide()
+	var err error
+	if rec.Clone, err = p.cloneReport(); err != nil {
+		rec.Warnings = append(rec.Warnings, err.Error())
+	}
 	if m.payload != nil {
 		rec.ExitCode, rec.ExitSignal = m.payload.exitCode(), m.payload.signal
 	}

@@ -26,9 +26,12 @@ type prepared struct {
 	dir    string
 	tree   *cgroupjoin.Tree
 	cli    ociruntime.CLI
-	stdout *capture
-	stderr *capture
-	nonce  string
+	binary results.RuntimeID
+	// unready is why the runtime cannot be called as the trial asks.
+	unready error
+	stdout  *capture
+	stderr  *capture
+	nonce   string
 
 	enforcer *enforce.Enforcer // nil in the natural order
 	watch    *observe.Watch    // nil where nothing watches
@@ -59,7 +62,7 @@ func (c *collector) prepare(ctx context.Context, t scenarios.Trial) (*prepared, 
 	p := &prepared{Trial: t, id: fmt.Sprintf("%s-%d", c.job.Run, t.Index), nonce: ociruntime.NewNonce()}
 	p.scope = p.id
 	p.dir = filepath.Join(c.dir, strconv.Itoa(t.Index))
-	p.cli = ociruntime.CLI{Binary: c.runtimes[t.Arm].path, StateRoot: filepath.Join(p.dir, "state"), Systemd: t.Driver == cgroupjoin.Systemd}
+	c.choose(p)
 	if err := c.makeTree(ctx, p); err != nil {
 		return p, fmt.Errorf("cgroups: %w", err)
 	}
@@ -74,6 +77,17 @@ func (c *collector) prepare(ctx context.Context, t scenarios.Trial) (*prepared, 
 		return p, fmt.Errorf("pipe: %w", err)
 	}
 	return p, c.enterLane(p)
+}
+
+// choose says which binary is called and how. The built-in runtime reports on its copy where the observer watches:
+// writing a file takes time.
+func (c *collector) choose(p *prepared) {
+	rt, err := c.underTest(p.Trial)
+	p.binary, p.unready = rt.id, err
+	p.cli = ociruntime.CLI{Binary: rt.path, StateRoot: filepath.Join(p.dir, "state"), Systemd: p.Driver == cgroupjoin.Systemd, Options: rt.flags}
+	if rt.builtin != nil && p.Observe {
+		p.cli.Report = filepath.Join(p.dir, "clone.json")
+	}
 }
 
 func (c *collector) makeTree(ctx context.Context, p *prepared) error {
@@ -115,7 +129,9 @@ func (c *collector) call(ctx context.Context, p *prepared) measured {
 	defer cancel()
 	m := measured{}
 	m.startNS = now()
-	c.create(ctx, p, &m)
+	if m.phase, m.spawnErr = "build", p.unready; m.spawnErr == nil {
+		c.create(ctx, p, &m)
+	}
 	if m.create.ok() {
 		c.start(ctx, p, &m)
 	}

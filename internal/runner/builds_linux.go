@@ -1,0 +1,168 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/memfdclone"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// builds keeps what starts of the built-in runtime are executed from: its binary at every size the plan asks for,
+// on disk, and for clone=once the sealed copies of these.
+type builds struct {
+	dir    string
+	padded map[buildKey]runtimeUnderTest
+	once   map[buildKey]*memfdclone.Clone
+}
+
+// buildKey is one file or one copy of one; arms may have different binaries.
+type buildKey struct {
+	arm      string
+	bytes    int64
+	strategy memfdclone.Strategy // of a copy
+}
+
+func newBuilds(dir string) *builds {
+	return &builds{dir: dir, padded: map[buildKey]runtimeUnderTest{}, once: map[buildKey]*memfdclone.Clone{}}
+}
+
+// prepare makes the files of an arm before anything is measured: what is written later would go to disk while
+// trials run, and a disk that is full is better found now.
+func (b *builds) prepare(ctx context.Context, s scenarios.Spec, arm string, rt runtimeUnderTest) error {
+	wanted := []int64{rt.builtin.Bytes(rt.id.Size)}
+	for _, sc := range s.Scenarios {
+		for _, size := range sc.Sizes {
+			if size >= rt.id.Size {
+				wanted = append(wanted, size)
+			}
+		}
+	}
+	for _, size := range wanted {
+		key := buildKey{arm: arm, bytes: size}
+		if _, made := b.padded[key]; made {
+			continue
+		}
+		padded, err := b.pad(ctx, arm, size, rt)
+		if err != nil {
+			return err
+		}
+		b.padded[key] = padded
+	}
+	return nil
+}
+
+// pad makes rt's binary size bytes long. The file is on disk when it returns, and in memory: it was hashed.
+func (b *builds) pad(ctx context.Context, arm string, size int64, rt runtimeUnderTest) (runtimeUnderTest, error) {
+	if size == rt.id.Size {
+		return rt, nil
+	}
+	dir := filepath.Join(b.dir, arm)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return rt, err
+	}
+	path, err := ociruntime.Padded(rt.path, size, dir)
+	if err != nil {
+		return rt, err
+	}
+	if err := flush(path); err != nil {
+		return rt, err
+	}
+	name, ref := rt.id.Name, rt.id.Ref
+	rt.path = path
+	rt.id, err = ociruntime.Identify(ctx, path)
+	rt.id.Name, rt.id.Ref = name, ref
+	return rt, err
+}
+
+func flush(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// close lets go of the copies. Nothing is executed from them any more.
+func (b *builds) close() error {
+	var errs []error
+	for key, clone := range b.once {
+		errs = append(errs, clone.File.Close())
+		delete(b.once, key)
+	}
+	return errors.Join(errs...)
+}
+
+// underTest is the binary a trial is made with, and how it is told what the trial's build is. What is wrong with
+// a copy that was to be made once is the trial's, not the run's: unready says so.
+func (c *collector) underTest(t scenarios.Trial) (rt runtimeUnderTest, unready error) {
+	rt = c.runtimes[t.Arm]
+	if rt.builtin == nil {
+		return rt, nil
+	}
+	how := rt.builtin.With(t.Build)
+	key := buildKey{arm: t.Arm, bytes: how.Bytes(rt.id.Size)}
+	padded, made := c.builds.padded[key]
+	if !made {
+		return rt, fmt.Errorf("no binary of %d bytes was made: the built-in runtime's own has %d", key.bytes, rt.id.Size)
+	}
+	padded.flags = how.Flags()
+	if how.Clone != memfdclone.Once {
+		return padded, nil
+	}
+	key.strategy = how.Strategy
+	if key.strategy == "" {
+		key.strategy = memfdclone.Memfd
+	}
+	padded.path, unready = c.builds.keep(key, padded.path)
+	return padded, unready
+}
+
+// keep makes the copy that a caller has of a runtime for as long as it starts containers, and returns the path it is
+// executed by. Its pages are charged to initbench's own cgroup, which no trial is in. No process
+// inherits it: memfd_create sets close-on-exec, and a runtime gets nothing but its three standard files.
+func (b *builds) keep(key buildKey, path string) (string, error) {
+	clone, made := b.once[key]
+	if !made {
+		src, err := os.Open(path)
+		if err != nil {
+			return path, fmt.Errorf("clone=once: %w", err)
+		}
+		clone, err = memfdclone.Make(src, memfdclone.Options{Strategy: key.strategy, Dir: b.dir, Name: filepath.Base(path)})
+		if err = errors.Join(err, src.Close()); err != nil {
+			return path, fmt.Errorf("clone=once: %w", err)
+		}
+		b.once[key] = clone
+	}
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), clone.File.Fd()), nil
+}
+
+// maxReport is more than a report has: a strategy's name, two numbers and a line for each that was not had.
+const maxReport = 64 << 10
+
+// cloneReport reads what the built-in runtime says of the copy it made; nil where it made none.
+func (p *prepared) cloneReport() (*memfdclone.Report, error) {
+	if p.cli.Report == "" {
+		return nil, nil
+	}
+	f, err := os.Open(p.cli.Report)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the runtime's report: %w", err)
+	}
+	defer func() { _ = f.Close() }() // only read from
+	var r memfdclone.Report
+	if err := json.NewDecoder(io.LimitReader(f, maxReport)).Decode(&r); err != nil {
+		return nil, fmt.Errorf("the runtime's report: %w", err)
+	}
+	return &r, nil
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
@@ -104,8 +105,11 @@ func awaitJob(ctx context.Context, conn *dbus.Conn, result <-chan string) error 
 
 // explainBus gives systemd's and the bus's errors the causes that callers tell apart.
 func explainBus(err error) error {
-	var e godbus.Error
-	if errors.Is(err, godbus.ErrClosed) {
+	var (
+		e      godbus.Error
+		socket *net.OpError
+	)
+	if errors.Is(err, godbus.ErrClosed) || errors.As(err, &socket) {
 		return fmt.Errorf("%w (%w)", ErrNoBus, err)
 	}
 	if !errors.As(err, &e) {

@@ -93,7 +93,7 @@ func (s Spec) informedSize(sc Scenario) (trials int64, product string, ok bool) 
 			warm += int64(len(slot.arms))
 		}
 	}
-	measured, product, ok = multiply("container starts", factor{int(measured), "cells of arms"}, factor{sc.Trials, "trials"}, factor{sc.Containers, "containers"})
+	measured, product, ok = multiply("container starts", factor{int(measured), "cells of arms that make sense"}, factor{sc.Trials, "trials"}, factor{sc.Containers, "containers"})
 	if !ok {
 		return 0, product, false
 	}

@@ -96,6 +96,8 @@ func (j Join) senseless(d cgroupjoin.Driver) string {
 		return "join=birth needs a cgroup that exists: it is always made early"
 	case j.Mechanism == cgroupjoin.ByBirth && j.Threads > 1:
 		return "join=birth is of a new process, which has one thread"
+	case j.Busy && j.Siblings == 0:
+		return "a tree is busy where processes are moved between siblings, and there are none"
 	}
 	return ""
 }

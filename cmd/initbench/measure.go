@@ -81,7 +81,9 @@ func machineIsFree() error {
 func (m *measurement) load(plan func() (results.Header, error)) error {
 	var err error
 	if m.flags.resume == "" {
-		m.header, err = plan()
+		if m.header, err = plan(); err == nil {
+			m.header.Budget = m.flags.budget
+		}
 	} else {
 		err = m.loadStored()
 	}

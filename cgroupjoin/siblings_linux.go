@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"golang.org/x/sys/unix"
@@ -132,8 +133,10 @@ const membarrierGlobal = 1
 // gracePeriods waits for RCU three times. The lock goes back to its fast mode in a callback after one
 // grace period, two if another writer came meanwhile (kernel/rcu/sync.c), and the callback itself runs
 // some time after its period. membarrier(2) of this kind is synchronize_rcu() where there are several
-// processors; with one it returns at once, and the wait is as long as the calls before it took.
+// processors, and milliseconds long. With one it returns at once, and nothing else tells of a grace period: then
+// there is only to wait.
 func gracePeriods(ctx context.Context) error {
+	began := time.Now()
 	for range 3 {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
@@ -142,5 +145,16 @@ func gracePeriods(ctx context.Context) error {
 			return fmt.Errorf("membarrier: %w", errno)
 		}
 	}
-	return nil
+	if time.Since(began) > time.Millisecond {
+		return nil
+	}
+	select {
+	case <-time.After(rest):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
+
+// rest is some ten grace periods of a machine that has nothing to do.
+const rest = 200 * time.Millisecond

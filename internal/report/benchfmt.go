@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/perf/benchfmt"
 
+	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -73,7 +74,7 @@ func verdictBenchfmt(w io.Writer, v verdict.Verdict) error {
 		config := append([]benchfmt.Config{fileConfig("arm", arm)}, common...)
 		for _, m := range v.Metrics {
 			a := []verdict.Arm{m.Baseline, m.Candidate}[i]
-			unit, name := benchUnit(m.Name, m.Unit), benchName(m.Name, m.Scenario, string(m.Driver), string(m.Order), m.Limit)
+			unit, name := benchUnit(m.Name, m.Unit), benchName(m.Name, m.Scenario, string(m.Driver), string(m.Order), m.Build, m.Place, m.Limit)
 			switch {
 			case a.N == 0: // nothing was measured: no line
 			case a.Values == nil:
@@ -117,14 +118,23 @@ func fileConfig(key, value string) benchfmt.Config {
 }
 
 // benchName turns start.latency into StartLatency/scenario=startup/driver=cgroupfs/order=natural.
-func benchName(metric, scenario, driver, order string, limitBytes int64) string {
+func benchName(metric, scenario, driver, order string, build scenarios.Build, place cgroupjoin.Place, limitBytes int64) string {
 	var b strings.Builder
 	for _, word := range strings.FieldsFunc(metric, func(r rune) bool { return r == '.' || r == '_' }) {
 		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
 	fmt.Fprintf(&b, "/scenario=%s/driver=%s/order=%s", scenario, driver, order)
+	for _, part := range [][2]string{{"clone", string(build.Clone)}, {"strategy", string(build.Strategy)}} {
+		b.WriteString(after("/"+part[0]+"=", part[1]))
+	}
+	if build.BinaryBytes != 0 {
+		b.WriteString("/binary=" + limit(build.BinaryBytes))
+	}
 	if limitBytes != 0 {
 		b.WriteString("/limit=" + limit(limitBytes))
+	}
+	if place == cgroupjoin.OnAncestor && build != (scenarios.Build{}) {
+		b.WriteString("/place=ancestor")
 	}
 	return b.String()
 }

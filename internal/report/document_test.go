@@ -30,6 +30,17 @@ var sections = map[reflect.Type]string{
 	reflect.TypeFor[jsonSummary]():     "## A summary",
 	reflect.TypeFor[jsonCell]():        "### A cell",
 	reflect.TypeFor[jsonSpread]():      "### A spread",
+	reflect.TypeFor[jsonMatrix]():      "### A matrix",
+	reflect.TypeFor[jsonMatrixRow]():   "### A matrix's row",
+	reflect.TypeFor[jsonRange]():       "### A range",
+	reflect.TypeFor[jsonBlank]():       "### A blank",
+	reflect.TypeFor[jsonLimit]():       "### A limit",
+	reflect.TypeFor[jsonPlaced]():      "### A placed threshold",
+	reflect.TypeFor[jsonMatrixCell]():  "### A matrix's cell",
+	reflect.TypeFor[jsonArithmetic]():  "### Arithmetic",
+	reflect.TypeFor[jsonPrediction]():  "### A prediction",
+	reflect.TypeFor[jsonSenseless]():   "### Senseless cells",
+	reflect.TypeFor[jsonJoin]():        "### A join",
 	reflect.TypeFor[jsonBatch]():       "### A batch",
 	reflect.TypeFor[jsonVictim]():      "### A victim",
 	reflect.TypeFor[jsonImposing]():    "### Imposing",
@@ -41,7 +52,7 @@ var sections = map[reflect.Type]string{
 
 // elsewhere are types that docs/results.md defines.
 var elsewhere = []reflect.Type{
-	reflect.TypeFor[results.RuntimeID](), reflect.TypeFor[results.Environment](),
+	reflect.TypeFor[results.RuntimeID](), reflect.TypeFor[scenarios.Build](), reflect.TypeFor[results.Environment](),
 	reflect.TypeFor[sequence.Finding](), reflect.TypeFor[sequence.Enforcement](), reflect.TypeFor[sequence.Timeline](),
 }
 
@@ -103,6 +114,12 @@ func TestDocumentDefinesEveryMetricAndRuling(t *testing.T) {
 	for _, r := range verdict.Rulings() {
 		if rulings[string(r)] == "" {
 			t.Errorf("docs/verdict.md does not define %s", r)
+		}
+	}
+	payers := tableOf(text, "### Payers")
+	for _, p := range verdict.Payers() {
+		if payers[string(p)] == "" {
+			t.Errorf("docs/verdict.md does not define the payer %s", p)
 		}
 	}
 	for _, k := range verdict.FindingKinds() {

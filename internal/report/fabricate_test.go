@@ -140,11 +140,11 @@ func record(t scenarios.Trial, r *rand.Rand) results.Record {
 func observe(rec *results.Record, copies, inside bool) {
 	*rec.Latency.Started += 9e6
 	clone, none, exec := int64(10170368), int64(0), int64(1800<<10)
-	rec.Found = &sequence.Finding{Order: sequence.FoundNoClone, ChargedAtExec: &exec}
+	rec.Found = &sequence.Finding{Order: sequence.FoundNoClone, Guard: "overlay", ChargedAtExec: &exec}
 	rec.ContainerCounters = &sequence.Counters{Syscalls: 410 + int64(rec.Index%3), PageFaults: 900}
 	rec.RuntimeCounters = &sequence.Counters{Syscalls: 2210 + int64(rec.Index%7), PageFaults: 3100}
 	if copies {
-		rec.Found = &sequence.Finding{Order: sequence.FoundCloneBeforeJoin, CloneBytes: &clone, CloneToContainer: &none, CloneToRuntime: &clone, ChargedAtExec: &exec}
+		rec.Found = &sequence.Finding{Order: sequence.FoundCloneBeforeJoin, Guard: "memfd", CloneBytes: &clone, CloneToContainer: &none, CloneToRuntime: &clone, ChargedAtExec: &exec}
 		rec.ContainerCounters.Syscalls += 300
 	}
 	if inside {

@@ -5,8 +5,10 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
 )
 
 // schema is the version of the JSON of gate, compare and run. Fields are added
@@ -46,25 +48,27 @@ type jsonVerdict struct {
 
 // jsonMetric: docs/verdict.md defines every field of these types, and a test holds the two together.
 type jsonMetric struct {
-	Name      string         `json:"name"`
-	Unit      verdict.Unit   `json:"unit"`
-	Driver    string         `json:"driver"`
-	Order     string         `json:"order"`
-	Limit     *int64         `json:"limit_bytes"`
-	Baseline  jsonArm        `json:"baseline"`
-	Candidate jsonArm        `json:"candidate"`
-	Change    number         `json:"change"`
-	P         number         `json:"p"`
-	Verdict   verdict.Ruling `json:"verdict"`
-	Reason    string         `json:"reason"`
-	Scenario  string         `json:"scenario"`
-	ChangeLo  number         `json:"change_lo"`
-	ChangeHi  number         `json:"change_hi"`
-	Margin    number         `json:"margin"`
-	PHolm     number         `json:"p_holm"`
-	Relative  bool           `json:"relative"`
-	Why       string         `json:"why"`
-	Ladder    []jsonRung     `json:"ladder,omitempty"`
+	Name      string           `json:"name"`
+	Unit      verdict.Unit     `json:"unit"`
+	Driver    string           `json:"driver"`
+	Order     string           `json:"order"`
+	Build     *scenarios.Build `json:"build,omitempty"`
+	Place     cgroupjoin.Place `json:"limit_place,omitempty"`
+	Limit     *int64           `json:"limit_bytes"`
+	Baseline  jsonArm          `json:"baseline"`
+	Candidate jsonArm          `json:"candidate"`
+	Change    number           `json:"change"`
+	P         number           `json:"p"`
+	Verdict   verdict.Ruling   `json:"verdict"`
+	Reason    string           `json:"reason"`
+	Scenario  string           `json:"scenario"`
+	ChangeLo  number           `json:"change_lo"`
+	ChangeHi  number           `json:"change_hi"`
+	Margin    number           `json:"margin"`
+	PHolm     number           `json:"p_holm"`
+	Relative  bool             `json:"relative"`
+	Why       string           `json:"why"`
+	Ladder    []jsonRung       `json:"ladder,omitempty"`
 }
 
 type jsonArm struct {
@@ -117,7 +121,7 @@ func verdictJSON(v verdict.Verdict) ([]byte, error) {
 
 func metricJSON(m verdict.Metric) jsonMetric {
 	out := jsonMetric{
-		Name: m.Name, Unit: m.Unit, Driver: string(m.Driver), Order: string(m.Order), Limit: orNull(m.Limit),
+		Name: m.Name, Unit: m.Unit, Driver: string(m.Driver), Order: string(m.Order), Build: buildJSON(m.Build), Place: m.Place, Limit: orNull(m.Limit),
 		Baseline: armJSON(m, m.Baseline), Candidate: armJSON(m, m.Candidate),
 		Change: number(m.Change), P: number(m.P), Verdict: m.Ruling, Reason: m.Reason, Scenario: m.Scenario,
 		ChangeLo: number(m.ChangeLo), ChangeHi: number(m.ChangeHi), Margin: number(m.Margin), PHolm: number(m.PHolm),
@@ -144,6 +148,9 @@ func armJSON(m verdict.Metric, a verdict.Arm) jsonArm {
 func medianJSON(a verdict.Arm) jsonArm {
 	return jsonArm{N: a.N, Center: number(a.Center), Lo: number(a.Lo), Hi: number(a.Hi)}
 }
+
+// none is a number that there is not.
+var none = number(math.NaN())
 
 // orNull is null for no limit: 0 would be one.
 func orNull(limit int64) *int64 {

@@ -23,18 +23,22 @@ func ladderGrids(ladders []verdict.Ladder, driver cgroupjoin.Driver) []*grid {
 // shown is false for one limit in one order: its row says it all.
 func shown(l verdict.Ladder) bool { return len(l.Limits) > 1 || len(l.Orders) > 1 }
 
-// byScenario groups the ladders of one scenario and driver, which stand next to each other.
+// byScenario groups the ladders of one scenario, driver, build and place, which stand next to each other.
 func byScenario(ladders []verdict.Ladder) [][]verdict.Ladder {
 	var groups [][]verdict.Ladder
 	for _, l := range ladders {
 		n := len(groups)
-		if n > 0 && groups[n-1][0].Scenario == l.Scenario && groups[n-1][0].Driver == l.Driver {
+		if n > 0 && alike(groups[n-1][0], l) {
 			groups[n-1] = append(groups[n-1], l)
 			continue
 		}
 		groups = append(groups, []verdict.Ladder{l})
 	}
 	return groups
+}
+
+func alike(a, b verdict.Ladder) bool {
+	return a.Scenario == b.Scenario && a.Driver == b.Driver && a.Build == b.Build && a.Place == b.Place
 }
 
 // column is one figure a limit, and the threshold that follows from them.
@@ -45,7 +49,8 @@ type column struct {
 }
 
 func ladderGrid(ladders []verdict.Ladder, columnsOf func(verdict.Ladder) []column) *grid {
-	g := &grid{title: fmt.Sprintf("%s, %s: containers started under each memory limit", ladders[0].Driver, ladders[0].Scenario)}
+	l := ladders[0]
+	g := &grid{title: fmt.Sprintf("%s, %s%s: containers started under each memory limit%s", l.Driver, l.Scenario, after(", ", verdict.BuildText(l.Build)), onPlace(l.Place))}
 	var columns []column
 	for _, l := range ladders {
 		columns = append(columns, columnsOf(l)...)
@@ -67,6 +72,14 @@ func ladderGrid(ladders []verdict.Ladder, columnsOf func(verdict.Ladder) []colum
 	}
 	g.add(last...)
 	return g
+}
+
+// onPlace says where limits are that are not the container's own.
+func onPlace(p cgroupjoin.Place) string {
+	if p == cgroupjoin.OnAncestor {
+		return " of its ancestor"
+	}
+	return ""
 }
 
 func inOrder(o verdict.OrderedLadder, title string) column {

@@ -1,13 +1,17 @@
 package report
 
 import (
+	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
 )
 
 type jsonLadder struct {
 	Scenario string            `json:"scenario"`
 	Driver   string            `json:"driver"`
+	Build    *scenarios.Build  `json:"build,omitempty"`
+	Place    cgroupjoin.Place  `json:"limit_place,omitempty"`
 	Runtime  string            `json:"runtime"`
 	Orders   []jsonLadderOrder `json:"orders"`
 	Worst    *jsonWorst        `json:"worst_order,omitempty"`
@@ -41,6 +45,8 @@ type jsonFinding struct {
 	Kind     verdict.FindingKind `json:"kind"`
 	Scenario string              `json:"scenario"`
 	Driver   string              `json:"driver"`
+	Build    *scenarios.Build    `json:"build,omitempty"`
+	Place    cgroupjoin.Place    `json:"limit_place,omitempty"`
 	Runtime  string              `json:"runtime"`
 	Order    string              `json:"order"`
 	Limit    int64               `json:"limit_bytes"`
@@ -54,7 +60,10 @@ type jsonFinding struct {
 func laddersJSON(ladders []verdict.Ladder) []jsonLadder {
 	out := []jsonLadder{}
 	for _, l := range ladders {
-		j := jsonLadder{Scenario: l.Scenario, Driver: string(l.Driver), Runtime: l.Runtime, Orders: []jsonLadderOrder{}}
+		j := jsonLadder{
+			Scenario: l.Scenario, Driver: string(l.Driver), Build: buildJSON(l.Build), Place: l.Place, Runtime: l.Runtime,
+			Orders: []jsonLadderOrder{},
+		}
 		for _, o := range l.Orders {
 			j.Orders = append(j.Orders, jsonLadderOrder{
 				Order: string(o.Order), Applicable: !o.Natural(), Threshold: thresholdJSON(o.Threshold), Rungs: rungsJSON(l.Limits, o.Counts, nil),
@@ -88,7 +97,7 @@ func findingsJSON(findings []verdict.Finding) []jsonFinding {
 	out := []jsonFinding{}
 	for _, f := range findings {
 		out = append(out, jsonFinding{
-			Kind: f.Kind, Scenario: f.Scenario, Driver: string(f.Driver), Runtime: f.Runtime, Order: string(f.Order),
+			Kind: f.Kind, Scenario: f.Scenario, Driver: string(f.Driver), Build: buildJSON(f.Build), Place: f.Place, Runtime: f.Runtime, Order: string(f.Order),
 			Limit: f.Limit, AlsoAt: append([]int64{}, f.AlsoAt...), Natural: jsonCount(f.Natural), Imposed: jsonCount(f.Imposed),
 			PHolm: number(f.PHolm), Text: f.Text,
 		})

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"golang.org/x/perf/benchfmt"
 
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
 )
 
@@ -26,7 +28,10 @@ func summaryTable(s verdict.Summary, opts Options) string {
 	for i, g := range summaryGrids(s, " ") {
 		b.WriteString("\n" + fit(opts, g, short[i], short[i].tall()))
 	}
-	b.WriteString(said(opts, "failed", failures(s.Cells)))
+	for _, m := range s.Matrices {
+		b.WriteString(remarked(opts, matrixRemarks(m)))
+	}
+	b.WriteString(said(opts, "failed", failures(s)))
 	b.WriteString(remarks(opts, s.Warnings, s.Notes))
 	b.WriteString(said(opts, "finding", texts(s.Findings)))
 	return b.String()
@@ -49,7 +54,12 @@ func summaryMarkdown(s verdict.Summary) string {
 	for _, g := range summaryGrids(s, " ") {
 		b.WriteString(g.markdown() + "\n")
 	}
-	b.WriteString(bullets("failed: ", failures(s.Cells)) + bullets("warning: ", s.Warnings) + bullets("note: ", s.Notes))
+	for _, m := range s.Matrices {
+		for _, r := range matrixRemarks(m) {
+			b.WriteString("- " + r.label + ": " + escape(r.text) + "\n")
+		}
+	}
+	b.WriteString(bullets("failed: ", failures(s)) + bullets("warning: ", s.Warnings) + bullets("note: ", s.Notes))
 	var about []string
 	for _, id := range s.Runtimes {
 		about = append(about, id.Name+": "+binary(id))
@@ -58,8 +68,9 @@ func summaryMarkdown(s verdict.Summary) string {
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
-// summaryGrids are, for each scenario, outcomes and latencies, orders, charges, whole batches, peaks
-// and the ladder; the victims of all come last.
+// summaryGrids are, for each scenario, its matrix, outcomes and latencies, orders, charges, whole batches, peaks
+// and the ladder; joins and the victims of all come last. A scenario with builds has hundreds of cells: of them the matrix alone
+// is drawn, and each by itself is in the JSON.
 func summaryGrids(s verdict.Summary, between string) []*grid {
 	var grids []*grid
 	for len(s.Cells) > 0 {
@@ -69,6 +80,14 @@ func summaryGrids(s verdict.Summary, between string) []*grid {
 		}
 		cells := s.Cells[:n]
 		s.Cells = s.Cells[n:]
+		for _, m := range s.Matrices {
+			if m.Scenario == cells[0].Scenario {
+				grids = append(grids, matrixGrids(m, between)...)
+			}
+		}
+		if built(cells) {
+			continue
+		}
 		for _, g := range []*grid{latencies(cells, between), orders(cells), charges(cells), batches(cells), peaks(cells, between)} {
 			if g != nil {
 				grids = append(grids, g)
@@ -76,10 +95,20 @@ func summaryGrids(s verdict.Summary, between string) []*grid {
 		}
 		grids = append(grids, runLadders(s.Ladders, cells[0].Scenario)...)
 	}
-	if len(s.Victims) > 0 {
-		grids = append(grids, victims(s.Victims))
+	for i, j := range s.Joins {
+		if i == 0 || s.Joins[i-1].Scenario != j.Scenario {
+			grids = append(grids, joins(s.Joins, j.Scenario, between))
+		}
+	}
+	if g := victims(s.Victims); len(g.rows) > 0 {
+		grids = append(grids, g)
 	}
 	return grids
+}
+
+// built tells whether a scenario's cells are of several builds.
+func built(cells []verdict.CellSummary) bool {
+	return slices.ContainsFunc(cells, func(c verdict.CellSummary) bool { return c.Build != scenarios.Build{} })
 }
 
 // ordered tells whether a scenario's cells are in any order but the natural one.
@@ -105,11 +134,11 @@ func conditions(cells []verdict.CellSummary, more ...string) []string {
 func keys(cells []verdict.CellSummary) int { return len(conditions(cells)) }
 
 func condition(cells []verdict.CellSummary, c verdict.CellSummary, more ...string) []string {
-	columns := []string{c.Runtime, string(c.Driver)}
+	columns := []string{c.Runtime + after(" ", verdict.BuildText(c.Build)), string(c.Driver)}
 	if ordered(cells) {
 		columns = append(columns, string(c.Order))
 	}
-	return append(append(columns, limit(c.Limit)), more...)
+	return append(append(columns, verdict.PlacedLimit(c.Build, c.Place, c.Limit)), more...)
 }
 
 func latencies(cells []verdict.CellSummary, between string) *grid {
@@ -173,15 +202,33 @@ func outcomes(c verdict.CellSummary, between string) string {
 	return strings.Join(parts, ","+between)
 }
 
-// failures says of each cell in which a trial failed why the first did.
-func failures(cells []verdict.CellSummary) []string {
-	var out []string
-	for _, c := range cells {
-		if c.Failure != "" {
-			out = append(out, fmt.Sprintf("%s (%s): %s", c.Runtime, strings.Join(condition([]verdict.CellSummary{c}, c)[1:], ", "), c.Failure))
+// failures says of each cell in which a trial failed why the first did, and of those that say the same of which it is the first.
+func failures(s verdict.Summary) []string {
+	var texts, where []string
+	count := map[string]int{}
+	note := func(who, text string) {
+		if text == "" {
+			return
+		}
+		if count[text]++; count[text] == 1 {
+			texts, where = append(texts, text), append(where, who)
 		}
 	}
-	return out
+	for _, c := range s.Cells {
+		of := condition([]verdict.CellSummary{c}, c)
+		note(fmt.Sprintf("%s (%s)", of[0], strings.Join(of[1:], ", ")), c.Failure)
+	}
+	for _, j := range s.Joins {
+		note(fmt.Sprintf("join %s (%s, %s)", j.Join.Mechanism, j.Driver, j.Join.Cgroup), j.Failure)
+	}
+	for i, text := range texts {
+		likewise := ""
+		if n := count[text] - 1; n > 0 {
+			likewise = " and " + cellCount(n) + " more"
+		}
+		texts[i] = where[i] + likewise + ": " + text
+	}
+	return texts
 }
 
 // orders holds the order asked for against the one found. It is nil where neither was looked at.
@@ -209,13 +256,15 @@ func orders(cells []verdict.CellSummary) *grid {
 	return g
 }
 
-func found(c verdict.CellSummary) string {
+func found(c verdict.CellSummary) string { return foundText(c.Found) }
+
+func foundText(orders map[sequence.Found]int) string {
 	var parts []string
 	for _, f := range []sequence.Found{
 		sequence.FoundCloneBeforeJoin, sequence.FoundJoinBeforeClone, sequence.FoundOverlapping,
 		sequence.FoundBornInCgroup, sequence.FoundNoClone, sequence.FoundUnknown,
 	} {
-		if n := c.Found[f]; n > 0 {
+		if n := orders[f]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, f))
 		}
 	}
@@ -290,6 +339,7 @@ func peaks(cells []verdict.CellSummary, between string) *grid {
 	return g
 }
 
+// victims leaves out those of builds, which the matrix counts and the JSON lists.
 func victims(list []verdict.VictimSummary) *grid {
 	g := &grid{
 		title:  "processes the kernel killed, and what they held (medians)",
@@ -298,7 +348,10 @@ func victims(list []verdict.VictimSummary) *grid {
 	}
 	b := verdict.Bytes.Format
 	for _, v := range list {
-		g.add(v.Scenario, v.Runtime, string(v.Driver), string(v.Order), limit(v.Limit), v.Comm, fmt.Sprint(v.N), b(v.Anon), b(v.File), b(v.Shmem))
+		if v.Build != (scenarios.Build{}) {
+			continue
+		}
+		g.add(v.Scenario, v.Runtime+after(" ", verdict.BuildText(v.Build)), string(v.Driver), string(v.Order), verdict.PlacedLimit(v.Build, v.Place, v.Limit), v.Comm, fmt.Sprint(v.N), b(v.Anon), b(v.File), b(v.Shmem))
 	}
 	return g
 }
@@ -324,7 +377,7 @@ func summaryJUnit(s verdict.Summary) ([]byte, error) {
 }
 
 func cellName(c verdict.CellSummary) string {
-	name := c.Runtime + " at limit " + limit(c.Limit)
+	name := c.Runtime + after(" ", verdict.BuildText(c.Build)) + " at limit " + verdict.PlacedLimit(c.Build, c.Place, c.Limit)
 	if c.Order != sequence.Natural {
 		name += ", " + string(c.Order)
 	}
@@ -355,7 +408,7 @@ func summaryBenchfmt(w io.Writer, s verdict.Summary) error {
 				{"container.memory.peak", "B/op", c.ContainerPeak.Values},
 				{"runtime.memory.peak", "B/op", c.RuntimePeak.Values},
 			} {
-				b.values(config, benchName(m.name, c.Scenario, string(c.Driver), string(c.Order), c.Limit), m.unit, m.values...)
+				b.values(config, benchName(m.name, c.Scenario, string(c.Driver), string(c.Order), c.Build, c.Place, c.Limit), m.unit, m.values...)
 			}
 		}
 	}

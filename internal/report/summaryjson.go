@@ -3,8 +3,10 @@ package report
 import (
 	"maps"
 
+	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
 )
 
@@ -12,6 +14,8 @@ type jsonSummary struct {
 	Schema      int                 `json:"schema"`
 	ID          string              `json:"id"`
 	Cells       []jsonCell          `json:"cells"`
+	Matrices    []jsonMatrix        `json:"matrices"`
+	Joins       []jsonJoin          `json:"joins"`
 	Ladders     []jsonLadder        `json:"ladders"`
 	Findings    []jsonFinding       `json:"findings"`
 	Victims     []jsonVictim        `json:"victims"`
@@ -28,6 +32,8 @@ type jsonCell struct {
 	Runtime       string                  `json:"runtime"`
 	Driver        string                  `json:"driver"`
 	Order         string                  `json:"order"`
+	Build         *scenarios.Build        `json:"build,omitempty"`
+	Place         cgroupjoin.Place        `json:"limit_place,omitempty"`
 	Limit         *int64                  `json:"limit_bytes"`
 	Lane          verdict.Lane            `json:"lane"`
 	Trials        int                     `json:"n"`
@@ -88,16 +94,18 @@ type jsonBatch struct {
 }
 
 type jsonVictim struct {
-	Scenario string `json:"scenario"`
-	Runtime  string `json:"runtime"`
-	Driver   string `json:"driver"`
-	Order    string `json:"order"`
-	Limit    *int64 `json:"limit_bytes"`
-	Comm     string `json:"comm"`
-	N        int    `json:"n"`
-	Anon     number `json:"anon_bytes"`
-	File     number `json:"file_bytes"`
-	Shmem    number `json:"shmem_bytes"`
+	Scenario string           `json:"scenario"`
+	Runtime  string           `json:"runtime"`
+	Driver   string           `json:"driver"`
+	Order    string           `json:"order"`
+	Build    *scenarios.Build `json:"build,omitempty"`
+	Place    cgroupjoin.Place `json:"limit_place,omitempty"`
+	Limit    *int64           `json:"limit_bytes"`
+	Comm     string           `json:"comm"`
+	N        int              `json:"n"`
+	Anon     number           `json:"anon_bytes"`
+	File     number           `json:"file_bytes"`
+	Shmem    number           `json:"shmem_bytes"`
 }
 
 func summaryJSON(s verdict.Summary) ([]byte, error) {
@@ -105,6 +113,7 @@ func summaryJSON(s verdict.Summary) ([]byte, error) {
 		Schema: schema, ID: s.ID, Cells: []jsonCell{}, Victims: []jsonVictim{}, Warnings: list(s.Warnings),
 		Runtimes: append([]results.RuntimeID{}, s.Runtimes...), Trials: jsonTrials(s.Trials),
 		Confidence: number(s.Confidence), Environment: s.Environment,
+		Matrices: matricesJSON(s.Matrices), Joins: joinsJSON(s.Joins),
 		Ladders: laddersJSON(s.Ladders), Findings: findingsJSON(s.Findings), Notes: list(s.Notes),
 	}
 	for _, c := range s.Cells {
@@ -112,7 +121,8 @@ func summaryJSON(s verdict.Summary) ([]byte, error) {
 	}
 	for _, v := range s.Victims {
 		out.Victims = append(out.Victims, jsonVictim{
-			Scenario: v.Scenario, Runtime: v.Runtime, Driver: string(v.Driver), Order: string(v.Order), Limit: orNull(v.Limit), Comm: v.Comm, N: v.N,
+			Scenario: v.Scenario, Runtime: v.Runtime, Driver: string(v.Driver), Order: string(v.Order),
+			Build: buildJSON(v.Build), Place: v.Place, Limit: orNull(v.Limit), Comm: v.Comm, N: v.N,
 			Anon: number(v.Anon), File: number(v.File), Shmem: number(v.Shmem),
 		})
 	}
@@ -121,7 +131,7 @@ func summaryJSON(s verdict.Summary) ([]byte, error) {
 
 func cellJSON(c verdict.CellSummary) jsonCell {
 	out := jsonCell{
-		Scenario: c.Scenario, Runtime: c.Runtime, Driver: string(c.Driver), Order: string(c.Order), Limit: orNull(c.Limit),
+		Scenario: c.Scenario, Runtime: c.Runtime, Driver: string(c.Driver), Order: string(c.Order), Build: buildJSON(c.Build), Place: c.Place, Limit: orNull(c.Limit),
 		Lane: c.Lane, Trials: c.Trials(), NotCounted: c.NotCounted, NotApplicable: c.NotApplicable, Failure: c.Failure,
 		Outcomes: map[results.Outcome]int{}, Start: spreadJSON(c.Start), Create: spreadJSON(c.Create),
 		ContainerPeak: medianJSON(c.ContainerPeak), RuntimePeak: medianJSON(c.RuntimePeak),

@@ -126,4 +126,16 @@ func said(opts Options, label string, texts []string) string {
 	return b.String()
 }
 
+// remarked draws remarks, with an empty line above them.
+func remarked(opts Options, all []remark) string {
+	var b strings.Builder
+	for i, r := range all {
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		b.WriteString(opts.wrapped("", "  ", r.label+": "+r.text))
+	}
+	return b.String()
+}
+
 func warnings(list []string, opts Options) string { return said(opts, "warning", list) }

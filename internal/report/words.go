@@ -19,16 +19,24 @@ func limit(bytes int64) string {
 	return scenarios.FormatSize(bytes)
 }
 
+// after puts text behind a separator, or gives nothing where there is none.
+func after(separator, text string) string {
+	if text == "" {
+		return ""
+	}
+	return separator + text
+}
+
 // metricName adds the conditions that tell rows of one metric apart.
 func metricName(m verdict.Metric) string {
 	name := m.Name
 	if m.Limit != 0 {
-		name += " at " + limit(m.Limit)
+		name += " at " + verdict.PlacedLimit(m.Build, m.Place, m.Limit)
 	}
 	if m.Order != sequence.Natural {
 		name += ", " + string(m.Order)
 	}
-	return name
+	return name + after(", ", verdict.BuildText(m.Build))
 }
 
 // counts reports whether an arm's figure is a number of things among N, not a centre.

@@ -187,12 +187,9 @@ func surprise(r MatrixRow, c MatrixCell) string {
 	sum := p.Sum()
 	verb := map[results.Outcome]string{results.Started: "start", results.InitOOMKilled: "be killed"}[p.Outcome]
 	return fmt.Sprintf("%s%s (%s, %s) at %s should %s, with %s of the clone and %s of its own, %s in all, and %d of %d started",
-		r.Runtime, inBuild(r.Build), r.Driver, r.Order, c.LimitText(), verb,
+		r.Runtime, inBuild(r.Build), r.Driver, r.Order, PlacedLimit(r.index.build, c.Place, c.Limit), verb,
 		Bytes.Format(p.Clone.Median), Bytes.Format(p.Init.Median), Bytes.Format(sum.Median), c.Count.Started, c.Count.shows())
 }
-
-// LimitText is "16MiB", or "16MiB of the ancestor"; "none" without one.
-func (c MatrixCell) LimitText() string { return PlacedLimit(c.Place, c.Limit) }
 
 // Predicted is the number of cells of which something was.
 func (a Arithmetic) Predicted() int { return a.AsPredicted + a.NotAsPredicted }

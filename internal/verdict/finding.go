@@ -30,7 +30,9 @@ type Finding struct {
 	Kind     FindingKind
 	Scenario string
 	Driver   cgroupjoin.Driver
-	Runtime  string // the arm
+	Build    scenarios.Build
+	Place    cgroupjoin.Place // of the limits
+	Runtime  string           // the arm
 	Order    sequence.Order
 	// Limit is where the difference is plainest, the lowest of several; AlsoAt are the others.
 	Limit  int64
@@ -112,12 +114,13 @@ func kills(c Count) stats.Count {
 // found adds a contrast to the finding it belongs to, or begins one. Limits come rising.
 func found(list []Finding, c contrast, adjusted float64) []Finding {
 	next := Finding{
-		Kind: c.kind(), Scenario: c.ladder.Scenario, Driver: c.ladder.Driver, Runtime: c.ladder.Runtime, Order: c.order,
+		Kind: c.kind(), Scenario: c.ladder.Scenario, Driver: c.ladder.Driver, Build: c.ladder.Build, Place: c.ladder.Place,
+		Runtime: c.ladder.Runtime, Order: c.order,
 		Limit: c.limit, Natural: c.natural, Imposed: c.imposed, PHolm: adjusted,
 	}
 	for i := range list {
 		f := &list[i]
-		if f.Kind != next.Kind || f.Scenario != next.Scenario || f.Driver != next.Driver || f.Runtime != next.Runtime || f.Order != next.Order {
+		if !f.alike(next) {
 			continue
 		}
 		if next.PHolm < f.PHolm {
@@ -131,13 +134,19 @@ func found(list []Finding, c contrast, adjusted float64) []Finding {
 	return append(list, next)
 }
 
+// alike tells whether two findings differ in their limits alone.
+func (f Finding) alike(g Finding) bool {
+	return f.Kind == g.Kind && f.Scenario == g.Scenario && f.Driver == g.Driver && f.Build == g.Build && f.Place == g.Place &&
+		f.Runtime == g.Runtime && f.Order == g.Order
+}
+
 func (f Finding) sentence() string {
 	var also string
 	if len(f.AlsoAt) > 0 {
 		also = ", likewise at " + sizes(f.AlsoAt)
 	}
-	return fmt.Sprintf("%s starts at %s under %s %d of %d times by itself, %d of %d when %s%s (%s): %s",
-		f.Runtime, scenarios.FormatSize(f.Limit), f.Driver, f.Natural.Started, f.Natural.shows(),
+	return fmt.Sprintf("%s%s starts at %s under %s %d of %d times by itself, %d of %d when %s%s (%s): %s",
+		f.Runtime, aside(f.Build), PlacedLimit(f.Build, f.Place, f.Limit), f.Driver, f.Natural.Started, f.Natural.shows(),
 		f.Imposed.Started, f.Imposed.shows(), first(f.Order), also, f.Scenario, f.meaning())
 }
 
@@ -145,14 +154,14 @@ func (f Finding) sentence() string {
 func (f Finding) brief() string {
 	limits := append([]int64{f.Limit}, f.AlsoAt...)
 	slices.Sort(limits)
-	where := fmt.Sprintf("at %s under %s", sizes(limits), f.Driver)
+	who, where := f.Runtime+aside(f.Build), fmt.Sprintf("at %s under %s", sizes(limits), f.Driver)
 	switch {
 	case f.Kind == KilledByOrder:
-		return fmt.Sprintf("%s dies %s only for the order of its steps", f.Runtime, where)
+		return fmt.Sprintf("%s dies %s only for the order of its steps", who, where)
 	case f.Natural.OOMKilled > 0:
-		return fmt.Sprintf("%s starts %s as often as it wins a race", f.Runtime, where)
+		return fmt.Sprintf("%s starts %s as often as it wins a race", who, where)
 	}
-	return fmt.Sprintf("%s starts %s only by winning a race", f.Runtime, where)
+	return fmt.Sprintf("%s starts %s only by winning a race", who, where)
 }
 
 func sizes(limits []int64) string {

@@ -63,7 +63,7 @@ func Judge(run Run, opts Options) (Verdict, error) {
 	}
 	t.invalid = append(t.invalid, empty(run, t.trials.Recorded)...)
 	j := newJudge(t, opts, [arms]scenarios.Spec{spec, spec}, [arms]string(armNames))
-	j.paired = true
+	j.paired, j.budget = true, run.Header.Budget
 	return j.verdict(run.Name, run.Environments, append(tornWarning(run), boots(run.Environments)...))
 }
 
@@ -111,6 +111,7 @@ func JudgeRuns(a, b Run, opts Options) (Verdict, error) {
 	}
 	t.invalid = append(t.invalid, compareScenarios(a.Header.Spec.Scenarios, b.Header.Spec.Scenarios)...)
 	j := newJudge(t, opts, [arms]scenarios.Spec{a.Header.Spec, b.Header.Spec}, subjects)
+	j.budget = max(a.Header.Budget, b.Header.Budget)
 	return j.verdict(a.Name, append(slices.Clone(a.Environments), b.Environments...), warnings)
 }
 
@@ -195,7 +196,7 @@ func (j *judge) verdict(name string, envs []results.Environment, warnings []stri
 		v.Metrics = settle(rows, j.opts)
 		j.orders(&v)
 	}
-	warnings = append(warnings, interrupted(v.Trials)...)
+	warnings = append(warnings, interrupted(v.Trials, j.budget)...)
 	v.Ruling, v.Reasons = overall(j.invalid, v)
 	v.Warnings = slices.Concat(warnings, binaries(j.runtimes), j.notCounted(), j.skipped, j.coarseMargins(), j.notes.list())
 	return v, nil

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
@@ -21,6 +22,8 @@ type Matrix struct {
 	// Places are those of the limits that the rows have.
 	Places     []cgroupjoin.Place
 	Arithmetic Arithmetic
+	// Blanks are the drivers and orders that a build with a row has none in.
+	Blanks []Blank
 	// Senseless has why cells are not in the plan, each reason once.
 	Senseless []Senseless
 	// Cells is the number of planned ones, of all runtimes; Reached how many have a recorded trial.
@@ -32,6 +35,20 @@ type Senseless struct {
 	Why   string
 	Cells int
 }
+
+// Blank is where a row would be, and why there is none.
+type Blank struct {
+	Runtime string
+	Build   scenarios.Build // as in the rows
+	// BinaryBytes as the build's rows have it.
+	BinaryBytes int64
+	Driver      cgroupjoin.Driver
+	Order       sequence.Order
+	Why         string
+}
+
+// NotReached is why a planned row is blank.
+const NotReached = "not reached"
 
 // MatrixRow is one build of one runtime in one order, under all its limits.
 type MatrixRow struct {
@@ -97,12 +114,16 @@ func (s *survey) matrixOf(sc scenarios.Scenario) *Matrix {
 	m := &Matrix{Scenario: sc.Name}
 	senseless := map[string]int{}
 	for _, rt := range s.run.Header.Spec.Runtimes {
-		for _, why := range s.run.Header.Spec.Cells(sc, rt) {
+		var all []excluded
+		for c, why := range s.run.Header.Spec.Cells(sc, rt) {
 			if why != "" {
 				m.exclude(senseless, why)
 			}
+			all = append(all, excluded{keyIn(sc.Name, c).whole(), why})
 		}
+		from := len(m.Rows)
 		s.addRows(m, sc, rt)
+		m.blank(m.Rows[from:], all)
 	}
 	m.sort(s.run.Header.Spec.Runtimes)
 	s.reckon(m, sc)
@@ -120,14 +141,49 @@ func (m *Matrix) exclude(at map[string]int, why string) {
 	m.Senseless[i].Cells++
 }
 
+// excluded is a row's key and why one of its cells is not planned; empty where it is.
+type excluded struct {
+	key
+	why string
+}
+
+// whole is the key of all cells that make one row.
+func (k key) whole() key {
+	k.place, k.limit = "", 0
+	return k
+}
+
+// blank lists what is missing beside a runtime's rows. A row is senseless where each of its cells is.
+func (m *Matrix) blank(rows []MatrixRow, all []excluded) {
+	have, builds := map[key]bool{}, map[scenarios.Build]MatrixRow{}
+	for _, r := range rows {
+		have[r.index.key], builds[r.index.build] = true, r
+	}
+	at := map[key]int{}
+	for _, x := range all {
+		like, known := builds[x.build]
+		if !known || have[x.key] {
+			continue
+		}
+		i, listed := at[x.key]
+		if !listed {
+			i = len(m.Blanks)
+			at[x.key] = i
+			m.Blanks = append(m.Blanks, Blank{like.Runtime, like.Build, like.BinaryBytes, x.driver, x.order, x.why})
+		}
+		if x.why == "" {
+			m.Blanks[i].Why = NotReached
+		}
+	}
+}
+
 // addRows makes the rows of one runtime, those of one build and order being groups of different places.
 func (s *survey) addRows(m *Matrix, sc scenarios.Scenario, rt scenarios.Runtime) {
 	plan := s.layout(sc, rt)
 	m.Cells += plan.cells
 	rows := map[key]int{}
 	for _, group := range plan.groups {
-		whole := group
-		whole.place = ""
+		whole := group.whole()
 		for _, k := range plan.in(group) {
 			d := s.side(cellKey{k, rt.Name})
 			if d.made() == 0 {
@@ -285,6 +341,14 @@ func (m *Matrix) sort(runtimes []scenarios.Runtime) {
 			cmp.Compare(slices.Index(sequence.Orders(), a.Order), slices.Index(sequence.Orders(), b.Order)),
 		)
 	})
+}
+
+// ContainerShare is what the container was charged of the binary's size, as a fraction; NaN where either is not known.
+func (r MatrixRow) ContainerShare() float64 {
+	if r.ToContainer.N == 0 || r.BinaryBytes == 0 {
+		return math.NaN()
+	}
+	return r.ToContainer.Median / float64(r.BinaryBytes)
 }
 
 // Outcome of a cell in one word: what all its trials that show anything did; empty where they differ or show nothing.

@@ -43,7 +43,8 @@ type payments struct {
 	rest []float64
 	// took is the time of the copies that the built-in runtime reported, in ns.
 	took []float64
-	// reported copies are such ones that the observer, which knows memfds alone, does not see.
+	// reported copies are such ones that the observer, which knows memfds alone, does not see. Init did not make them, so that the
+	// container was charged for none of it; what the runtime's cgroup was is not known.
 	reported int
 	size     int64 // of the binary that ran
 	inForce  int64 // the limit read back; 0: in no trial
@@ -63,14 +64,15 @@ func (p *payments) add(r *results.Record) {
 		p.took = append(p.took, float64(c.TookNS))
 	}
 	clone, toContainer, toRuntime, known := paid(r)
-	switch {
-	case !known:
-		return
-	case clone == 0 && r.Clone != nil && r.Clone.Bytes > 0:
-		p.reported++
+	if !known {
 		return
 	}
-	p.clone, p.toContainer, p.toRuntime = append(p.clone, clone), append(p.toContainer, toContainer), append(p.toRuntime, toRuntime)
+	p.toContainer = append(p.toContainer, toContainer)
+	if clone == 0 && r.Clone != nil && r.Clone.Bytes > 0 {
+		p.reported++
+	} else {
+		p.clone, p.toRuntime = append(p.clone, clone), append(p.toRuntime, toRuntime)
+	}
 	if r.ContainerPeak != nil {
 		p.rest = append(p.rest, math.Max(0, float64(*r.ContainerPeak)-toContainer))
 	}
@@ -97,7 +99,7 @@ func paid(r *results.Record) (clone, toContainer, toRuntime float64, known bool)
 func (p *payments) payer(where memfdclone.Where, pageSize int) Payer {
 	if len(p.clone) == 0 {
 		if p.reported > 0 {
-			return RuntimePays // it says that it copied before init was there; who else was charged is not known
+			return RuntimePays
 		}
 		return PayerUnknown
 	}

@@ -154,13 +154,22 @@ func inBuild(b scenarios.Build) string {
 	return ", " + BuildText(b)
 }
 
-// PlacedLimit names a limit and, where that is not the container's own, its place.
-func PlacedLimit(place cgroupjoin.Place, limit int64) string {
+// aside is " (clone=init memfd 16MiB)", or nothing for the runtime as it is.
+func aside(b scenarios.Build) string {
+	if b == (scenarios.Build{}) {
+		return ""
+	}
+	return " (" + BuildText(b) + ")"
+}
+
+// PlacedLimit names a limit and, of a build, which has limits in several places, whether it is the ancestor's.
+// Scenarios without builds have one place, which need not be said of each.
+func PlacedLimit(b scenarios.Build, place cgroupjoin.Place, limit int64) string {
 	switch {
 	case limit == 0:
 		return "none"
-	case place == cgroupjoin.OnAncestor:
-		return scenarios.FormatSize(limit) + " of the ancestor"
+	case place == cgroupjoin.OnAncestor && b != (scenarios.Build{}):
+		return scenarios.FormatSize(limit) + " on the ancestor"
 	}
 	return scenarios.FormatSize(limit)
 }

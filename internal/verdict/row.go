@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/initbench/initbench/internal/stats"
 	"github.com/initbench/initbench/results"
@@ -46,6 +47,7 @@ type judge struct {
 	subjects [arms]scenarios.Runtime
 	layouts  map[string]layout // by scenario
 	paired   bool
+	budget   time.Duration
 	env      results.Environment
 	skipped  []string
 	// coarse has the widest margin of each metric for which a huge page makes it wider than was asked for.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/stats"
@@ -119,6 +120,7 @@ type VictimSummary struct {
 	Driver   cgroupjoin.Driver
 	Order    sequence.Order
 	Build    scenarios.Build
+	Place    cgroupjoin.Place // of the limit
 	Limit    int64
 	Comm     string
 	N        int
@@ -494,7 +496,7 @@ func (s *survey) describeVictims(k cellKey) {
 }
 
 func victim(k cellKey, comm string, kills [][3]float64) VictimSummary {
-	v := VictimSummary{Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Build: k.build, Limit: k.limit, Comm: comm, N: len(kills)}
+	v := VictimSummary{Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Build: k.build, Place: k.place, Limit: k.limit, Comm: comm, N: len(kills)}
 	for i, held := range []*float64{&v.Anon, &v.File, &v.Shmem} {
 		var values []float64
 		for _, kill := range kills {
@@ -513,7 +515,7 @@ func (s *survey) warn() {
 		w = slices.Concat(doubts(envs[0]), mixed, differ, boots(envs))
 	}
 	w = append(w, tornWarning(s.run)...)
-	w = append(w, interrupted(s.summary.Trials)...)
+	w = append(w, interrupted(s.summary.Trials, s.run.Header.Budget)...)
 	for _, sc := range s.run.Header.Spec.Scenarios {
 		w = append(w, s.notCounted(sc)...)
 	}
@@ -550,9 +552,12 @@ func (t *Trials) plus(r *results.Record) {
 	}
 }
 
-func interrupted(t Trials) []string {
-	if t.Recorded >= t.Planned {
+func interrupted(t Trials, budget time.Duration) []string {
+	switch {
+	case t.Recorded >= t.Planned:
 		return nil
+	case budget > 0:
+		return []string{fmt.Sprintf("%d of %d planned trials are recorded: a budget of %s was given", t.Recorded, t.Planned, budget)}
 	}
 	return []string{fmt.Sprintf("%d of %d planned trials are recorded: the run was interrupted", t.Recorded, t.Planned)}
 }

@@ -91,7 +91,8 @@ func (v Verdict) Headline() string {
 // likewise says that the baseline has the finding too, at any limit.
 func (v Verdict) likewise(f Finding) string {
 	for _, g := range v.Findings {
-		if g.Runtime == armNames[baseline] && g.Kind == f.Kind && g.Scenario == f.Scenario && g.Driver == f.Driver && g.Order == f.Order {
+		if g.Runtime == armNames[baseline] && g.Kind == f.Kind && g.Scenario == f.Scenario && g.Driver == f.Driver &&
+			g.Build == f.Build && g.Place == f.Place && g.Order == f.Order {
 			return ", as does the baseline"
 		}
 	}

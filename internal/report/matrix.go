@@ -1,0 +1,265 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/sequence"
+)
+
+// matrixGrids answer a scenario with orders or builds: who pays, which limit suffices and how long a start takes, a line for
+// each build and order; then how each limit went.
+func matrixGrids(m verdict.Matrix, between string) []*grid {
+	if len(m.Rows) == 0 {
+		return nil
+	}
+	return []*grid{payers(m, between), startsByLimit(m)}
+}
+
+func payers(m verdict.Matrix, between string) *grid {
+	g := matrixGrid(m, "who pays for the clone, which limit suffices, and how long a start takes (medians)",
+		append(append([]string{"trials", "who pays", "to container", "to runtime"}, thresholdTitles(m)...), "start latency", "lane", "as predicted")...)
+	for _, r := range m.Rows {
+		row := []string{matrixTrials(r), string(r.Payer), toContainer(r, between), rangeText(verdict.Bytes, r.ToRuntime, between)}
+		for _, place := range m.Places {
+			row = append(row, thresholdIn(r, place, between))
+		}
+		g.add(matrixKeys(m, r, append(row, matrixLatency(r, between), string(r.Lane), asPredicted(r))...)...)
+	}
+	return g
+}
+
+func startsByLimit(m verdict.Matrix) *grid {
+	g := matrixGrid(m, "containers started under each limit, the orders found, and the copy's own time as the runtime reports it (median)",
+		"started, by limit", "found", "copy")
+	for _, r := range m.Rows {
+		g.add(matrixKeys(m, r, byLimit(r), foundText(r.Found), rangeText(verdict.Nanoseconds, r.Copy, " "))...)
+	}
+	return g
+}
+
+// matrixGrid has the columns that say what a row is of, and more.
+func matrixGrid(m verdict.Matrix, title string, more ...string) *grid {
+	header := []string{"runtime", "binary", "driver", "order"}
+	if hasBuilds(m) {
+		header = []string{"runtime", "clone", "strategy", "binary", "driver", "order"}
+	}
+	return &grid{title: m.Scenario + ": " + title, keys: len(header), header: append(header, more...)}
+}
+
+func matrixKeys(m verdict.Matrix, r verdict.MatrixRow, more ...string) []string {
+	columns := []string{r.Runtime}
+	if hasBuilds(m) {
+		columns = append(columns, orDash(string(r.Build.Clone)), orDash(string(r.Build.Strategy)))
+	}
+	return append(append(columns, binarySize(r), string(r.Driver), string(r.Order)), more...)
+}
+
+// hasBuilds tells whether any row says who makes the copy and how.
+func hasBuilds(m verdict.Matrix) bool {
+	for _, r := range m.Rows {
+		if r.Build.Clone != "" || r.Build.Strategy != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+func binarySize(r verdict.MatrixRow) string {
+	if r.BinaryBytes == 0 {
+		return "-"
+	}
+	return verdict.Bytes.Format(float64(r.BinaryBytes))
+}
+
+// thresholdTitles tells thresholds apart where limits are in more than one place.
+func thresholdTitles(m verdict.Matrix) []string {
+	if len(m.Places) < 2 {
+		return []string{verdict.StartThreshold}[:len(m.Places)]
+	}
+	var titles []string
+	for _, place := range m.Places {
+		titles = append(titles, fmt.Sprintf("%s (%s)", verdict.StartThreshold, place))
+	}
+	return titles
+}
+
+// thresholdIn is a row's threshold and, where another order of the same build needs more, that too.
+func thresholdIn(r verdict.MatrixRow, place cgroupjoin.Place, between string) string {
+	for _, t := range r.Thresholds {
+		switch {
+		case t.Place != place:
+			continue
+		case t.Worst != nil && *t.Worst != t.Threshold && r.Order == sequence.Natural:
+			return t.Threshold.String() + "," + between + "worst " + t.Worst.String()
+		}
+		return t.Threshold.String()
+	}
+	return "-"
+}
+
+func matrixTrials(r verdict.MatrixRow) string {
+	text := fmt.Sprint(r.Trials)
+	var aside []string
+	if r.NotApplicable > 0 {
+		aside = append(aside, "order not applicable")
+	}
+	if r.NotCounted > 0 {
+		aside = append(aside, fmt.Sprintf("%d not counted", r.NotCounted))
+	}
+	if r.Unconfirmed > 0 {
+		aside = append(aside, fmt.Sprintf("%d unconfirmed", r.Unconfirmed))
+	}
+	if len(aside) == 0 {
+		return text
+	}
+	return text + " (" + strings.Join(aside, ", ") + ")"
+}
+
+func toContainer(r verdict.MatrixRow, between string) string {
+	if r.ToContainer.N == 0 {
+		return "-"
+	}
+	return rangeTextWith(verdict.Bytes, r.ToContainer, shareText(r), between)
+}
+
+// shareText is " (74.0 %)", the container's part of the binary; nothing where it paid nothing.
+func shareText(r verdict.MatrixRow) string {
+	if r.ToContainer.Median == 0 || math.IsNaN(r.ContainerShare()) {
+		return ""
+	}
+	return " (" + verdict.Percent(r.ContainerShare()) + ")"
+}
+
+// rangeText is a median and, where the values differ in what is shown, their ends.
+func rangeText(u verdict.Unit, r verdict.Range, between string) string {
+	return rangeTextWith(u, r, "", between)
+}
+
+func rangeTextWith(u verdict.Unit, r verdict.Range, beside, between string) string {
+	if r.N == 0 {
+		return "-"
+	}
+	text := u.Format(r.Median) + beside
+	if u.Format(r.Min) == u.Format(r.Max) {
+		return text
+	}
+	return text + between + "(" + u.Format(r.Min) + " to " + u.Format(r.Max) + ")"
+}
+
+func matrixLatency(r verdict.MatrixRow, between string) string {
+	if !r.Latency.Known() {
+		return "-"
+	}
+	text := stack(verdict.Nanoseconds.Format(r.Latency.Center), spread(verdict.Nanoseconds, r.Latency), between)
+	if r.ReferenceLimit != 0 {
+		text += between + "at " + referenceText(r)
+	}
+	return text
+}
+
+func referenceText(r verdict.MatrixRow) string {
+	return verdict.PlacedLimit(r.Build, r.ReferencePlace, r.ReferenceLimit)
+}
+
+func asPredicted(r verdict.MatrixRow) string {
+	right, predicted := 0, 0
+	for _, c := range r.Cells {
+		if p := c.Prediction; p != nil {
+			predicted++
+			if p.AsPredicted {
+				right++
+			}
+		}
+	}
+	if predicted == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d of %d", right, predicted)
+}
+
+// byLimit is "none 3/3, 7MiB 0/3, 16MiB 3/3; ancestor 7MiB 0/3, 16MiB 3/3".
+func byLimit(r verdict.MatrixRow) string {
+	var b strings.Builder
+	last := cgroupjoin.OnContainer
+	for i, c := range r.Cells {
+		place := c.Place
+		if c.Limit == 0 {
+			place = cgroupjoin.OnContainer
+		}
+		switch {
+		case i > 0 && place != last:
+			b.WriteString("; ")
+		case i > 0:
+			b.WriteString(", ")
+		}
+		if place != last || i == 0 && place != cgroupjoin.OnContainer {
+			b.WriteString(string(place) + " ")
+		}
+		last = place
+		b.WriteString(limit(c.Limit) + " " + startedShort(c.Count))
+		if p := c.Prediction; p != nil && !p.AsPredicted {
+			b.WriteString(" (not as predicted)")
+		}
+	}
+	return b.String()
+}
+
+// startedShort is how many started of how many; what is not said of the rest was OOM-killed.
+func startedShort(c verdict.Count) string {
+	text := fmt.Sprintf("%d/%d", c.Started, c.Trials())
+	if c.Trials() == 0 {
+		return "-"
+	}
+	if c.Failed > 0 {
+		text += fmt.Sprintf(" (%d failed)", c.Failed)
+	}
+	return text
+}
+
+// remark is a sentence below a table under its label.
+type remark struct{ label, text string }
+
+// matrixRemarks are what arithmetic says of a matrix, and what it has not got.
+func matrixRemarks(m verdict.Matrix) []remark {
+	var all []remark
+	a := m.Arithmetic
+	add := func(label, format string, args ...any) {
+		all = append(all, remark{label, m.Scenario + ": " + fmt.Sprintf(format, args...)})
+	}
+	if a.Predicted() > 0 {
+		add("arithmetic", "%d of %d cells with a limit are as predicted: killed where the clone that the container is charged and what init takes by itself, "+
+			"both as measured without a limit, are more than the limit, started where they are not; nothing is predicted within the range of "+
+			"what was measured and a margin of %s, %s", a.AsPredicted, a.Predicted(), verdict.Bytes.Format(a.Margin), a.MarginWhy)
+	}
+	for _, text := range a.Surprises {
+		add("not as predicted", "%s", text)
+	}
+	for _, why := range a.Reasons() {
+		add("not predicted", "%s: %s", cellCount(a.Open[why]), why)
+	}
+	for _, s := range m.Senseless {
+		add("not planned", "%s: %s", cellCount(s.Cells), s.Why)
+	}
+	if left := m.Cells - m.Reached; left > 0 {
+		add("not reached", "%d of %s", left, cellCount(m.Cells))
+	}
+	return all
+}
+
+func cellCount(n int) string {
+	if n == 1 {
+		return "1 cell"
+	}
+	return fmt.Sprintf("%d cells", n)
+}

@@ -32,6 +32,11 @@ check_vet() { go vet ./...; }
 
 check_static() { go tool staticcheck ./...; }
 
+# What only cgo compiles, which the command itself is built without: the built-in runtime.
+# shellcheck disable=SC2086 # a list of packages
+check_cgo() { CGO_ENABLED=1 go vet $with_cgo && CGO_ENABLED=1 go tool staticcheck $with_cgo; }
+with_cgo="./internal/builtin/... ./memfdclone/ininit"
+
 # What is not Linux's own compiles elsewhere: stored results are judged on any machine.
 check_elsewhere() {
 	export GOOS=darwin GOARCH=arm64
@@ -57,7 +62,7 @@ check_generated() {
 	return $status
 }
 
-all="format vet static elsewhere shell generated"
+all="format vet static cgo elsewhere shell generated"
 case $* in
 "") # shellcheck disable=SC2086 # a list of names
 	set -- $all ;;

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/cgroups/manager"
 )
@@ -40,9 +42,12 @@ func (e *earlyCgroup) make(config *cgroups.Cgroup) (err error) {
 	return e.manager.Apply(e.holder.pid())
 }
 
-// wait returns when the cgroup is made.
+// wait returns when the cgroup is made, and fails where it is gone again.
 func (e *earlyCgroup) wait() error {
 	<-e.made
+	if e.err == nil && e.holder != nil && e.holder.ended() {
+		return errors.New("its placeholder was killed, and with that systemd removes the scope")
+	}
 	return e.err
 }
 

@@ -45,6 +45,13 @@ func startPlaceholder() (*placeholder, error) {
 
 func (p *placeholder) pid() int { return p.cmd.Process.Pid }
 
+// ended looks without reaping. What cannot be told apart is taken for alive: the join will say.
+func (p *placeholder) ended() bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, p.pid(), &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err == nil && info.Signo != 0
+}
+
 // kill does not wait. It may be called again.
 func (p *placeholder) kill() { _ = p.cmd.Process.Kill() } // one that has ended is as good
 

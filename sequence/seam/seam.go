@@ -24,7 +24,7 @@ type Manager interface {
 // Patched is true in a program whose libcontainer calls this package.
 var Patched bool
 
-// Exe, where it is set, returns the file that init is executed from, which libcontainer closes once
+// Exe returns, where it is set, the file that init is executed from, which libcontainer closes once
 // init was started; no file means /proc/self/exe as it is. Where Exe is nil the choice is
 // libcontainer's own: /proc/self/exe where that is a sealed memfd, else a clone (exeseal).
 var Exe func(stateDir string) (*os.File, error)

@@ -52,7 +52,7 @@ func makeBy(s Strategy, src *source, o Options) (*os.File, int64, error) {
 		return nil, 0, fmt.Errorf("strategy %q is not one", s)
 	}
 	f, n, err := maker(src, o)
-	if err == nil {
+	if err == nil && n > 0 {
 		if err = src.unchanged(); err != nil {
 			_ = f.Close() // of no use, and nobody's yet
 		}

@@ -12,16 +12,11 @@ import (
 
 // overlayfs opens the binary through an overlay that has no upper layer, and that is mounted nowhere. It copies nothing.
 func overlayfs(src *source, o Options) (*os.File, int64, error) {
-	ctx, err := unix.Fsopen("overlay", unix.FSOPEN_CLOEXEC)
-	if err != nil {
-		return nil, 0, os.NewSyscallError("fsopen overlay", err)
-	}
-	defer closeFD(ctx)
 	path, err := src.path()
 	if err != nil {
 		return nil, 0, err
 	}
-	mount, err := mountLayers(ctx, filepath.Dir(path), o.Dir)
+	mount, err := mountOver(filepath.Dir(path), o.Dir)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -63,49 +58,87 @@ func (s *source) same(fd int) error {
 	return nil
 }
 
-func mountLayers(ctx int, dir, below string) (int, error) {
-	second, err := secondLayer(dir, below)
+// mountOver makes an overlay of dir, over another directory: one of a single layer would have to be writable. What
+// lies in the lower one does not matter, dir's files hide it; but neither may be within the other (ELOOP), as
+// the binary's directory and os.TempDir may be.
+func mountOver(dir, below string) (mount int, err error) {
+	if below == "" {
+		below = os.TempDir()
+	}
+	for _, second := range []string{below, "/run", "/dev/shm", "/var/tmp", "/etc"} {
+		if within(second, dir) || within(dir, second) {
+			continue
+		}
+		// By symbolic links they may be within each other all the same.
+		mount, err = mountLayers(dir, second)
+		if !errors.Is(err, unix.ELOOP) && !errors.Is(err, unix.ENOENT) {
+			return mount, err
+		}
+	}
+	if err == nil {
+		err = fmt.Errorf("no directory is outside of %s", dir)
+	}
+	return -1, err
+}
+
+func mountLayers(dir, second string) (int, error) {
+	ctx, err := unix.Fsopen("overlay", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, os.NewSyscallError("fsopen overlay", err)
+	}
+	defer closeFD(ctx)
+	top, err := nameLayer(dir)
 	if err != nil {
 		return -1, err
 	}
-	layers := escapeLayer(dir) + ":" + escapeLayer(second)
-	if err := unix.FsconfigSetString(ctx, "lowerdir", layers); err != nil {
-		return -1, fmt.Errorf("fsconfig lowerdir=%s: %w", layers, err)
+	defer top.close()
+	bottom, err := nameLayer(second)
+	if err != nil {
+		return -1, err
+	}
+	defer bottom.close()
+	if err := unix.FsconfigSetString(ctx, "lowerdir", top.name+":"+bottom.name); err != nil {
+		return -1, os.NewSyscallError("fsconfig lowerdir", err)
 	}
 	// Layers on several file systems have it switched on (4.17), which the kernel tells its log each time. Kernels without it
 	// do not know the option.
 	_ = unix.FsconfigSetString(ctx, "xino", "off")
 	if err := unix.FsconfigCreate(ctx); err != nil {
-		return -1, fmt.Errorf("make an overlay of %s: %w", layers, err)
+		return -1, fmt.Errorf("make an overlay of %s over %s: %w", dir, second, err)
 	}
 	mount, err := unix.Fsmount(ctx, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOSUID)
 	return mount, os.NewSyscallError("fsmount", err)
 }
 
-// secondLayer is a directory to put below the binary's: an overlay that has only one layer would have to have an upper one, and
-// could be written to. The binary's layer is on top, so what lies in the other
-// does not matter; but neither may be in the other (ELOOP), as they would be for a binary in /tmp.
-func secondLayer(dir, wanted string) (string, error) {
-	if wanted == "" {
-		wanted = os.TempDir()
-	}
-	for _, d := range []string{wanted, "/run", "/dev/shm", "/var/tmp", "/etc"} {
-		real, err := filepath.EvalSymlinks(d)
-		if err == nil && !within(real, dir) && !within(dir, real) {
-			return real, nil
-		}
-	}
-	return "", fmt.Errorf("no directory is outside of %s", dir)
+// layer is a directory as an overlay's options name it.
+type layer struct {
+	name string
+	fd   int // -1 unless it is named by a descriptor
 }
 
-// within reports whether path is dir or below it.
+// nameLayer names a directory by its path where it can: by a descriptor it takes some microseconds more. Colons and
+// backslashes would have to be escaped, kernels before 6.5 refuse commas, and fsconfig(2) takes 256 bytes for both.
+func nameLayer(dir string) (layer, error) {
+	if len(dir) < 100 && !strings.ContainsAny(dir, `:\,`) {
+		return layer{dir, -1}, nil
+	}
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return layer{}, fmt.Errorf("open directory %s: %w", dir, err)
+	}
+	return layer{procFD(fd), fd}, nil
+}
+
+func (l layer) close() {
+	if l.fd >= 0 {
+		closeFD(l.fd)
+	}
+}
+
+// within reports whether path is dir or below it, going by their names.
 func within(path, dir string) bool {
-	rel, err := filepath.Rel(dir, path)
-	return err == nil && filepath.IsLocal(rel)
-}
-
-func escapeLayer(dir string) string {
-	return strings.NewReplacer(`\`, `\\`, `:`, `\:`).Replace(dir)
+	rest, below := strings.CutPrefix(path, dir)
+	return below && (rest == "" || rest[0] == '/' || strings.HasSuffix(dir, "/"))
 }
 
 // closeFD closes what was only read from or looked at.

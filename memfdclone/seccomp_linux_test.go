@@ -1,6 +1,8 @@
 package memfdclone
 
 import (
+	"fmt"
+	"os"
 	"runtime"
 	"testing"
 	"unsafe"
@@ -15,23 +17,37 @@ type call struct {
 	mask uint32
 }
 
-// refusing runs f on a thread of its own to which the kernel refuses calls with errno. The thread ends with f: a
+// refused runs f on a thread of its own to which the kernel refuses calls with errno. The thread ends with f: a
 // filter cannot be taken off.
-func refusing(t testing.TB, errno unix.Errno, calls []call, f func()) {
-	t.Helper()
+func refused(errno unix.Errno, calls []call, f func()) error {
 	done := make(chan error, 1)
 	go func() {
 		defer close(done)      // also when f ends the test
 		runtime.LockOSThread() // and never unlocked
 		if err := installFilter(refusalOf(errno, calls)); err != nil {
-			done <- err
+			done <- fmt.Errorf("seccomp filter: %w", err)
 			return
 		}
 		f()
 	}()
-	if err := <-done; err != nil {
-		t.Fatalf("seccomp filter: %v", err)
+	return <-done
+}
+
+func refusing(t testing.TB, errno unix.Errno, calls []call, f func()) {
+	t.Helper()
+	if err := refused(errno, calls, f); err != nil {
+		t.Fatal(err)
 	}
+}
+
+// makeRefused is Make where calls are refused. Nothing is asserted there: what a test says is written, too.
+func makeRefused(t testing.TB, errno unix.Errno, calls []call, src *os.File, o Options) (c *Clone, err error) {
+	t.Helper()
+	refusing(t, errno, calls, func() { c, err = Make(src, o) })
+	if c != nil {
+		t.Cleanup(func() { c.File.Close() })
+	}
+	return c, err
 }
 
 // refusalOf is the filter: each call is three instructions of its own, so that no jump is long.

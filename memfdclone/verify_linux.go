@@ -28,13 +28,13 @@ func (c *Clone) verify(src *os.File) error {
 	}
 	defer runtime.KeepAlive(c.File)
 	fd := int(c.File.Fd())
+	if err := sameContent(fd, src); err != nil {
+		return err
+	}
 	// A child forked meanwhile would hold what is opened for writing here, and the copy could
 	// not be executed until its exec (ETXTBSY).
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	if err := sameContent(fd, src); err != nil {
-		return err
-	}
 	switch c.Strategy {
 	case Tmpfile:
 		return leadsElsewhere(fd, src)
@@ -67,11 +67,11 @@ func sameContent(fd int, src *os.File) error {
 	if err != nil {
 		return err
 	}
-	zeros, err := compare(got, io.NewSectionReader(src, 0, info.Size()))
+	end, err := compare(got, io.NewSectionReader(src, 0, info.Size()))
 	if err != nil {
 		return err
 	}
-	return onlyZeros(got, zeros)
+	return onlyZeros(got, end)
 }
 
 // compare returns where want ended.
@@ -95,16 +95,20 @@ func compare(got, want io.Reader) (int64, error) {
 	}
 }
 
-// onlyZeros reads what is left, at most to the end of a huge page.
+// onlyZeros reads what is left.
 func onlyZeros(got io.Reader, at int64) error {
-	rest, err := io.ReadAll(got)
-	if err != nil {
-		return err
+	for buf, zeros := make([]byte, block), make([]byte, block); ; {
+		n, err := got.Read(buf)
+		if !bytes.Equal(buf[:n], zeros[:n]) {
+			return fmt.Errorf("it goes on after the file's %d bytes", at)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if i := bytes.IndexFunc(rest, func(r rune) bool { return r != 0 }); i >= 0 {
-		return fmt.Errorf("it goes on after the file's %d bytes", at)
-	}
-	return nil
 }
 
 // refusesWrite fails where a byte can be written over itself, or the file mapped for writing.

@@ -227,6 +227,28 @@ func mustLoad(t *testing.T, name string) Scenario {
 	return s
 }
 
+// Catches a run of nothing that ends well, and does not say why there is nothing to do.
+func TestArmWithoutACellIsRefused(t *testing.T) {
+	s := mustLoad(t, "order-matrix")
+	s.Sizes = []int64{1 << 20, 6 << 20}
+	spec, err := NewSpec([]Scenario{s}, nil, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.BuiltinBytes = 7 << 20
+	want := "no cell of scenario order-matrix makes sense for runtime builtin: the built-in runtime's own binary has 7340032 bytes, and padding only adds"
+	if err := spec.Validate(); err == nil || !strings.HasPrefix(err.Error(), "no cell of scenario order-matrix makes sense for runtime builtin: ") {
+		t.Errorf("\ngot  %v\nwant %s", err, want)
+	}
+	j := mustLoad(t, "join-latency")
+	j.Drivers, j.Joins.Mechanisms = j.Drivers[:1], []cgroupjoin.Mechanism{cgroupjoin.ByUnit}
+	_, err = NewSpec([]Scenario{j}, nil, 1)
+	want = "no cell of scenario join-latency makes sense for runtime join: join=unit is a call to systemd: cgroupfs makes none"
+	if err == nil || err.Error() != want {
+		t.Errorf("\ngot  %v\nwant %s", err, want)
+	}
+}
+
 // Catches axes that are multiplied out before they are counted, and a product that is not explained.
 func TestSizeOfAxesIsKnownBeforeTheyAreMultiplied(t *testing.T) {
 	s := valid("wide")

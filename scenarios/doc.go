@@ -11,7 +11,7 @@
 //	name: small-limits            # a-z, 0-9 and -
 //	description: starts under a small limit
 //	drivers: [cgroupfs, systemd]  # both, unless told
-//	limits: [12MiB, 16MiB]        # or {from: 8MiB, to: 24MiB, step: 4MiB}, or with factor: 2
+//	limits: [12MiB, 16MiB]        # or {from: 8MiB, to: 24MiB, step: 4MiB}, or with factor: 2; none first: also without one
 //	place: container              # or ancestor; only with limits
 //	orders: [natural]             # or clone-before-join, join-before-clone: the order of clone and join
 //	observe: false                # watched by the eBPF observer, as trials with an order imposed always are
@@ -22,10 +22,20 @@
 //	timeout: 30s                  # for one trial
 //	payload: {anon: 1MiB}         # what the container touches before it exits
 //	judge: [oom.rate]             # what a gate judges
+//	clones: [init, parent]        # axes of the built-in runtime alone: who makes the copy,
+//	strategies: [memfd, bind]     # how,
+//	sizes: [8MiB, 16MiB]          # and how much there is to copy
+//	headroom: [none, 2MiB]        # its limits follow the size, in place of those above
+//	places: [container, ancestor] # where those are set
 //	runtimes:                     # besides those of the command line
 //	  - {name: old, ref: runc@v1.1.14}
 //
-// name, trials and judge are required. Reading is strict: a key nobody knows, a key
+// or, in place of all that is of containers, the axes of joins measured alone, one after the other:
+//
+//	joins: {mechanisms: [procs, birth], cgroup: [late, early], siblings: [1, 2000], threads: [1, 16], busy: [false, true]}
+//
+// Combinations that cannot be had, or are another cell under a second name, are not planned; [Spec.Cells] lists
+// them with the reason. name, trials and judge are required. Reading is strict: a key nobody knows, a key
 // written twice, a value of another type and everything of YAML that a scenario has
 // no use for (anchors, aliases, tags, merge keys, second documents, tabs) are
 // refused, in one line that ends with what would be right. A file is never read

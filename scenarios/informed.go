@@ -72,35 +72,45 @@ func (s Spec) armsOf(sc Scenario, built bool) (arms []string) {
 
 // informedSize counts the cells that make sense, after their product.
 func (s Spec) informedSize(sc Scenario) (trials int64, product string, ok bool) {
+	if product, ok := s.fewCells(sc); !ok {
+		return 0, product, false
+	}
+	var cells, builds int
+	warmed := map[warmth]bool{}
+	for _, slot := range s.slots(sc) {
+		cells += len(slot.arms)
+		if w := slot.warmth(); !warmed[w] {
+			warmed[w] = true
+			builds += len(slot.arms)
+		}
+	}
+	measured, product, ok := multiply("container starts", factor{cells, "cells of arms that make sense"}, factor{sc.Trials, "trials"}, factor{sc.Containers, "containers"})
+	if !ok {
+		return 0, product, false
+	}
+	warm, product, ok := multiply("container starts", factor{builds, "builds of arms"}, factor{sc.Warmup, "warm-ups"})
+	if !ok {
+		return 0, product, false
+	}
+	return together(measured, warm)
+}
+
+// fewCells tells whether the cells, before any is made, are few enough to be looked at one by one.
+func (s Spec) fewCells(sc Scenario) (product string, ok bool) {
 	for _, built := range []bool{false, true} {
-		if len(s.armsOf(sc, built)) == 0 {
+		arms := len(s.armsOf(sc, built))
+		if arms == 0 {
 			continue
 		}
-		var factors []factor
+		factors := []factor{{arms, "runtimes"}}
 		for _, a := range sc.axes(built) {
 			factors = append(factors, factor{a.n, a.unit})
 		}
 		if _, product, ok := multiply("cells", factors...); !ok {
-			return 0, product, false
+			return product, false
 		}
 	}
-	var measured, warm int64
-	warmed := map[warmth]bool{}
-	for _, slot := range s.slots(sc) {
-		measured += int64(len(slot.arms)) // of at most MaxTrials cells and 2^31 arms
-		if w := slot.warmth(); !warmed[w] {
-			warmed[w] = true
-			warm += int64(len(slot.arms))
-		}
-	}
-	measured, product, ok = multiply("container starts", factor{int(measured), "cells of arms that make sense"}, factor{sc.Trials, "trials"}, factor{sc.Containers, "containers"})
-	if !ok {
-		return 0, product, false
-	}
-	if warm, product, ok = multiply("container starts", factor{int(warm), "builds of arms"}, factor{sc.Warmup, "warm-ups"}); !ok {
-		return 0, product, false
-	}
-	return together(measured, warm)
+	return "", true
 }
 
 // coreSizes are the two smallest sizes that can be had: a copy that is charged to the container shows as well with them as

@@ -257,8 +257,28 @@ func (s Spec) Validate() error {
 	if err := s.validateArms(); err != nil {
 		return err
 	}
-	_, err := s.Size()
-	return err
+	if _, err := s.Size(); err != nil {
+		return err
+	}
+	return s.validateCells()
+}
+
+// validateCells refuses an arm that has nothing to do: a run of it would end well and say nothing.
+func (s Spec) validateCells() error {
+	for _, sc := range s.Scenarios {
+		for _, r := range s.Runtimes {
+			first := ""
+			for _, why := range s.Cells(sc, r) {
+				if first = why; why == "" {
+					break
+				}
+			}
+			if first != "" {
+				return &Error{Pos: r.Pos, Wrong: fmt.Sprintf("no cell of scenario %s makes sense for runtime %s", printable(sc.Name), r.Name), Right: first}
+			}
+		}
+	}
+	return nil
 }
 
 // validateArms holds each arm against each scenario.

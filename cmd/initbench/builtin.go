@@ -30,6 +30,9 @@ func (m *measurement) settleBuiltin() error {
 			return err
 		}
 	}
+	if err := spec.Validate(); err != nil {
+		return err
+	}
 	var err error
 	m.trials, err = spec.Size()
 	return err

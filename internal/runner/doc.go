@@ -13,6 +13,10 @@
 // killed: BPF links and a filter's listener are descriptors, and the kernel takes them back. A call
 // that was held then fails with ENOSYS, and initbench clean removes what is left of its runtime.
 //
+// Of the built-in runtime a trial's build says which binary is executed and with which flags: its file is
+// padded to every size of the plan before the first trial, and for clone=once this process holds a sealed copy until
+// the run ends. A budget ends the plan between two blocks.
+//
 // It refuses to run beside another run, on top of what an earlier run left, or
 // with scales that are off; it never decides an outcome from a message.
 package runner

@@ -55,6 +55,16 @@ func joins(all []verdict.JoinSummary, scenario, between string) *grid {
 	return g
 }
 
+// joinName names a set-up in a test's name.
+func joinName(j verdict.JoinSummary) string {
+	return fmt.Sprintf("join %s, cgroup %s, %d siblings, %d threads, %s", j.Join.Mechanism, j.Join.Cgroup, j.Join.Siblings, j.Join.Threads, busyOrIdle(j.Join.Busy))
+}
+
+func benchJoin(j verdict.JoinSummary) string {
+	return fmt.Sprintf("JoinLatency/scenario=%s/driver=%s/mechanism=%s/cgroup=%s/siblings=%d/threads=%d/tree=%s",
+		j.Scenario, j.Driver, j.Join.Mechanism, j.Join.Cgroup, j.Join.Siblings, j.Join.Threads, busyOrIdle(j.Join.Busy))
+}
+
 func busyOrIdle(busy bool) string {
 	if busy {
 		return "busy"

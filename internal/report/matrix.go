@@ -230,6 +230,9 @@ func startedShort(c verdict.Count) string {
 // remark is a sentence below a table under its label.
 type remark struct{ label, text string }
 
+// notPlanned labels the cells that make no sense.
+const notPlanned = "not planned"
+
 // matrixRemarks are what arithmetic says of a matrix, and what it has not got.
 func matrixRemarks(m verdict.Matrix) []remark {
 	var all []remark
@@ -249,7 +252,7 @@ func matrixRemarks(m verdict.Matrix) []remark {
 		add("not predicted", "%s: %s", cellCount(a.Open[why]), why)
 	}
 	for _, s := range m.Senseless {
-		add("not planned", "%s: %s", cellCount(s.Cells), s.Why)
+		add(notPlanned, "%s: %s", cellCount(s.Cells), s.Why)
 	}
 	if left := m.Cells - m.Reached; left > 0 {
 		add("not reached", "%d of %s", left, cellCount(m.Cells))

@@ -170,8 +170,193 @@ func TestGoldenMatrix(t *testing.T) {
 	golden(t, "matrix.table", summaryIn(t, Table, whole, Options{}))
 	golden(t, "matrix-short.table", summaryIn(t, Table, short, Options{}))
 	golden(t, "matrix-120.table", summaryIn(t, Table, short, Options{Width: 120}))
+	golden(t, "matrix.svg", summaryIn(t, SVG, short, Options{}))
 	golden(t, "matrix.markdown", summaryIn(t, Markdown, short, Options{}))
 }
 
-// Keep the imports of the tests to come.
-var _ = []any{json.Valid, xml.Unmarshal, errors.New, fmt.Sprint, io.EOF, strings.Cut}
+// svgGroup is a <g> of a picture.
+type svgGroup struct {
+	Class  string     `xml:"class,attr"`
+	Title  string     `xml:"title"`
+	Texts  []string   `xml:"text"`
+	Groups []svgGroup `xml:"g"`
+}
+
+// cellsIn finds the cells of a picture, in the order they are drawn.
+func cellsIn(g svgGroup) (all []svgGroup) {
+	if strings.HasPrefix(g.Class, "cell pays-") {
+		all = append(all, g)
+	}
+	for _, inner := range g.Groups {
+		all = append(all, cellsIn(inner)...)
+	}
+	return all
+}
+
+// Catches a picture that is no XML, that lacks a row, or whose figures are not those of the JSON.
+func TestPictureShowsTheFiguresOfTheJSON(t *testing.T) {
+	s := matrixSummary(t, 0)
+	var picture svgGroup
+	if err := xml.Unmarshal(summaryIn(t, SVG, s, Options{}), &picture); err != nil {
+		t.Fatal(err)
+	}
+	var document struct{ Matrices []jsonMatrix }
+	if err := json.Unmarshal(withoutNull(summaryIn(t, JSON, s, Options{})), &document); err != nil {
+		t.Fatal(err)
+	}
+	cells := map[string]svgGroup{}
+	for _, c := range cellsIn(picture) {
+		cells[strings.Split(c.Title, "\n")[0]] = c
+	}
+	rows := document.Matrices[0].Rows
+	if len(cells) != len(rows) || len(rows) < 30 {
+		t.Errorf("%d cells in the picture, %d rows in the JSON", len(cells), len(rows))
+	}
+	for i, row := range rows {
+		name := strings.Join(matrixKeys(s.Matrices[0], s.Matrices[0].Rows[i]), ", ")
+		texts := strings.Join(cells[name].Texts, "\n") + "\n" + cells[name].Title
+		want := []string{string(row.Payer), verdict.Nanoseconds.Format(float64(row.Latency.Center)), string(row.Lane)}
+		if row.ToContainer.N > 0 && row.ToContainer.Median > 0 {
+			want = append(want, verdict.Bytes.Format(float64(row.ToContainer.Median)), verdict.Percent(float64(row.Share)))
+		}
+		for _, placed := range row.Thresholds {
+			want = append(want, verdict.Threshold{Above: orZero(placed.Here.Above), AtMost: orZero(placed.Here.AtMost)}.String())
+		}
+		for _, c := range row.Limits {
+			want = append(want, fmt.Sprintf("%s %d/%d", limit(orZero(c.Limit)), c.Started, c.Started+c.OOMKilled+c.Failed))
+		}
+		for _, text := range want {
+			if !strings.Contains(texts, text) {
+				t.Errorf("%s: the picture does not say %q:\n%s", name, text, texts)
+			}
+		}
+	}
+}
+
+// withoutNull lets numbers that there are not be read as 0.
+func withoutNull(text []byte) []byte { return bytes.ReplaceAll(text, []byte(": null"), []byte(": 0")) }
+
+func orZero(p *int64) int64 {
+	if p == nil {
+		return 0
+	}
+	return *p
+}
+
+// Catches a picture that needs a network, a script or a font, one mark for two payers, and colours that are all there is.
+func TestPictureStandsAlone(t *testing.T) {
+	text := string(summaryIn(t, SVG, matrixSummary(t, 0), Options{}))
+	for _, never := range []string{"<script", "<image", "href=", "@import", "@font-face", "url(http"} {
+		if strings.Contains(text, never) {
+			t.Errorf("the picture has %s", never)
+		}
+	}
+	if !strings.Contains(text, "prefers-color-scheme: dark") || !strings.Contains(text, `role="img"`) {
+		t.Error("the picture has no colours for dark surroundings, or does not say what it is")
+	}
+	marks := map[string]bool{}
+	for _, p := range verdict.Payers() {
+		_, after, _ := strings.Cut(text, `<pattern id="`+payerClass(p)+`"`)
+		pattern, _, found := strings.Cut(after, "</pattern>")
+		if !found || marks[pattern] {
+			t.Errorf("%s has no pattern of its own", p)
+		}
+		marks[pattern] = true
+		if !strings.Contains(text, ">"+string(p)) && p != verdict.PayerUnknown {
+			t.Errorf("no cell says in words that %s pays", p)
+		}
+	}
+}
+
+// Catches a line of a cell that runs into the next one: 0.6 em is the width of a character of the widest common font.
+func TestPictureKeepsToItsCells(t *testing.T) {
+	m := matrixSummary(t, 0).Matrices[0]
+	for _, r := range m.Rows {
+		for _, line := range cellLines(m, r) {
+			if n := len([]rune(line)); n > svgCellText {
+				t.Errorf("%d characters, room for %d: %s", n, svgCellText, line)
+			}
+		}
+	}
+	for _, b := range m.Blanks {
+		for _, line := range wrapWords(b.Why, svgNoteText) {
+			if len(line) > svgNoteText {
+				t.Errorf("%q is longer than %d", line, svgNoteText)
+			}
+		}
+	}
+}
+
+// Catches text of a runtime that becomes markup of the picture.
+func TestPictureEscapes(t *testing.T) {
+	s := matrixSummary(t, 40)
+	s.Matrices[0].Rows[0].Runtime = `<script>"&`
+	s.Warnings = []string{"<b>&amp;"}
+	text := summaryIn(t, SVG, s, Options{})
+	d := xml.NewDecoder(bytes.NewReader(text))
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := token.(xml.StartElement); ok && (e.Name.Local == "script" || e.Name.Local == "b") {
+			t.Errorf("element %s", e.Name.Local)
+		}
+	}
+}
+
+// Catches an empty file where a run has nothing to draw.
+func TestNoPictureWithoutAMatrix(t *testing.T) {
+	var out bytes.Buffer
+	err := WriteSummary(&out, SVG, verdict.Summary{Matrices: []verdict.Matrix{{Scenario: "order-matrix"}}}, Options{})
+	if !errors.Is(err, ErrNoMatrix) || out.Len() > 0 {
+		t.Errorf("%v, %d bytes written", err, out.Len())
+	}
+	if err := Write(&out, SVG, verdict.Verdict{}, Options{}); err == nil {
+		t.Error("a verdict has a picture")
+	}
+}
+
+// Catches a matrix wider than the terminal, whose figures the terminal then breaks.
+func TestMatrixKeepsToTheWidth(t *testing.T) {
+	s := matrixSummary(t, 260)
+	for _, width := range []int{60, 80, 120, 200, 320} {
+		for i, line := range strings.Split(string(summaryIn(t, Table, s, Options{Width: width})), "\n") {
+			if n := len([]rune(line)); n > width {
+				t.Errorf("width %d: line %d has %d columns: %s", width, i+1, n, line)
+			}
+		}
+	}
+}
+
+// Catches joins that the table leaves out or the JSON tells otherwise.
+func TestGoldenJoins(t *testing.T) {
+	sc := scenarios.Scenario{
+		Name: "join-latency", Drivers: cgroupjoin.Drivers(), Trials: 4, Warmup: 1, Containers: 1, Timeout: 60e9, Judge: []string{scenarios.JoinLatency},
+		Joins: &scenarios.Joins{Mechanisms: cgroupjoin.Mechanisms(), Cgroup: cgroupjoin.Whens(), Siblings: []int{1, 2000}, Threads: []int{1}, Busy: []bool{false, true}},
+	}
+	spec, err := scenarios.NewSpec([]scenarios.Scenario{sc}, nil, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := verdict.Summarize(inMemory(t, spec, 0, joinRecord), verdict.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "joins.table", summaryIn(t, Table, s, Options{}))
+	for _, format := range []string{JSON, JUnit, Benchfmt} {
+		golden(t, "joins."+format, summaryIn(t, format, s, Options{}))
+	}
+}
+
+func joinRecord(t scenarios.Trial, r *rand.Rand) results.Record {
+	rec := results.Record{Kind: "trial", Schema: results.Schema, Trial: t, Environment: "0123456789ab", Outcome: results.Started}
+	rec.JoinNS = around(r, 50_000+int64(t.Join.Siblings)*20)
+	if t.Join.Mechanism == cgroupjoin.ByAttach && t.Index%7 == 0 {
+		rec.Outcome, rec.JoinNS, rec.Reason = results.Failed, nil, "AttachProcessesToUnit: no such unit"
+	}
+	return rec
+}

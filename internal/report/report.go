@@ -16,10 +16,15 @@ const (
 	JUnit    = "junit"
 	Markdown = "markdown"
 	Benchfmt = "benchfmt"
+	// SVG is a picture of a run's matrices; a verdict has none.
+	SVG = "svg"
 )
 
-// Formats lists every format, the default first.
+// Formats lists every format of a verdict, the default first.
 func Formats() []string { return []string{Table, JSON, JUnit, Markdown, Benchfmt} }
+
+// SummaryFormats lists those of a run that is not judged, the default first.
+func SummaryFormats() []string { return append(Formats(), SVG) }
 
 // CheckFormat says in one line what is wrong with a format's name, before a run is
 // made whose result could not be written.
@@ -37,6 +42,9 @@ func Write(w io.Writer, format string, v verdict.Verdict, opts Options) error {
 
 // WriteSummary draws a run that was not judged.
 func WriteSummary(w io.Writer, format string, s verdict.Summary, opts Options) error {
+	if format == SVG {
+		return WriteMatrixSVG(w, s)
+	}
 	return write(w, format, opts, s, summaryTable, summaryJSON, summaryJUnit, summaryMarkdown, summaryBenchfmt)
 }
 

@@ -39,6 +39,11 @@ func summaryTable(s verdict.Summary, opts Options) string {
 
 // intervals says how sure those are that a table has; it is empty where none has one.
 func intervals(s verdict.Summary) string {
+	for _, j := range s.Joins {
+		if meanInterval(j.Latency) != "" {
+			return fmt.Sprintf("; intervals at %.3g %%", s.Confidence*100)
+		}
+	}
 	for _, c := range s.Cells {
 		if meanInterval(c.Start) != "" || spread(verdict.Bytes, c.ContainerPeak) != "" || spread(verdict.Bytes, c.RuntimePeak) != "" {
 			return fmt.Sprintf("; intervals at %.3g %%", s.Confidence*100)
@@ -189,10 +194,12 @@ func trials(c verdict.CellSummary) string {
 	return fmt.Sprintf("%d (%d not counted)", c.Trials(), c.NotCounted)
 }
 
-func outcomes(c verdict.CellSummary, between string) string {
+func outcomes(c verdict.CellSummary, between string) string { return outcomesText(c.Outcomes, between) }
+
+func outcomesText(counts map[results.Outcome]int, between string) string {
 	var parts []string
 	for _, o := range results.Outcomes() {
-		if n := c.Outcomes[o]; n > 0 {
+		if n := counts[o]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, o))
 		}
 	}
@@ -224,7 +231,7 @@ func failures(s verdict.Summary) []string {
 	for i, text := range texts {
 		likewise := ""
 		if n := count[text] - 1; n > 0 {
-			likewise = " and " + cellCount(n) + " more"
+			likewise = fmt.Sprintf(" and %d more", n)
 		}
 		texts[i] = where[i] + likewise + ": " + text
 	}
@@ -373,6 +380,13 @@ func summaryJUnit(s verdict.Summary) ([]byte, error) {
 		}
 		r.suite(c.Scenario, facts(s.Environment)).add(c.Scenario+"."+string(c.Driver), cellName(c), ruling, text)
 	}
+	for _, j := range s.Joins {
+		ruling, text := verdict.Pass, outcomesText(j.Outcomes, " ")
+		if j.Trials() == 0 || j.Failure != "" {
+			ruling, text = verdict.Inconclusive, text+after(": ", j.Failure)
+		}
+		r.suite(j.Scenario, facts(s.Environment)).add(j.Scenario+"."+string(j.Driver), joinName(j), ruling, text)
+	}
 	return r.marshal(s.Findings, s.Notes, s.Warnings)
 }
 
@@ -411,6 +425,9 @@ func summaryBenchfmt(w io.Writer, s verdict.Summary) error {
 				b.values(config, benchName(m.name, c.Scenario, string(c.Driver), string(c.Order), c.Build, c.Place, c.Limit), m.unit, m.values...)
 			}
 		}
+	}
+	for _, j := range s.Joins {
+		b.values(common, benchJoin(j), "ns/op", j.Latency.Values...)
 	}
 	return b.finish()
 }

@@ -286,7 +286,7 @@ func (d *described) charge(r *results.Record) {
 func (s *survey) describe() {
 	spec := s.run.Header.Spec
 	for _, rt := range spec.Runtimes {
-		if id, ok := s.ids[rt.Name]; ok {
+		if id, ok := s.ids[rt.Name]; ok && !scenarios.IsJoin(rt) {
 			s.summary.Runtimes = append(s.summary.Runtimes, id)
 		}
 	}

@@ -1,0 +1,403 @@
+package report
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
+)
+
+// ErrNoMatrix is why a run has no picture.
+var ErrNoMatrix = errors.New("no scenario of the run has several orders or builds with a recorded trial, and only such have a picture")
+
+// Lengths of the picture, in its own unit, which is a pixel where it is shown at its size. A line of text has room for
+// as many characters as the widest common sans-serif (Verdana, 0.6 em a character) gets into a column.
+const (
+	svgMargin   = 24.0
+	svgLabels   = 216.0 // width of the rows' labels
+	svgColumn   = 184.0
+	svgLine     = 16.0
+	svgBand     = 12.0 // width of the band that says who pays
+	svgBar      = 6.0
+	svgHead     = 66.0 // height of the columns' titles
+	svgCellText = 26   // characters in a line of a cell
+	svgNoteText = 31   // likewise, in the smaller type of a blank
+	svgLeast    = 3    // columns that the picture is wide at least, for its notes
+)
+
+// WriteMatrixSVG draws the matrices of a run as one picture: a row a build, a column a driver and order, each cell marked by who
+// paid for the clone. It stands alone: no script, font or file besides.
+func WriteMatrixSVG(w io.Writer, s verdict.Summary) error {
+	matrices := slices.DeleteFunc(slices.Clone(s.Matrices), func(m verdict.Matrix) bool { return len(m.Rows) == 0 })
+	if len(matrices) == 0 {
+		return fmt.Errorf("report: svg: %w", ErrNoMatrix)
+	}
+	text, err := xml.MarshalIndent(matrixPicture(s, matrices), "", " ")
+	if err != nil {
+		return fmt.Errorf("report: svg: %w", err)
+	}
+	if _, err := w.Write(append(append([]byte(xml.Header), text...), '\n')); err != nil {
+		return fmt.Errorf("report: svg: %w", err)
+	}
+	return nil
+}
+
+func matrixPicture(s verdict.Summary, matrices []verdict.Matrix) *svgNode {
+	columns := svgLeast
+	for _, m := range matrices {
+		columns = max(columns, len(columnsOf(m)))
+	}
+	width := 2*svgMargin + svgLabels + float64(columns)*svgColumn
+	var parts []*svgNode
+	y := svgMargin
+	put := func(n *svgNode, height float64) {
+		parts = append(parts, moved(svgMargin, y).add(n))
+		y += height
+	}
+	put(heading(s))
+	put(legend())
+	for _, m := range matrices {
+		put(matrixGroup(m))
+		put(notes(m, int((width-2*svgMargin)/7)))
+	}
+	put(provenance(s, int((width-2*svgMargin)/7)))
+	height := y + svgMargin
+	root := svgElement("svg", "xmlns", "http://www.w3.org/2000/svg", "viewBox", "0 0 "+svgValue(width)+" "+svgValue(height),
+		"width", width, "height", height, "role", "img", "font-family", "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif")
+	root.add(textNode("title", "initbench: who pays for the clone, run "+s.ID), textNode("style", strings.Join(strings.Fields(matrixStyle), " ")), patterns())
+	return root.add(rectangle(0, 0, width, height, "paper")).add(parts...)
+}
+
+func heading(s verdict.Summary) (*svgNode, float64) {
+	return svgElement("g").add(
+		label(0, 18, "title", "Who pays for the clone, which limit suffices, and how long a start takes"),
+		label(0, 40, "dim", "run "+s.ID+", "+counted(s.Trials)),
+	), 62
+}
+
+// legend explains the marks by who pays, and the lines of a cell.
+func legend() (*svgNode, float64) {
+	g := svgElement("g")
+	words := map[verdict.Payer]string{
+		verdict.ContainerPays: "the container", verdict.BothPay: "the container and the runtime", verdict.RuntimePays: "the runtime, at each start",
+		verdict.CallerPays: "the caller, once", verdict.NobodyPays: "nobody: nothing is copied", verdict.PayerUnknown: "not measured",
+	}
+	x := 0.0
+	for _, p := range verdict.Payers() {
+		g.add(band(x, 0, svgBand, 14, p), label(x+svgBand+6, 12, "small", words[p]))
+		x += svgBand + 30 + 6.6*float64(len(words[p]))
+	}
+	return g.add(
+		label(0, 36, "small dim", "In a cell: who pays and how much. The limit (memory.max of the container, or of its ancestor where that differs) at which it starts: (a, b] was killed at a and "+
+			"started at b; <= b always started, b being the lowest tried."),
+		label(0, 52, "small dim", "The median latency of a start, with its interval where there is one. Cells with a limit that are as arithmetic predicts. "+
+			"Bar: the container's part of the copy; beside it, its share of the binary's size."),
+	), 74
+}
+
+// svgColumnKey is what a column is of.
+type svgColumnKey struct {
+	driver cgroupjoin.Driver
+	order  sequence.Order
+}
+
+// columnsOf lists the drivers and orders that any row has, in the order reports show them.
+func columnsOf(m verdict.Matrix) []svgColumnKey {
+	var all []svgColumnKey
+	for _, d := range cgroupjoin.Drivers() {
+		for _, o := range sequence.Orders() {
+			k := svgColumnKey{d, o}
+			if slices.ContainsFunc(m.Rows, func(r verdict.MatrixRow) bool { return columnOf(r) == k }) {
+				all = append(all, k)
+			}
+		}
+	}
+	return all
+}
+
+func columnOf(r verdict.MatrixRow) svgColumnKey { return svgColumnKey{r.Driver, r.Order} }
+
+// svgRowKey is what a row of the picture is of.
+type svgRowKey struct {
+	runtime string
+	build   scenarios.Build
+	bytes   int64
+}
+
+func rowOf(r verdict.MatrixRow) svgRowKey { return svgRowKey{r.Runtime, r.Build, r.BinaryBytes} }
+
+func matrixGroup(m verdict.Matrix) (*svgNode, float64) {
+	columns := columnsOf(m)
+	g := svgElement("g").add(label(0, 14, "scenario", m.Scenario))
+	g.add(columnTitles(m, columns)...)
+	y, height := svgHead, cellHeight(m)
+	var done []svgRowKey
+	for _, r := range m.Rows {
+		row := rowOf(r)
+		if slices.Contains(done, row) {
+			continue
+		}
+		done = append(done, row)
+		g.add(moved(0, y).add(rowLabel(r, height)...))
+		for i, c := range columns {
+			g.add(moved(svgLabels+float64(i)*svgColumn, y).add(matrixCell(m, row, c, height)))
+		}
+		y += height
+	}
+	return g, y + 12
+}
+
+// columnTitles name the driver above its orders, and the lane of each: latencies of two lanes do not compare.
+func columnTitles(m verdict.Matrix, columns []svgColumnKey) (all []*svgNode) {
+	for i, c := range columns {
+		x := svgLabels + float64(i)*svgColumn
+		if i == 0 || columns[i-1].driver != c.driver {
+			all = append(all, label(x+2, 26, "column", string(c.driver)))
+		}
+		all = append(all, label(x+2, 43, "order", string(c.order)), label(x+2, 58, "small dim", strings.Join(lanesIn(m, c), ", ")+" trials"))
+	}
+	return all
+}
+
+func lanesIn(m verdict.Matrix, c svgColumnKey) (lanes []string) {
+	for _, r := range m.Rows {
+		if columnOf(r) == c && !slices.Contains(lanes, string(r.Lane)) {
+			lanes = append(lanes, string(r.Lane))
+		}
+	}
+	return lanes
+}
+
+func rowLabel(r verdict.MatrixRow, height float64) []*svgNode {
+	name, how := r.Runtime, binarySize(r)
+	if r.Build.Clone != "" {
+		name = "clone=" + string(r.Build.Clone)
+		how += ", " + r.Runtime
+	}
+	if s := string(r.Build.Strategy); s != "" && s != "none" {
+		name += ", " + s
+	}
+	return []*svgNode{
+		svgElement("path", "d", "M0 0H"+svgValue(svgLabels), "class", "rule"),
+		label(0, height/2-2, "build", name), label(0, height/2+15, "small dim", how),
+	}
+}
+
+// cellHeight has room for the cell with the most lines.
+func cellHeight(m verdict.Matrix) float64 {
+	most := 0
+	for _, r := range m.Rows {
+		most = max(most, len(cellLines(m, r)))
+	}
+	for _, b := range m.Blanks {
+		most = max(most, len(wrapWords(b.Why, svgNoteText)))
+	}
+	return float64(most)*svgLine + svgBar + 20
+}
+
+func matrixCell(m verdict.Matrix, row svgRowKey, column svgColumnKey, height float64) *svgNode {
+	for _, r := range m.Rows {
+		if rowOf(r) == row && columnOf(r) == column {
+			return filledCell(m, r, height)
+		}
+	}
+	for _, b := range m.Blanks {
+		if (svgRowKey{b.Runtime, b.Build, b.BinaryBytes}) == row && (svgColumnKey{b.Driver, b.Order}) == column {
+			return blankCell(b.Why, height)
+		}
+	}
+	return blankCell("not planned", height)
+}
+
+func blankCell(why string, height float64) *svgNode {
+	g := svgElement("g", "class", "cell").add(rectangle(1, 1, svgColumn-6, height-4, "blank"))
+	for i, line := range wrapWords(why, svgNoteText) {
+		g.add(label(8, 16+float64(i)*14, "note", line))
+	}
+	return g
+}
+
+func filledCell(m verdict.Matrix, r verdict.MatrixRow, height float64) *svgNode {
+	g := svgElement("g", "class", "cell "+payerClass(r.Payer)).add(textNode("title", cellTitle(m, r)))
+	g.add(rectangle(1, 1, svgColumn-6, height-4, "ground"), band(1, 1, svgBand, height-4, r.Payer))
+	for i, line := range cellLines(m, r) {
+		class := "line"
+		if i == 0 {
+			class = "who"
+		}
+		g.add(label(svgBand+8, 17+float64(i)*svgLine, class, line))
+	}
+	return g.add(shareBar(r, height)...)
+}
+
+// band is the mark of who pays: a colour and a pattern, either of which will do.
+func band(x, y, width, height float64, p verdict.Payer) *svgNode {
+	return svgElement("g", "class", payerClass(p)).add(
+		rectangle(x, y, width, height, "mark"),
+		svgElement("rect", "x", x, "y", y, "width", width, "height", height, "fill", "url(#"+payerClass(p)+")"),
+	)
+}
+
+func payerClass(p verdict.Payer) string { return "pays-" + strings.ReplaceAll(string(p), " ", "-") }
+
+// shareBar is as long as the copy, the container's part filled. The figure beside it is of the binary's size.
+func shareBar(r verdict.MatrixRow, height float64) []*svgNode {
+	if r.Clone.N == 0 || r.Clone.Median == 0 {
+		return nil
+	}
+	x, y, width := svgBand+8, height-svgBar-8, svgColumn-svgBand-66
+	return []*svgNode{
+		rectangle(x, y, width, svgBar, "track"),
+		rectangle(x, y, width*min(1, r.ToContainer.Median/r.Clone.Median), svgBar, "share"),
+		label(x+width+6, y+svgBar+1, "small dim", verdict.Percent(r.ContainerShare())),
+	}
+}
+
+// cellLines are what a cell says.
+func cellLines(m verdict.Matrix, r verdict.MatrixRow) []string {
+	lines := append([]string{whoPays(r)}, thresholdLines(m, r)...)
+	lines = append(lines, latencyLine(r))
+	if text := asPredicted(r); text != "-" {
+		lines = append(lines, text+" as predicted")
+	}
+	return lines
+}
+
+func whoPays(r verdict.MatrixRow) string {
+	amount := ""
+	switch {
+	case r.Payer == verdict.ContainerPays, r.Payer == verdict.BothPay:
+		amount = " " + verdict.Bytes.Format(r.ToContainer.Median)
+	case r.Payer == verdict.RuntimePays && r.ToRuntime.N > 0:
+		amount = " " + verdict.Bytes.Format(r.ToRuntime.Median)
+	}
+	return string(r.Payer) + amount
+}
+
+// thresholdLines has one line where limits in all places that were measured have the same threshold.
+func thresholdLines(m verdict.Matrix, r verdict.MatrixRow) (lines []string) {
+	last := verdict.Threshold{}
+	for _, place := range m.Places {
+		for _, t := range r.Thresholds {
+			if t.Place != place || t.Threshold == last || t.Threshold == (verdict.Threshold{}) {
+				continue
+			}
+			last = t.Threshold
+			word := "limit "
+			if place == cgroupjoin.OnAncestor {
+				word = "ancestor "
+			}
+			lines = append(lines, word+last.String())
+		}
+	}
+	if lines == nil {
+		return []string{"limit " + last.String()}
+	}
+	return lines
+}
+
+func latencyLine(r verdict.MatrixRow) string {
+	if !r.Latency.Known() {
+		return "no start measured"
+	}
+	text := verdict.Nanoseconds.Format(r.Latency.Center)
+	if interval := spread(verdict.Nanoseconds, r.Latency); interval != "" && len(text)+1+len(interval) <= svgCellText {
+		text += " " + interval
+	}
+	if r.ReferenceLimit != 0 {
+		text += " at " + limit(r.ReferenceLimit)
+	}
+	return text
+}
+
+// cellTitle is all of a cell in words, for a pointer that rests on it and for whoever does not see the picture.
+func cellTitle(m verdict.Matrix, r verdict.MatrixRow) string {
+	texts := []string{
+		strings.Join(matrixKeys(m, r), ", "), matrixTrials(r) + " trials, " + string(r.Lane), "pays: " + string(r.Payer),
+		"clone charged to the container: " + toContainer(r, " "), "to the runtime: " + rangeText(verdict.Bytes, r.ToRuntime, " "),
+	}
+	for _, place := range m.Places {
+		texts = append(texts, fmt.Sprintf("%s (%s): %s", verdict.StartThreshold, place, thresholdIn(r, place, " ")))
+	}
+	return strings.Join(append(texts, "start latency: "+matrixLatency(r, " "), "started: "+byLimit(r), "found: "+foundText(r.Found)), "\n")
+}
+
+// notes are below a matrix what is below its table, but for cells that are not planned, which stand in their places.
+func notes(m verdict.Matrix, characters int) (*svgNode, float64) {
+	var texts []string
+	for _, r := range matrixRemarks(m) {
+		if r.label != notPlanned {
+			texts = append(texts, r.label+": "+r.text)
+		}
+	}
+	return paragraph(texts, characters)
+}
+
+func provenance(s verdict.Summary, characters int) (*svgNode, float64) {
+	texts := []string{"sizes in IEC units; " + machine(s.Environment)}
+	for _, w := range s.Warnings {
+		texts = append(texts, "warning: "+w)
+	}
+	return paragraph(texts, characters)
+}
+
+func paragraph(texts []string, characters int) (*svgNode, float64) {
+	g, y := svgElement("g"), 12.0
+	for _, text := range texts {
+		for _, line := range wrapWords(text, characters) {
+			g.add(label(0, y, "small dim", line))
+			y += svgLine
+		}
+		y += 2
+	}
+	return g, y + 6
+}
+
+// patterns has one a payer: hatched, dotted and ruled, for whoever does not see the colours.
+func patterns() *svgNode {
+	lines := map[verdict.Payer]string{
+		verdict.ContainerPays: "M0 6L6 0M-1 1L1 -1M5 7L7 5", verdict.BothPay: "M0 6L6 0M0 0L6 6", verdict.RuntimePays: "M0 3H6",
+		verdict.CallerPays: "M3 0V6", verdict.NobodyPays: "", verdict.PayerUnknown: "M2 3H4",
+	}
+	defs := svgElement("defs")
+	for _, p := range verdict.Payers() {
+		defs.add(svgElement("pattern", "id", payerClass(p), "width", 6, "height", 6, "patternUnits", "userSpaceOnUse").add(
+			svgElement("path", "d", "M0 0"+lines[p], "class", "ink")))
+	}
+	return defs
+}
+
+// matrixStyle has two sets of colours, for light and for dark surroundings. They are told apart by lightness as well as by
+// hue; nothing is said by them alone.
+const matrixStyle = `
+text { font-size: 12px; fill: #1b2127 }
+.title { font-size: 18px; font-weight: 600 } .scenario { font-size: 15px; font-weight: 600 } .column { font-size: 14px; font-weight: 600 }
+.order, .build, .who { font-weight: 600 } .small, .note { font-size: 11px } .note { font-size: 10.5px } .dim, .note { fill: #59636e }
+.paper { fill: #ffffff } .rule { stroke: #c5ccd3; fill: none } .ink { stroke: #ffffff; stroke-width: 1.4; fill: none }
+.blank { fill: none; stroke: #c5ccd3; stroke-dasharray: 3 3 } .track { fill: #ffffff; stroke: #8b95a0 }
+.pays-container .mark, .share { fill: #b3261e } .pays-both .mark { fill: #a35c00 } .pays-runtime .mark { fill: #1d5fae }
+.pays-caller .mark { fill: #0b6e75 } .pays-nobody .mark { fill: #2e7d32 } .pays-not-measured .mark { fill: #7a838c }
+.pays-container .ground { fill: #fde9e7 } .pays-both .ground { fill: #fff0db } .pays-runtime .ground { fill: #e6f0fb }
+.pays-caller .ground { fill: #e0f4f5 } .pays-nobody .ground { fill: #e7f5e8 } .pays-not-measured .ground { fill: #f0f2f4 }
+@media (prefers-color-scheme: dark) {
+text { fill: #e8ecf0 } .dim, .note { fill: #a3adb8 } .paper { fill: #14181c } .rule { stroke: #3b444d } .ink { stroke: #14181c }
+.blank { stroke: #3b444d } .track { fill: #14181c; stroke: #76808b }
+.pays-container .mark, .share { fill: #ff8a80 } .pays-both .mark { fill: #ffb74d } .pays-runtime .mark { fill: #82b8f5 }
+.pays-caller .mark { fill: #5fd0d8 } .pays-nobody .mark { fill: #81c784 } .pays-not-measured .mark { fill: #9aa4ae }
+.pays-container .ground { fill: #3b1f1d } .pays-both .ground { fill: #3a2a12 } .pays-runtime .ground { fill: #18293d }
+.pays-caller .ground { fill: #10302f } .pays-nobody .ground { fill: #17301a } .pays-not-measured .ground { fill: #22282e }
+}
+`
+
+// splitLines yields the lines of a text that ends with a newline.
+func splitLines(text string) iter.Seq[string] {
+	return strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n")
+}

@@ -70,11 +70,14 @@ func senseless(t scenarios.Trial) error {
 }
 
 func (c *collector) joinRecord(t scenarios.Trial) results.Record {
-	id, known := c.runtimes[t.Arm]
-	if !known {
-		id.id.Name = t.Arm
+	// No binary is behind this arm: its name is all there is of it.
+	runtime := results.RuntimeID{Name: t.Arm}
+	for _, r := range c.job.Spec.Runtimes {
+		if r.Name == t.Arm {
+			runtime.Ref = r.Ref
+		}
 	}
-	return results.Record{Kind: "trial", Schema: results.Schema, Trial: t, Runtime: id.id, Environment: c.env.ID}
+	return results.Record{Kind: "trial", Schema: results.Schema, Trial: t, Runtime: runtime, Environment: c.env.ID}
 }
 
 // measure makes the join. The figure is from right before its first call, which for a late cgroup is

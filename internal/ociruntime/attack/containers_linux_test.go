@@ -40,6 +40,7 @@ type site struct {
 	source string         // what cli.Binary was copied from, where that is a copy itself
 	intact string         // the runtime's own binary, to tidy up with
 	mounts []specs.Mount  // that the image has
+	user   uint32         // that containers run as
 	prefix string         // of container names, and their cgroups' parent
 	made   int
 }
@@ -57,8 +58,9 @@ func newSite(t *testing.T, binary string, flags []string) *site {
 		t.Fatal(err)
 	}
 	s.makeImage()
-	s.cli = ociruntime.CLI{Binary: filepath.Join(dir, "runtime"), StateRoot: filepath.Join(dir, "state"), Options: flags}
-	if err := copyFile(binary, s.cli.Binary); err != nil {
+	// runc makes an overlay of the binary's directory and its own state's, of which neither may be in the other.
+	s.cli = ociruntime.CLI{Binary: filepath.Join(dir, "bin", "runtime"), StateRoot: filepath.Join(dir, "state"), Options: flags}
+	if err := errors.Join(os.Mkdir(filepath.Dir(s.cli.Binary), 0o755), copyFile(binary, s.cli.Binary)); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -85,7 +87,8 @@ func (s *site) files() []string {
 func (s *site) makeImage() {
 	s.t.Helper()
 	dir := filepath.Join(s.root.Dir, bundle)
-	err := errors.Join(os.Mkdir(dir, 0o755), unix.Mkfifo(filepath.Join(dir, "config.json"), 0o600),
+	fifo := filepath.Join(dir, "config.json")
+	err := errors.Join(os.Mkdir(dir, 0o755), unix.Mkfifo(fifo, 0o600), os.Chmod(fifo, 0o666), os.Chmod(s.dir, 0o755),
 		os.WriteFile(filepath.Join(s.root.Dir, "entrypoint"), []byte(entrypoint), 0o755))
 	if err != nil {
 		s.t.Fatal(err)
@@ -155,8 +158,17 @@ func rewrite(path string, change func(*specs.Spec)) error {
 	return os.WriteFile(path, text, 0o644)
 }
 
+// capabilities are those of an image's usual container: a user who is not root has none.
+func (s *site) capabilities() []string {
+	if s.user != 0 {
+		return nil
+	}
+	return ordinary
+}
+
 // careless gives the container's root what Docker gives it, or all there is, and a root it can write to.
-func careless(spec *specs.Spec, capabilities []string) {
+func (s *site) careless(spec *specs.Spec, capabilities []string) {
+	spec.Process.User.UID = s.user
 	spec.Root.Readonly = false
 	spec.Process.NoNewPrivileges = false
 	spec.Process.Capabilities = &specs.LinuxCapabilities{Bounding: capabilities, Effective: capabilities, Permitted: capabilities}
@@ -182,7 +194,7 @@ func (s *site) attacker(capabilities []string, pod *container) *container {
 		s.t.Fatal(err)
 	}
 	id, dir := s.config(func(spec *specs.Spec) {
-		careless(spec, capabilities)
+		s.careless(spec, capabilities)
 		in(spec, pod)
 		spec.Process.Args = []string{"/attacker"}
 		spec.Process.Env = []string{roleVariable + "=attacker"}
@@ -198,7 +210,7 @@ func (s *site) attacker(capabilities []string, pod *container) *container {
 func (s *site) bait(pod *container) *container {
 	s.t.Helper()
 	id, dir := s.config(func(spec *specs.Spec) {
-		careless(spec, ordinary)
+		s.careless(spec, s.capabilities())
 		in(spec, pod)
 		spec.Process.Args = []string{"/entrypoint"}
 		spec.Process.Cwd = bundle

@@ -72,6 +72,21 @@ func TestSmokeSharedCopyKeptExecuted(t *testing.T) {
 	g.expect("privileged", false)
 }
 
+// Catches a copy that anybody may read: of one that others may execute and no more (mode 0511), a container's user who is not root does
+// not even get hold, since whoever executes what he cannot read is hidden from his like (/proc/PID/exe: EACCES).
+func TestSmokeSharedCopyIsHiddenFromUsers(t *testing.T) {
+	needs(t)
+	s := atOnce(t)
+	s.user = 1000
+	attacker := s.attacker(nil, nil)
+	attacker.tell("await")
+	bait := s.bait(attacker)
+	answer := attacker.answer()
+	if got := attacker.ask("grab " + answer); got != "EACCES" {
+		t.Errorf("grab of process %s (%d on the host): %s, want EACCES", answer, bait.pid, got)
+	}
+}
+
 // keepExecuted has a process execute the file that does nothing else.
 func keepExecuted(t *testing.T, path string) {
 	t.Helper()

@@ -106,15 +106,18 @@ func collectInGuest(ctx context.Context, m *measurement, job runner.Job, sink ru
 // push takes the runtimes' binaries to the guest's disk and points the job at
 // them. Names stay names: they are on the guest's PATH or nowhere.
 func (m *measurement) push(ctx context.Context, guest *vm.Guest, job runner.Job) (runner.Job, error) {
+	pushed := map[string]string{} // the built-in runtime is as many arms as it has options
 	for arm, local := range job.Binaries {
 		if !strings.Contains(local, "/") {
 			continue
 		}
-		there := path.Join(vm.GuestState, "runtimes", arm)
-		if err := guest.Push(ctx, local, there, 0o755); err != nil {
-			return job, fmt.Errorf("runtime %s: %w", arm, err)
+		if _, is := pushed[local]; !is {
+			pushed[local] = path.Join(vm.GuestState, "runtimes", arm)
+			if err := guest.Push(ctx, local, pushed[local], 0o755); err != nil {
+				return job, fmt.Errorf("runtime %s: %w", arm, err)
+			}
 		}
-		job.Binaries[arm] = there
+		job.Binaries[arm] = pushed[local]
 	}
 	return job, nil
 }

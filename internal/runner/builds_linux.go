@@ -23,9 +23,9 @@ type builds struct {
 	once   map[buildKey]*memfdclone.Clone
 }
 
-// buildKey is one file or one copy of one; arms may have different binaries.
+// buildKey is one file or one copy of one. Arms that differ in their options alone share them.
 type buildKey struct {
-	arm      string
+	sha256   string // of the binary that was padded
 	bytes    int64
 	strategy memfdclone.Strategy // of a copy
 }
@@ -36,7 +36,7 @@ func newBuilds(dir string) *builds {
 
 // prepare makes the files of an arm before anything is measured: what is written later would go to disk while
 // trials run, and a disk that is full is better found now.
-func (b *builds) prepare(ctx context.Context, s scenarios.Spec, arm string, rt runtimeUnderTest) error {
+func (b *builds) prepare(ctx context.Context, s scenarios.Spec, rt runtimeUnderTest) error {
 	wanted := []int64{rt.builtin.Bytes(rt.id.Size)}
 	for _, sc := range s.Scenarios {
 		for _, size := range sc.Sizes {
@@ -46,11 +46,11 @@ func (b *builds) prepare(ctx context.Context, s scenarios.Spec, arm string, rt r
 		}
 	}
 	for _, size := range wanted {
-		key := buildKey{arm: arm, bytes: size}
+		key := buildKey{sha256: rt.id.SHA256, bytes: size}
 		if _, made := b.padded[key]; made {
 			continue
 		}
-		padded, err := b.pad(ctx, arm, size, rt)
+		padded, err := b.pad(ctx, size, rt)
 		if err != nil {
 			return err
 		}
@@ -60,11 +60,11 @@ func (b *builds) prepare(ctx context.Context, s scenarios.Spec, arm string, rt r
 }
 
 // pad makes rt's binary size bytes long. The file is on disk when it returns, and in memory: it was hashed.
-func (b *builds) pad(ctx context.Context, arm string, size int64, rt runtimeUnderTest) (runtimeUnderTest, error) {
+func (b *builds) pad(ctx context.Context, size int64, rt runtimeUnderTest) (runtimeUnderTest, error) {
 	if size == rt.id.Size {
 		return rt, nil
 	}
-	dir := filepath.Join(b.dir, arm)
+	dir := filepath.Join(b.dir, rt.id.SHA256[:12])
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return rt, err
 	}
@@ -75,10 +75,8 @@ func (b *builds) pad(ctx context.Context, arm string, size int64, rt runtimeUnde
 	if err := flush(path); err != nil {
 		return rt, err
 	}
-	name, ref := rt.id.Name, rt.id.Ref
 	rt.path = path
 	rt.id, err = ociruntime.Identify(ctx, path)
-	rt.id.Name, rt.id.Ref = name, ref
 	return rt, err
 }
 
@@ -108,12 +106,12 @@ func (c *collector) underTest(t scenarios.Trial) (rt runtimeUnderTest, unready e
 		return rt, nil
 	}
 	how := rt.builtin.With(t.Build)
-	key := buildKey{arm: t.Arm, bytes: how.Bytes(rt.id.Size)}
+	key := buildKey{sha256: rt.id.SHA256, bytes: how.Bytes(rt.id.Size)}
 	padded, made := c.builds.padded[key]
 	if !made {
 		return rt, fmt.Errorf("no binary of %d bytes was made: the built-in runtime's own has %d", key.bytes, rt.id.Size)
 	}
-	padded.flags = how.Flags()
+	padded.id.Name, padded.id.Ref, padded.flags = rt.id.Name, rt.id.Ref, how.Flags()
 	if how.Clone != memfdclone.Once {
 		return padded, nil
 	}

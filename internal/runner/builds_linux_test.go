@@ -72,7 +72,7 @@ func TestBuildsOfATrial(t *testing.T) {
 	if rt, err := c.underTest(scenarios.Trial{Arm: "arm", Build: scenarios.Build{BinaryBytes: 16}}); err == nil || !strings.Contains(err.Error(), "no binary of 16 bytes") {
 		t.Errorf("16 bytes: %+v, %v", rt, err)
 	}
-	left, err := filepath.Glob(filepath.Join(c.dir, "builds", "arm", "*"))
+	left, err := filepath.Glob(filepath.Join(c.dir, "builds", "*", "*"))
 	if err != nil || len(left) != 3 {
 		t.Errorf("files %v, %v", left, err)
 	}

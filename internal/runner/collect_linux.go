@@ -146,7 +146,7 @@ func (c *collector) identify(ctx context.Context) error {
 			ref, err := ociruntime.ParseRef(r.Ref)
 			if err == nil {
 				found.builtin = &ref.Builtin
-				err = c.builds.prepare(ctx, c.job.Spec, r.Name, found)
+				err = c.builds.prepare(ctx, c.job.Spec, found)
 			}
 			if err != nil {
 				return fmt.Errorf("runtime %s: %w", r.Name, err)

@@ -311,7 +311,7 @@ func TestInitIsExecutedFrom(t *testing.T) {
 }
 
 // Catches an init that is not where it was to be born or moved, and a placeholder left beside it.
-func TestInitIsAloneInItsCgroup(t *testing.T) {
+func TestSmokeInitIsAloneInItsCgroup(t *testing.T) {
 	for _, options := range []string{"cgroup=late", "cgroup=early", "cgroup=early,join=procs", "cgroup=early,join=attach", "join=procs", "join=unit",
 		"clone=init,cgroup=early"} {
 		t.Run(options, func(t *testing.T) {

@@ -15,7 +15,6 @@ import (
 	"github.com/opencontainers/runc/libcontainer"
 	_ "github.com/opencontainers/runc/libcontainer/nsenter" // C that sets up init's namespaces
 	"github.com/sirupsen/logrus"
-	"golang.org/x/sys/unix"
 
 	"github.com/initbench/initbench/internal/builtin/options"
 	"github.com/initbench/initbench/sequence/seam"
@@ -93,7 +92,6 @@ func setLog(cmd options.Command) error {
 }
 
 // finishUndisturbed keeps a signal to the whole process group, such as a ^C, from
-// ending a create half-way; runc catches all signals too. Catching, not ignoring: init would inherit that.
-func finishUndisturbed() {
-	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGINT, unix.SIGTERM)
-}
+// ending a create half-way. As in runc all are caught, in the background, since that is a call
+// for each, and none is ignored, which init would inherit.
+func finishUndisturbed() { go signal.Notify(make(chan os.Signal, 1)) }

@@ -36,7 +36,8 @@ func startPlaceholder() (*placeholder, error) {
 	cmd.Args[0] = "initbench-placeholder"
 	cmd.Env = []string{"_INITBENCH_PLACEHOLDER=1"}
 	cmd.Dir = "/"
-	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	// A group of its own: a ^C is not for it.
+	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL, Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start a placeholder: %w", err)
 	}

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -160,7 +161,7 @@ func (s Scenario) tightest(size int64) bound {
 // informed plans what says most first, so that a run that is ended early has said it: coreTrials in each
 // cell of the core; then as many in each other one, the first round in an order in which every two values of
 // different axes soon have met; then what is left in all of them. Each round visits every cell of its
-// stage once, so that a short run has many cells with few trials and not the reverse.
+// stage once, in an order shuffled anew but for the first, so that a short run has many cells with few trials and not the reverse.
 // Warm-ups come right before the first cell that needs them.
 func (p *planner) informed(all []slot, sc Scenario) bool {
 	var core, others []slot
@@ -171,8 +172,12 @@ func (p *planner) informed(all []slot, sc Scenario) bool {
 			others = append(others, s)
 		}
 	}
-	p.stream(sc.Name, "others", 0).Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
+	for name, slots := range map[string][]slot{"core": core, "others": others} {
+		p.stream(sc.Name, "before "+name, 0).Shuffle(len(slots), func(i, j int) { slots[i], slots[j] = slots[j], slots[i] })
+	}
 	others = cover(core, others)
+	// Who pays shows without a limit, in few cells: those are first even of the core.
+	slices.SortStableFunc(core, func(a, b slot) int { return cmp.Compare(min(a.Limit, 1), min(b.Limit, 1)) })
 	w := &warmer{planner: p, sc: sc, done: map[warmth]bool{}}
 	first := min(coreTrials, sc.Trials)
 	return w.stage("core", core, 0, first) && w.stage("others", others, 0, first) && w.stage("all", slices.Concat(core, others), first, sc.Trials)
@@ -189,7 +194,7 @@ type warmer struct {
 func (w *warmer) stage(name string, slots []slot, from, to int) bool {
 	for round := range to {
 		order := w.stream(w.sc.Name, name, round).Perm(len(slots))
-		if round == 0 && name == "others" {
+		if round == 0 {
 			slices.Sort(order) // they are in the order of what they say
 		}
 		for _, i := range order {

@@ -130,11 +130,22 @@ func TestFileSizeLimit(t *testing.T) {
 			c.File.Close()
 			return
 		}
-		wantError(t, err, "copy "+src.Name()+": "+string(s)+": RLIMIT_FSIZE is 1048576 bytes and the file has 2097152: file too large")
+		wantError(t, err, "copy "+src.Name()+": "+string(s)+": RLIMIT_FSIZE is 1048576 bytes and the copy needs 2097152: file too large")
 		if len(signals) > 0 {
 			t.Error("SIGXFSZ was raised")
 		}
 	})
+}
+
+// Catches a copy that is within the limit until it is made as long as whole huge pages.
+func TestFileSizeLimitWithinHugePage(t *testing.T) {
+	for _, s := range []Strategy{MemfdTHP, MemfdHugetlb} {
+		needs(t, s, 4<<20)
+		src := binary(t, 2<<20+10)
+		withLimit(t, unix.RLIMIT_FSIZE, 3<<20)
+		_, err := Make(src, Options{Strategy: s})
+		wantError(t, err, "copy "+src.Name()+": "+string(s)+": RLIMIT_FSIZE is 3145728 bytes and the copy needs 4194304: file too large")
+	}
 }
 
 // Catches a kernel that does not apply RLIMIT_FSIZE to memfds: fits would refuse what could be had.

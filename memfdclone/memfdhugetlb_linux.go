@@ -17,6 +17,9 @@ func memfdHugetlb(src *source, o Options) (*os.File, int64, error) {
 			return err
 		}
 		size := roundUp(src.size(), huge)
+		if err := fits(size); err != nil {
+			return err
+		}
 		if err := reserve(fd, size, huge); err != nil {
 			return err
 		}

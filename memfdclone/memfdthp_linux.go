@@ -49,7 +49,11 @@ func thpSize(sysfs string) (int64, error) {
 // fillHuge makes the memfd as long as whole huge pages for as long as it is filled: a mapping that ended
 // in the middle of one would get its last bytes in small pages.
 func fillHuge(fd int, src *source, huge int64) error {
-	err := throughMapping(fd, roundUp(src.size(), huge), 0, func(m []byte) error {
+	size := roundUp(src.size(), huge)
+	if err := fits(size); err != nil {
+		return err
+	}
+	err := throughMapping(fd, size, 0, func(m []byte) error {
 		if err := unix.Madvise(m, unix.MADV_HUGEPAGE); err != nil {
 			return os.NewSyscallError("madvise MADV_HUGEPAGE", err)
 		}

@@ -11,7 +11,7 @@ var ErrNotExecutable = errors.New("execve(2) maps an executable's segments in sm
 // Executable returns nil, or why the kernel does not execute what the strategy makes of a binary.
 //
 // MemfdHugetlb: the kernel reads the header of such a file, gives up the old program, and then cannot map the
-// new one: never start a process from it. (Linux 6.1, 6.12 and 6.18 do execute an ELF file all of whose segments
+// new one: never start a process from it. (Linux 6.1 and 6.12 do execute an ELF file all of whose segments
 // begin and end with huge pages, in the file and in memory; no linker makes one by itself.) The strategy is there to be measured.
 func (s Strategy) Executable() error {
 	if s == MemfdHugetlb {
@@ -35,7 +35,7 @@ var protections = map[Strategy]protection{
 	MemfdMmap: {sealedAgainst, sealedNot},
 	MemfdTHP: {sealedAgainst, sealedNot + " While the copy is made, up to a huge page more is charged. Where the kernel finds no huge pages the copy fails, rather " +
 		"than be made of small ones."},
-	MemfdHugetlb: {sealedAgainst, "Nothing can be executed from it, so that in practice it protects nothing. Its pages come from the pool of huge pages, which no memory limit counts."},
+	MemfdHugetlb: {sealedAgainst, "Nothing can be executed from it, so that in practice it protects nothing. Its pages come from the pool of huge pages, which memory limits do not count unless cgroup v2 is mounted with memory_hugetlb_accounting (6.6)."},
 	Tmpfile: {"A container that writes to /proc/PID/exe of init writes to a copy without a name, which ends with the container's init. The binary is out of reach.",
 		"The copy itself can be written to once nothing executes it: it must never be used for a second start. Its pages, and its blocks on a disk, are charged to whoever makes it."},
 	Overlayfs: {"/proc/PID/exe of init leads to an overlay without an upper layer: every write is refused (EROFS), and from the overlay nothing leads to the file " +

@@ -25,7 +25,7 @@ type fill func(fd int, src *source) error
 // sealedMemfd makes a memfd, has it filled, and seals it. It can be executed while
 // it is open for writing: opening a memfd anew takes the write access that makes execve(2) refuse (ETXTBSY), making it does not.
 func sealedMemfd(src *source, o Options, flags int, by fill) (*os.File, int64, error) {
-	if err := src.fits(); err != nil {
+	if err := fits(src.size()); err != nil {
 		return nil, 0, err
 	}
 	fd, err := newMemfd(o.Name, flags)

@@ -49,16 +49,16 @@ func (s *source) short(at int64) error {
 	return fmt.Errorf("the file ends after %d of its %d bytes", at, s.size())
 }
 
-// fits fails where RLIMIT_FSIZE forbids the copy, which the kernel applies to memfds as to
-// any file: a write up to the limit is cut short, one at it raises SIGXFSZ. Go's runtime
+// fits fails where RLIMIT_FSIZE forbids a copy of size bytes. The kernel applies it to memfds as to
+// any file: a write up to the limit is cut short, one at it raises SIGXFSZ, and so does ftruncate(2) beyond it. Go's runtime
 // drops that signal, but others in the process may have asked for it; so it is not let come to that.
-func (s *source) fits() error {
+func fits(size int64) error {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
 		return os.NewSyscallError("getrlimit", err)
 	}
-	if uint64(s.size()) > limit.Cur {
-		return fmt.Errorf("RLIMIT_FSIZE is %d bytes and the file has %d: %w", limit.Cur, s.size(), unix.EFBIG)
+	if uint64(size) > limit.Cur {
+		return fmt.Errorf("RLIMIT_FSIZE is %d bytes and the copy needs %d: %w", limit.Cur, size, unix.EFBIG)
 	}
 	return nil
 }

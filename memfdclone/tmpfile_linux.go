@@ -13,7 +13,7 @@ import (
 // tmpfile copies into an unnamed file and gives up the right to write to it. Nothing is synced: the file ends
 // with its last descriptor.
 func tmpfile(src *source, o Options) (*os.File, int64, error) {
-	if err := src.fits(); err != nil {
+	if err := fits(src.size()); err != nil {
 		return nil, 0, err
 	}
 	dir := o.Dir

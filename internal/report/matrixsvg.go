@@ -178,12 +178,12 @@ func lanesIn(m verdict.Matrix, c svgColumnKey) (lanes []string) {
 
 func rowLabel(r verdict.MatrixRow, height float64) []*svgNode {
 	name, how := r.Runtime, binarySize(r)
-	if r.Build.Clone != "" {
-		name = "clone=" + string(r.Build.Clone)
-		how += ", " + r.Runtime
-	}
-	if s := string(r.Build.Strategy); s != "" && s != "none" {
-		name += ", " + s
+	build := verdict.BuildText(scenarios.Build{Clone: r.Build.Clone, Strategy: r.Build.Strategy})
+	switch {
+	case r.Planned():
+		name, how = build, how+after(", ", name)
+	case build != "":
+		how += ", " + build
 	}
 	return []*svgNode{
 		svgElement("path", "d", "M0 0H"+svgValue(svgLabels), "class", "rule"),

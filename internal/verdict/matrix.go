@@ -13,7 +13,7 @@ import (
 	"github.com/initbench/initbench/sequence"
 )
 
-// Matrix answers, for a scenario with several orders or builds, who pays for the clone, from which limit on a container
+// Matrix answers, for a scenario with several orders or builds, or with built-in runtimes that are told apart by theirs, who pays for the clone, from which limit on a container
 // starts, and how long that takes.
 type Matrix struct {
 	Scenario string
@@ -106,9 +106,12 @@ type rowKey struct {
 	key
 }
 
-// matrixOf draws a scenario's matrix; nil where it has neither orders nor builds.
+// matrixOf draws a scenario's matrix; nil where it has neither orders nor builds, nor runtimes whose references are builds.
 func (s *survey) matrixOf(sc scenarios.Scenario) *Matrix {
-	if sc.Joins != nil || !sc.HasBuilds() && len(sc.AllOrders()) < 2 {
+	builds := sc.HasBuilds() || slices.ContainsFunc(s.run.Header.Spec.Runtimes, func(rt scenarios.Runtime) bool {
+		return referred(scenarios.Build{}, rt.Ref) != scenarios.Build{}
+	})
+	if sc.Joins != nil || !builds && len(sc.AllOrders()) < 2 {
 		return nil
 	}
 	m := &Matrix{Scenario: sc.Name}
@@ -342,6 +345,9 @@ func (m *Matrix) sort(runtimes []scenarios.Runtime) {
 		)
 	})
 }
+
+// Planned tells whether the build is the plan's, one of several of its runtime, and not the reference's.
+func (r MatrixRow) Planned() bool { return r.index.build != scenarios.Build{} }
 
 // ContainerShare is what the container was charged of the binary's size, as a fraction; NaN where either is not known.
 func (r MatrixRow) ContainerShare() float64 {

@@ -310,10 +310,25 @@ func TestMatrixListsWhatItHasNotGot(t *testing.T) {
 	}
 }
 
+// Catches the first build's binary told as the runtime's.
+func TestARuntimeOfSeveralBuildsIsNoOneBinary(t *testing.T) {
+	s := mustSummarize(t, builtinRun(crossed(1), nil))
+	if id := s.Runtimes[0]; id.Name != "builtin" || id.Size != 0 || id.SHA256 != "" {
+		t.Errorf("runtime %+v", id)
+	}
+}
+
 // Catches a scenario of one order and no builds with a matrix, and one of several orders without.
 func TestWhichScenariosHaveAMatrix(t *testing.T) {
 	if s := mustSummarize(t, single(model{}, "run", oomLimits(2))); len(s.Matrices) != 0 {
 		t.Errorf("one order: %d matrices", len(s.Matrices))
+	}
+	// Arms that are told apart by their references alone.
+	byRef := gateOf(startup(2))
+	byRef.Gate, byRef.Spec.Runtimes[0].Ref, byRef.Spec.Runtimes[1].Ref = false, "builtin:clone=once,size=16MiB", "builtin:strategy=overlayfs"
+	side := matrixOf(t, model{}.run(byRef))
+	if len(side.Rows) != 4 || side.Rows[0].Build.Clone != memfdclone.Once || side.Rows[0].Planned() || side.Rows[2].Build.Strategy != memfdclone.Overlayfs {
+		t.Errorf("arms by reference: %+v", side.Rows)
 	}
 	m := matrixOf(t, single(race(), "run", ordered(2, sequence.Natural, joinFirst)))
 	if len(m.Rows) != 4 || m.Rows[0].ReferenceLimit != 32*mib || m.Arithmetic.Open[OpenCharge] == 0 {

@@ -207,9 +207,7 @@ func Summarize(run Run, opts Options) (Summary, error) {
 }
 
 func (s *survey) add(r *results.Record) {
-	if _, known := s.ids[r.Arm]; !known {
-		s.ids[r.Arm] = r.Runtime
-	}
+	s.identify(r)
 	if r.Warmup {
 		return
 	}
@@ -230,6 +228,18 @@ func (s *survey) add(r *results.Record) {
 		to = &d.ownTold
 	}
 	to.add(r)
+}
+
+// identify keeps what a runtime is. One of several builds is several binaries, and of none of them alone.
+func (s *survey) identify(r *results.Record) {
+	id, known := s.ids[r.Arm]
+	if !known {
+		id = r.Runtime
+	}
+	if id.SHA256 != r.Runtime.SHA256 {
+		id.SHA256, id.Size = "", 0
+	}
+	s.ids[r.Arm] = id
 }
 
 func (d *described) add(r *results.Record) {

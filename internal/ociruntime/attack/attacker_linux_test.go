@@ -150,16 +150,34 @@ func (a *attacker) keep(what string) error {
 	case "lease":
 		return a.keepOpen(t, unix.O_RDONLY, unix.F_WRLCK)
 	case "mode":
-		var st unix.Stat_t
-		if err := unix.Fstatat(t.fd, "", &st, unix.AT_EMPTY_PATH); err != nil {
+		return a.keepMode(t, 0)
+	case "setuid":
+		a.kept = append(a.kept, func() error { return unix.Chown(t.path, 0, 0) })
+		if err := unix.Chown(t.path, nobody, nobody); err != nil {
 			return err
 		}
-		a.kept = append(a.kept, func() error { return unix.Chmod(t.path, st.Mode&0o7777) })
-		return unix.Chmod(t.path, 0)
+		return a.keepMode(t, unix.S_ISUID|unix.S_ISGID|0o111)
 	case "watch":
 		return a.keepWatch(t)
 	}
 	return fmt.Errorf("no way to keep %s", what)
+}
+
+// nobody is a user whom the runtime must not become.
+const nobody = 65534
+
+// keepMode adds bits, or takes all.
+func (a *attacker) keepMode(t target, add uint32) error {
+	var st unix.Stat_t
+	if err := unix.Stat(t.path, &st); err != nil {
+		return err
+	}
+	was, now := st.Mode&0o777, uint32(0)
+	if add != 0 {
+		now = was | add
+	}
+	a.kept = append(a.kept, func() error { return unix.Chmod(t.path, was) })
+	return unix.Chmod(t.path, now)
 }
 
 func (a *attacker) keepOpen(t target, flags, lease int) error {

@@ -33,6 +33,9 @@ func (w way) expected() (ordinarily, privilegedly []string) {
 		all, more = reading+content+attributes+executability+"xattr-user ", guarding+byCapability+"handle "
 	case memfdclone.Overlayfs:
 		all, more = reading, guarding
+		if linux(6, 6) { // see handleOf
+			more += "handle "
+		}
 	case memfdclone.Bind:
 		all, more = reading, guarding+"handle "
 	default:

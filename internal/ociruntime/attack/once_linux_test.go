@@ -50,6 +50,8 @@ func TestSmokeSharedCopy(t *testing.T) {
 	g.ordinary.demand("keep lease")
 	g.expectWaiting()
 	g.expectModeFrozen()
+	// The kernel looks at set-user-ID on mounts of the namespace alone, and a memfd is on none.
+	g.expectRefused("setuid", done, "")
 	g.expect("privileged", false)
 }
 

@@ -10,6 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/internal/testenv"
 	"github.com/initbench/initbench/memfdclone"
 )
 
@@ -48,7 +49,9 @@ func (w way) at(t *testing.T) *site {
 		withTHP(t)
 	}
 	if w.runtime != "crun" {
-		return newSite(t, filepath.Join(os.Getenv("INITBENCH_TEST_RUNTIMES"), w.runtime), w.options.Flags())
+		path := filepath.Join(os.Getenv("INITBENCH_TEST_RUNTIMES"), w.runtime)
+		testenv.Require(t, testenv.File(path))
+		return newSite(t, path, w.options.Flags())
 	}
 	path, err := exec.LookPath("crun")
 	if err != nil {

@@ -36,6 +36,7 @@ type jsonVerdict struct {
 	Reasons     []string                     `json:"reasons"`
 	Metrics     []jsonMetric                 `json:"metrics"`
 	Ladders     []jsonLadder                 `json:"ladders"`
+	Matrices    []jsonMatrix                 `json:"matrices"`
 	Findings    []jsonFinding                `json:"findings"`
 	Warnings    []string                     `json:"warnings"`
 	Notes       []string                     `json:"notes"`
@@ -111,7 +112,7 @@ func verdictJSON(v verdict.Verdict) ([]byte, error) {
 		Metrics: []jsonMetric{}, Environment: v.Environment,
 		Runtimes: map[string]results.RuntimeID{"baseline": v.Baseline, "candidate": v.Candidate},
 		Trials:   jsonTrials(v.Trials), Interleaved: v.Interleaved, Confidence: number(v.Confidence),
-		Ladders: laddersJSON(v.Ladders), Findings: findingsJSON(v.Findings), Notes: list(v.Notes),
+		Ladders: laddersJSON(v.Ladders), Matrices: matricesJSON(v.Matrices), Findings: findingsJSON(v.Findings), Notes: list(v.Notes),
 	}
 	for _, m := range v.Metrics {
 		out.Metrics = append(out.Metrics, metricJSON(m))

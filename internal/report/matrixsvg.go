@@ -8,15 +8,34 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
 )
 
-// ErrNoMatrix is why a run has no picture.
-var ErrNoMatrix = errors.New("no scenario of the run has several orders or builds with a recorded trial, and only such have a picture")
+// ErrNoMatrix is why there is no picture.
+var ErrNoMatrix = errors.New("no scenario has several orders or builds with a recorded trial, and only such have a picture")
+
+// picture is what is drawn of a run or a verdict.
+type picture struct {
+	of          string
+	trials      verdict.Trials
+	environment results.Environment
+	matrices    []verdict.Matrix
+	warnings    []string
+}
+
+func summaryPicture(s verdict.Summary) picture {
+	return picture{"run " + s.ID, s.Trials, s.Environment, s.Matrices, s.Warnings}
+}
+
+func verdictPicture(v verdict.Verdict) picture {
+	return picture{v.Headline(), v.Trials, v.Environment, v.Matrices, v.Warnings}
+}
 
 // Lengths of the picture, in its own unit, which is a pixel where it is shown at its size. A line of text has room for
 // as many characters as the widest common sans-serif (Verdana, 0.6 em a character) gets into a column.
@@ -30,17 +49,17 @@ const (
 	svgHead     = 66.0 // height of the columns' titles
 	svgCellText = 26   // characters in a line of a cell
 	svgNoteText = 31   // likewise, in the smaller type of a blank
-	svgLeast    = 3    // columns that the picture is wide at least, for its notes
+	svgLeast    = 6    // columns that the picture is wide at least, for its legend and notes
 )
 
-// WriteMatrixSVG draws the matrices of a run as one picture: a row a build, a column a driver and order, each cell marked by who
+// writePicture draws all matrices as one picture: a row a build, a column a driver and order, each cell marked by who
 // paid for the clone. It stands alone: no script, font or file besides.
-func WriteMatrixSVG(w io.Writer, s verdict.Summary) error {
-	matrices := slices.DeleteFunc(slices.Clone(s.Matrices), func(m verdict.Matrix) bool { return len(m.Rows) == 0 })
-	if len(matrices) == 0 {
+func writePicture(w io.Writer, p picture) error {
+	p.matrices = slices.DeleteFunc(slices.Clone(p.matrices), func(m verdict.Matrix) bool { return len(m.Rows) == 0 })
+	if len(p.matrices) == 0 {
 		return fmt.Errorf("report: svg: %w", ErrNoMatrix)
 	}
-	text, err := xml.MarshalIndent(matrixPicture(s, matrices), "", " ")
+	text, err := xml.MarshalIndent(p.draw(), "", " ")
 	if err != nil {
 		return fmt.Errorf("report: svg: %w", err)
 	}
@@ -50,9 +69,9 @@ func WriteMatrixSVG(w io.Writer, s verdict.Summary) error {
 	return nil
 }
 
-func matrixPicture(s verdict.Summary, matrices []verdict.Matrix) *svgNode {
+func (p picture) draw() *svgNode {
 	columns := svgLeast
-	for _, m := range matrices {
+	for _, m := range p.matrices {
 		columns = max(columns, len(columnsOf(m)))
 	}
 	width := 2*svgMargin + svgLabels + float64(columns)*svgColumn
@@ -62,25 +81,25 @@ func matrixPicture(s verdict.Summary, matrices []verdict.Matrix) *svgNode {
 		parts = append(parts, moved(svgMargin, y).add(n))
 		y += height
 	}
-	put(heading(s))
+	put(p.heading(int((width - 2*svgMargin) / 7)))
 	put(legend())
-	for _, m := range matrices {
+	for _, m := range p.matrices {
 		put(matrixGroup(m))
 		put(notes(m, int((width-2*svgMargin)/7)))
 	}
-	put(provenance(s, int((width-2*svgMargin)/7)))
+	put(p.provenance(int((width - 2*svgMargin) / 7)))
 	height := y + svgMargin
 	root := svgElement("svg", "xmlns", "http://www.w3.org/2000/svg", "viewBox", "0 0 "+svgValue(width)+" "+svgValue(height),
 		"width", width, "height", height, "role", "img", "font-family", "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif")
-	root.add(textNode("title", "initbench: who pays for the clone, run "+s.ID), textNode("style", strings.Join(strings.Fields(matrixStyle), " ")), patterns())
+	root.add(textNode("title", "initbench: who pays for the clone, "+p.of), textNode("style", strings.Join(strings.Fields(matrixStyle), " ")), patterns())
 	return root.add(rectangle(0, 0, width, height, "paper")).add(parts...)
 }
 
-func heading(s verdict.Summary) (*svgNode, float64) {
+func (p picture) heading(characters int) (*svgNode, float64) {
+	g, height := paragraph([]string{p.of + "; " + counted(p.trials)}, characters)
 	return svgElement("g").add(
-		label(0, 18, "title", "Who pays for the clone, which limit suffices, and how long a start takes"),
-		label(0, 40, "dim", "run "+s.ID+", "+counted(s.Trials)),
-	), 62
+		label(0, 18, "title", "Who pays for the clone, which limit suffices, and how long a start takes"), moved(0, 28).add(g),
+	), 32 + height
 }
 
 // legend explains the marks by who pays, and the lines of a cell.
@@ -308,14 +327,15 @@ func latencyLine(r verdict.MatrixRow) string {
 	if !r.Latency.Known() {
 		return "no start measured"
 	}
-	text := verdict.Nanoseconds.Format(r.Latency.Center)
-	if interval := spread(verdict.Nanoseconds, r.Latency); interval != "" && len(text)+1+len(interval) <= svgCellText {
-		text += " " + interval
-	}
+	text, at := verdict.Nanoseconds.Format(r.Latency.Center), ""
 	if r.ReferenceLimit != 0 {
-		text += " at " + limit(r.ReferenceLimit)
+		at = " at " + limit(r.ReferenceLimit)
 	}
-	return text
+	interval := after(" ", spread(verdict.Nanoseconds, r.Latency))
+	if utf8.RuneCountInString(text+interval+at) > svgCellText {
+		return text + at
+	}
+	return text + interval + at
 }
 
 // cellTitle is all of a cell in words, for a pointer that rests on it and for whoever does not see the picture.
@@ -341,9 +361,9 @@ func notes(m verdict.Matrix, characters int) (*svgNode, float64) {
 	return paragraph(texts, characters)
 }
 
-func provenance(s verdict.Summary, characters int) (*svgNode, float64) {
-	texts := []string{"sizes in IEC units; " + machine(s.Environment)}
-	for _, w := range s.Warnings {
+func (p picture) provenance(characters int) (*svgNode, float64) {
+	texts := []string{"sizes in IEC units; " + machine(p.environment)}
+	for _, w := range p.warnings {
 		texts = append(texts, "warning: "+w)
 	}
 	return paragraph(texts, characters)

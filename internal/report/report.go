@@ -16,15 +16,11 @@ const (
 	JUnit    = "junit"
 	Markdown = "markdown"
 	Benchfmt = "benchfmt"
-	// SVG is a picture of a run's matrices; a verdict has none.
-	SVG = "svg"
+	SVG      = "svg" // a picture of the matrices; an error where there is none
 )
 
-// Formats lists every format of a verdict, the default first.
-func Formats() []string { return []string{Table, JSON, JUnit, Markdown, Benchfmt} }
-
-// SummaryFormats lists those of a run that is not judged, the default first.
-func SummaryFormats() []string { return append(Formats(), SVG) }
+// Formats lists every format, the default first.
+func Formats() []string { return []string{Table, JSON, JUnit, Markdown, Benchfmt, SVG} }
 
 // CheckFormat says in one line what is wrong with a format's name, before a run is
 // made whose result could not be written.
@@ -37,13 +33,16 @@ func CheckFormat(format string) error {
 
 // Write draws a verdict.
 func Write(w io.Writer, format string, v verdict.Verdict, opts Options) error {
+	if format == SVG {
+		return writePicture(w, verdictPicture(v))
+	}
 	return write(w, format, opts, v, verdictTable, verdictJSON, verdictJUnit, verdictMarkdown, verdictBenchfmt)
 }
 
 // WriteSummary draws a run that was not judged.
 func WriteSummary(w io.Writer, format string, s verdict.Summary, opts Options) error {
 	if format == SVG {
-		return WriteMatrixSVG(w, s)
+		return writePicture(w, summaryPicture(s))
 	}
 	return write(w, format, opts, s, summaryTable, summaryJSON, summaryJUnit, summaryMarkdown, summaryBenchfmt)
 }

@@ -63,10 +63,10 @@ func (p Prediction) Sum() Range {
 }
 
 // reckon predicts every cell with a limit, as far as what that takes was measured.
-func (s *survey) reckon(m *Matrix, sc scenarios.Scenario) {
+func (d *drawing) reckon(m *Matrix, sc scenarios.Scenario) {
 	a := &m.Arithmetic
 	a.Open = map[Open]int{}
-	a.Margin, a.MarginWhy = Margin{Memory: true}.resolution(s.environment())
+	a.Margin, a.MarginWhy = Margin{Memory: true}.resolution(d.env)
 	for i := range m.Rows {
 		r := &m.Rows[i]
 		for j := range r.Cells {
@@ -74,7 +74,7 @@ func (s *survey) reckon(m *Matrix, sc scenarios.Scenario) {
 			if c.Limit == 0 {
 				continue
 			}
-			c.Prediction, c.Open = s.predict(m, sc, *r, *c)
+			c.Prediction, c.Open = d.predict(m, sc, *r, *c)
 			switch p := c.Prediction; {
 			case p == nil:
 				a.Open[c.Open]++
@@ -88,17 +88,10 @@ func (s *survey) reckon(m *Matrix, sc scenarios.Scenario) {
 	}
 }
 
-func (s *survey) environment() results.Environment {
-	if len(s.run.Environments) == 0 {
-		return results.Environment{}
-	}
-	return s.run.Environments[0]
-}
-
-func (s *survey) predict(m *Matrix, sc scenarios.Scenario, r MatrixRow, c MatrixCell) (*Prediction, Open) {
-	d := s.sideOf(r, c.Place, c.Limit)
-	p := &Prediction{Limit: c.Limit, Clone: s.charge(r, d), Init: s.needs(m, r)}
-	if in := d.told.paid.inForce; in > 0 {
+func (d *drawing) predict(m *Matrix, sc scenarios.Scenario, r MatrixRow, c MatrixCell) (*Prediction, Open) {
+	s := d.side(r, c.Place, c.Limit)
+	p := &Prediction{Limit: c.Limit, Clone: d.charge(r, s), Init: d.needs(m, r)}
+	if in := s.paid.inForce; in > 0 {
 		p.Limit = in
 	}
 	switch {
@@ -110,10 +103,10 @@ func (s *survey) predict(m *Matrix, sc scenarios.Scenario, r MatrixRow, c Matrix
 		return nil, OpenCharge
 	case p.Init.N == 0:
 		return nil, OpenInit
-	case !subset(d.told.found, s.sideOf(r, "", 0).told.found):
+	case !subset(s.found, d.side(r, "", 0).found):
 		return nil, OpenOrder
 	}
-	p.Outcome = p.outcome(m.Arithmetic.Margin, float64(s.pageSize()))
+	p.Outcome = p.outcome(m.Arithmetic.Margin, float64(d.pageSize()))
 	if p.Outcome == "" {
 		return nil, OpenEdge
 	}
@@ -138,12 +131,12 @@ func (p Prediction) outcome(margin, page float64) results.Outcome {
 
 // charge is what the container is charged for the copy: as it was without a limit, or the whole binary where
 // the join was made to come before init's copy.
-func (s *survey) charge(r MatrixRow, limited *observedSide) Range {
-	free := s.sideOf(r, "", 0).told.paid.toContainer
+func (d *drawing) charge(r MatrixRow, limited *side) Range {
+	free := d.side(r, "", 0).paid.toContainer
 	if len(free) > 0 {
 		return rangeOf(free)
 	}
-	if r.Order == sequence.JoinBeforeClone && limited.imposing.Imposed > 0 && r.BinaryBytes > 0 {
+	if r.Order == sequence.JoinBeforeClone && limited.taken > 0 && r.BinaryBytes > 0 {
 		return rangeOf([]float64{float64(r.BinaryBytes)})
 	}
 	return Range{}
@@ -151,14 +144,14 @@ func (s *survey) charge(r MatrixRow, limited *observedSide) Range {
 
 // needs is what init takes beside a clone, from starts without a limit that charged the container none: of the same
 // build, or else of any build of the same runtime, driver and binary.
-func (s *survey) needs(m *Matrix, r MatrixRow) Range {
+func (d *drawing) needs(m *Matrix, r MatrixRow) Range {
 	var own, others []float64
 	for _, other := range m.Rows {
 		if other.Runtime != r.Runtime || other.Driver != r.Driver || other.BinaryBytes != r.BinaryBytes {
 			continue
 		}
-		p := &s.sideOf(other, "", 0).told.paid
-		if pays := p.payer(other.Build.Clone, s.pageSize()); len(p.rest) == 0 || pays == ContainerPays || pays == BothPay {
+		p := &d.side(other, "", 0).paid
+		if pays := p.payer(other.Build.Clone, d.pageSize()); len(p.rest) == 0 || pays == ContainerPays || pays == BothPay {
 			continue
 		}
 		if other.index.build == r.index.build {

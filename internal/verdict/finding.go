@@ -147,7 +147,7 @@ func (f Finding) sentence() string {
 	}
 	return fmt.Sprintf("%s%s starts at %s under %s %d of %d times by itself, %d of %d when %s%s (%s): %s",
 		f.Runtime, aside(f.Build), PlacedLimit(f.Build, f.Place, f.Limit), f.Driver, f.Natural.Started, f.Natural.shows(),
-		f.Imposed.Started, f.Imposed.shows(), first(f.Order), also, f.Scenario, f.meaning())
+		f.Imposed.Started, f.Imposed.shows(), comesFirst(f.Order), also, f.Scenario, f.meaning())
 }
 
 // brief is the finding in a clause, for a line that has more to say. In it "as does the baseline" fits at the end.
@@ -182,7 +182,7 @@ func (f Finding) meaning() string {
 	return "it is safe only by winning a race"
 }
 
-func first(o sequence.Order) string {
+func comesFirst(o sequence.Order) string {
 	if o == sequence.CloneBeforeJoin {
 		return "the clone comes first"
 	}

@@ -209,7 +209,19 @@ func (j *judge) orders(v *Verdict) {
 		v.Ladders = append(v.Ladders, climb(sc, j.layout(sc), armNames[:], count)...)
 	}
 	v.Findings = findings(v.Ladders, j.opts.alpha())
+	v.Matrices = j.drawing(v.Ladders).matrices(j.planned[baseline].Scenarios)
 	v.Notes = observerCost(j.planned[baseline].Scenarios, j.layout, arms, func(k key, i int) *side { return j.at(k)[i] }, j.opts.confidence())
+}
+
+// drawing has both arms, each with the cells of its own plan.
+func (j *judge) drawing(ladders []Ladder) *drawing {
+	d := &drawing{env: j.env, confidence: j.opts.confidence(), ladders: ladders, at: func(arm string, k key) *side {
+		return j.at(k)[slices.Index(armNames[:], arm)]
+	}}
+	for i, name := range armNames {
+		d.arms = append(d.arms, drawnArm{scenarios.Runtime{Name: name, Ref: j.subjects[i].Ref}, j.planned[i]})
+	}
+	return d
 }
 
 // twoClocks says why the times of two runs do not compare. An emulated guest's wall clock runs

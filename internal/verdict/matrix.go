@@ -80,7 +80,7 @@ type MatrixRow struct {
 	// Thresholds has one entry for each place of a limit.
 	Thresholds []PlacedThreshold
 	Cells      []MatrixCell
-	index      rowKey
+	index      key // of all its cells
 }
 
 // PlacedThreshold is start.threshold of limits set in one place.
@@ -101,35 +101,53 @@ type MatrixCell struct {
 	Open       Open
 }
 
-type rowKey struct {
-	runtime string
-	key
+// drawing is what matrices are made of, be it a run or a gate.
+type drawing struct {
+	arms       []drawnArm
+	env        results.Environment
+	confidence float64
+	ladders    []Ladder
+	at         func(runtime string, k key) *side
 }
 
-// matrixOf draws a scenario's matrix; nil where it has neither orders nor builds, nor runtimes whose references are builds.
-func (s *survey) matrixOf(sc scenarios.Scenario) *Matrix {
-	builds := sc.HasBuilds() || slices.ContainsFunc(s.run.Header.Spec.Runtimes, func(rt scenarios.Runtime) bool {
-		return referred(scenarios.Build{}, rt.Ref) != scenarios.Build{}
-	})
-	if sc.Joins != nil || !builds && len(sc.AllOrders()) < 2 {
-		return nil
+// drawnArm is a runtime by the name it has in reports, and the plan it is in.
+type drawnArm struct {
+	scenarios.Runtime
+	spec scenarios.Spec
+}
+
+func (d *drawing) matrices(list []scenarios.Scenario) (all []Matrix) {
+	for _, sc := range list {
+		if d.has(sc) {
+			all = append(all, d.matrix(sc))
+		}
 	}
-	m := &Matrix{Scenario: sc.Name}
+	return all
+}
+
+// has tells whether a scenario has orders or builds, or runtimes whose references are builds.
+func (d *drawing) has(sc scenarios.Scenario) bool {
+	byReference := slices.ContainsFunc(d.arms, func(a drawnArm) bool { return referred(scenarios.Build{}, a.Ref) != scenarios.Build{} })
+	return sc.Joins == nil && (sc.HasBuilds() || byReference || len(sc.AllOrders()) > 1)
+}
+
+func (d *drawing) matrix(sc scenarios.Scenario) Matrix {
+	m := Matrix{Scenario: sc.Name}
 	senseless := map[string]int{}
-	for _, rt := range s.run.Header.Spec.Runtimes {
+	for _, arm := range d.arms {
 		var all []excluded
-		for c, why := range s.run.Header.Spec.Cells(sc, rt) {
+		for c, why := range arm.spec.Cells(sc, arm.Runtime) {
 			if why != "" {
 				m.exclude(senseless, why)
 			}
 			all = append(all, excluded{keyIn(sc.Name, c).whole(), why})
 		}
 		from := len(m.Rows)
-		s.addRows(m, sc, rt)
+		d.addRows(&m, sc, arm)
 		m.blank(m.Rows[from:], all)
 	}
-	m.sort(s.run.Header.Spec.Runtimes)
-	s.reckon(m, sc)
+	m.sort(d.arms)
+	d.reckon(&m, sc)
 	return m
 }
 
@@ -160,7 +178,7 @@ func (k key) whole() key {
 func (m *Matrix) blank(rows []MatrixRow, all []excluded) {
 	have, builds := map[key]bool{}, map[scenarios.Build]MatrixRow{}
 	for _, r := range rows {
-		have[r.index.key], builds[r.index.build] = true, r
+		have[r.index], builds[r.index.build] = true, r
 	}
 	at := map[key]int{}
 	for _, x := range all {
@@ -181,15 +199,15 @@ func (m *Matrix) blank(rows []MatrixRow, all []excluded) {
 }
 
 // addRows makes the rows of one runtime, those of one build and order being groups of different places.
-func (s *survey) addRows(m *Matrix, sc scenarios.Scenario, rt scenarios.Runtime) {
-	plan := s.layout(sc, rt)
+func (d *drawing) addRows(m *Matrix, sc scenarios.Scenario, arm drawnArm) {
+	plan := layoutOf(arm.spec, sc, arm.Runtime)
 	m.Cells += plan.cells
 	rows := map[key]int{}
 	for _, group := range plan.groups {
 		whole := group.whole()
 		for _, k := range plan.in(group) {
-			d := s.side(cellKey{k, rt.Name})
-			if d.made() == 0 {
+			s := d.at(arm.Name, k)
+			if s.made() == 0 {
 				continue
 			}
 			m.Reached++
@@ -197,9 +215,9 @@ func (s *survey) addRows(m *Matrix, sc scenarios.Scenario, rt scenarios.Runtime)
 			if !known {
 				i = len(m.Rows)
 				rows[whole] = i
-				m.Rows = append(m.Rows, newMatrixRow(sc, rt, whole))
+				m.Rows = append(m.Rows, newMatrixRow(sc, arm.Runtime, whole))
 			}
-			m.Rows[i].take(k, d)
+			m.Rows[i].take(k, s)
 			if k.place != "" && !slices.Contains(m.Places, k.place) {
 				m.Places = append(m.Places, k.place)
 			}
@@ -208,7 +226,7 @@ func (s *survey) addRows(m *Matrix, sc scenarios.Scenario, rt scenarios.Runtime)
 	slices.Sort(m.Places)
 	slices.Reverse(m.Places) // the container's first
 	for _, i := range rows {
-		s.describeRow(&m.Rows[i])
+		d.describeRow(&m.Rows[i])
 	}
 }
 
@@ -219,7 +237,7 @@ func newMatrixRow(sc scenarios.Scenario, rt scenarios.Runtime, k key) MatrixRow 
 	return MatrixRow{
 		Runtime: rt.Name, Build: referred(k.build, rt.Ref), Driver: k.driver, Order: k.order,
 		Lane:  laneOf(&scenarios.Trial{Order: k.order, Observe: sc.Observe}, sc.Observes()),
-		Found: map[sequence.Found]int{}, index: rowKey{rt.Name, k},
+		Found: map[sequence.Found]int{}, index: k,
 	}
 }
 
@@ -241,32 +259,32 @@ func referred(b scenarios.Build, ref string) scenarios.Build {
 }
 
 // take adds one cell.
-func (r *MatrixRow) take(k key, d *observedSide) {
-	r.Trials += d.count.Trials()
-	r.NotApplicable += d.count.NotApplicable
-	r.NotCounted += d.apart()
-	r.Unconfirmed += d.unseen
-	for order, n := range d.told.found {
+func (r *MatrixRow) take(k key, s *side) {
+	r.Trials += s.count.Trials()
+	r.NotApplicable += s.count.NotApplicable
+	r.NotCounted += s.apart()
+	r.Unconfirmed += s.unseen
+	for order, n := range s.found {
 		r.Found[order] += n
 	}
-	r.Cells = append(r.Cells, MatrixCell{Place: k.place, Limit: k.limit, Count: d.count})
+	r.Cells = append(r.Cells, MatrixCell{Place: k.place, Limit: k.limit, Count: s.count})
 	if r.BinaryBytes == 0 {
-		r.BinaryBytes = d.told.paid.size
+		r.BinaryBytes = s.paid.size
 	}
 }
 
 // describeRow fills in what is of the reference, and the thresholds.
-func (s *survey) describeRow(r *MatrixRow) {
+func (d *drawing) describeRow(r *MatrixRow) {
 	r.refer()
-	d := s.sideOf(*r, r.ReferencePlace, r.ReferenceLimit)
-	if !r.Referred {
-		d = newObservedSide()
+	s := newSide()
+	if r.Referred {
+		s = d.side(*r, r.ReferencePlace, r.ReferenceLimit)
 	}
-	p := &d.told.paid
-	r.Payer = p.payer(r.Build.Clone, s.pageSize())
+	p := &s.paid
+	r.Payer = p.payer(r.Build.Clone, d.pageSize())
 	r.Clone, r.ToContainer, r.ToRuntime, r.Copy = rangeOf(p.clone), rangeOf(p.toContainer), rangeOf(p.toRuntime), rangeOf(p.took)
-	r.Latency = s.peak(d.side, r.Lane, d.startIn(r.Lane))
-	for _, l := range s.summary.Ladders {
+	r.Latency = s.median(r.Lane, s.startIn(r.Lane), d.confidence)
+	for _, l := range d.ladders {
 		if l.Runtime == r.Runtime && l.Scenario == r.index.scenario && l.Driver == r.Driver && l.Build == r.index.build {
 			r.Thresholds = append(r.Thresholds, l.placed(r.Order)...)
 		}
@@ -314,25 +332,33 @@ func (l Ladder) placed(order sequence.Order) []PlacedThreshold {
 	return nil
 }
 
-// sideOf is what was recorded of a row under one limit.
-func (s *survey) sideOf(r MatrixRow, place cgroupjoin.Place, limit int64) *observedSide {
-	k := r.index.key
+// side is what was recorded of a row under one limit.
+func (d *drawing) side(r MatrixRow, place cgroupjoin.Place, limit int64) *side {
+	k := r.index
 	k.place, k.limit = place, limit
-	return s.side(cellKey{k, r.index.runtime})
+	return d.at(r.Runtime, k)
 }
 
-func (s *survey) pageSize() int {
-	if len(s.run.Environments) > 0 && s.run.Environments[0].PageSize > 0 {
-		return s.run.Environments[0].PageSize
+func (d *drawing) pageSize() int {
+	if d.env.PageSize > 0 {
+		return d.env.PageSize
 	}
 	return 4096
 }
 
+// first is the run's first environment, in whose terms its figures are told.
+func first(envs []results.Environment) results.Environment {
+	if len(envs) == 0 {
+		return results.Environment{}
+	}
+	return envs[0]
+}
+
 // sort puts what a reader compares next to each other: the orders of a driver, the drivers of a build.
-func (m *Matrix) sort(runtimes []scenarios.Runtime) {
+func (m *Matrix) sort(arms []drawnArm) {
 	rank := map[string]int{}
-	for i, rt := range runtimes {
-		rank[rt.Name] = i
+	for i, arm := range arms {
+		rank[arm.Name] = i
 	}
 	slices.SortStableFunc(m.Rows, func(a, b MatrixRow) int {
 		return cmp.Or(

@@ -170,7 +170,7 @@ func TestPayerOfSharesAndNoise(t *testing.T) {
 		{200 << 10, 15 * mib, RuntimePays},
 		{200 << 10, 100 << 10, NobodyPays},
 	} {
-		p := newDescribed().paid
+		p := newSide().paid
 		p.add(&results.Record{Outcome: results.Started, Found: &sequence.Finding{
 			Order: sequence.FoundOverlapping, Guard: sequence.GuardMemfd, CloneBytes: num(16 * mib), CloneToContainer: &c.toContainer, CloneToRuntime: &c.toRuntime,
 		}})
@@ -195,7 +195,7 @@ func TestWhatWasNotSeenIsNotNothing(t *testing.T) {
 		if r.Outcome == "" {
 			r.Outcome = results.Started
 		}
-		p := newDescribed().paid
+		p := newSide().paid
 		p.add(&r)
 		if got := p.payer("", 4096); got != PayerUnknown {
 			t.Errorf("%s: %s", name, got)
@@ -366,7 +366,7 @@ func TestMatrixIsOfOneLaneAndOfWhatCounts(t *testing.T) {
 			}
 		}
 		spoilt, clean := matrixOf(t, with), matrixOf(t, without)
-		rows := map[rowKey]MatrixRow{}
+		rows := map[key]MatrixRow{}
 		for _, row := range clean.Rows {
 			rows[row.index] = row
 		}

@@ -151,7 +151,8 @@ type observedSide struct {
 	told     described
 	ownTold  described // of the trials to which the order did not apply: see side.own
 	imposing ImposingSummary
-	found    map[sequence.Found]int
+	// allFound has the orders of trials that do not count as well.
+	allFound map[sequence.Found]int
 	// notifications and held are of the trials under a filter.
 	notifications, held []float64
 }
@@ -160,18 +161,16 @@ type observedSide struct {
 type described struct {
 	outcomes map[results.Outcome]int
 	victims  map[string][][3]float64 // by the process's name
-	found    map[sequence.Found]int
-	paid     payments
 	// Bytes, of trials with a finding.
 	clone, toContainer, toRuntime, exec []float64
 }
 
 func newDescribed() described {
-	return described{outcomes: map[results.Outcome]int{}, victims: map[string][][3]float64{}, found: map[sequence.Found]int{}}
+	return described{outcomes: map[results.Outcome]int{}, victims: map[string][][3]float64{}}
 }
 
 func newObservedSide() *observedSide {
-	return &observedSide{side: newSide(), told: newDescribed(), ownTold: newDescribed(), found: map[sequence.Found]int{}}
+	return &observedSide{side: newSide(), told: newDescribed(), ownTold: newDescribed(), allFound: map[sequence.Found]int{}}
 }
 
 // settle is the side's, and takes along what is described of it.
@@ -244,11 +243,7 @@ func (s *survey) identify(r *results.Record) {
 
 func (d *described) add(r *results.Record) {
 	d.charge(r)
-	d.paid.add(r)
 	d.outcomes[r.Outcome]++
-	if r.Found != nil {
-		d.found[r.Found.Order]++
-	}
 	if v := r.Victim; v != nil {
 		d.victims[v.Comm] = append(d.victims[v.Comm], [3]float64{float64(v.AnonBytes), float64(v.FileBytes), float64(v.ShmemBytes)})
 	}
@@ -257,7 +252,7 @@ func (d *described) add(r *results.Record) {
 // look keeps how imposing went and what was found, of trials that do not count as well: it is why they do not.
 func (d *observedSide) look(r *results.Record) {
 	if r.Found != nil {
-		d.found[r.Found.Order]++
+		d.allFound[r.Found.Order]++
 	}
 	e := r.Enforcement
 	if e == nil {
@@ -373,14 +368,23 @@ func (s *survey) orders() {
 	runtimes, list := s.run.Header.Spec.Runtimes, s.run.Header.Spec.Scenarios
 	for _, sc := range list {
 		s.summary.Ladders = append(s.summary.Ladders, s.climb(sc)...)
-		if m := s.matrixOf(sc); m != nil {
-			s.summary.Matrices = append(s.summary.Matrices, *m)
-		}
 	}
+	s.summary.Matrices = s.drawing().matrices(list)
 	s.summary.Findings = findings(s.summary.Ladders, s.opts.alpha())
 	s.summary.Notes = observerCost(list, s.merged, len(runtimes), func(k key, i int) *side {
 		return s.side(cellKey{k, runtimes[i].Name}).side
 	}, s.opts.confidence())
+}
+
+func (s *survey) drawing() *drawing {
+	d := &drawing{
+		env: first(s.run.Environments), confidence: s.opts.confidence(), ladders: s.summary.Ladders,
+		at: func(runtime string, k key) *side { return s.side(cellKey{k, runtime}).side },
+	}
+	for _, rt := range s.run.Header.Spec.Runtimes {
+		d.arms = append(d.arms, drawnArm{rt, s.run.Header.Spec})
+	}
+	return d
 }
 
 // climb makes a scenario's ladders, those that several runtimes have next to each other.
@@ -408,7 +412,7 @@ func (s *survey) cell(sc scenarios.Scenario, k cellKey) CellSummary {
 		Outcomes: d.told.outcomes, NotApplicable: d.count.NotApplicable, NotCounted: d.apart(), Failure: d.failure,
 		Start: s.spread(d.side, lane, d.startIn(lane)), Create: s.spread(d.side, lane, scenarios.CreateLatency),
 		ContainerPeak: s.peak(d.side, lane, scenarios.ContainerMemoryPeak), RuntimePeak: s.peak(d.side, lane, scenarios.RuntimeMemoryPeak),
-		Imposing: d.imposing, Found: d.found,
+		Imposing: d.imposing, Found: d.allFound,
 		Charges: ChargeSummary{
 			Clone: middle(d.told.clone), ToContainer: middle(d.told.toContainer),
 			ToRuntime: middle(d.told.toRuntime), AtExec: middle(d.told.exec),
@@ -481,8 +485,12 @@ func floats(points []stats.Point) []float64 {
 }
 
 func (s *survey) peak(d *side, lane Lane, name string) Arm {
-	values := floats(d.values[figure{lane, name}])
-	m := stats.Median(values, s.opts.confidence())
+	return d.median(lane, name, s.opts.confidence())
+}
+
+func (s *side) median(lane Lane, name string, confidence float64) Arm {
+	values := floats(s.values[figure{lane, name}])
+	m := stats.Median(values, confidence)
 	return Arm{N: len(values), Center: m.Center, Lo: m.Lo, Hi: m.Hi, Values: values}
 }
 

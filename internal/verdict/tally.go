@@ -61,6 +61,10 @@ type side struct {
 	// uncounted trials belong to no cell; why has the first one's reason.
 	uncounted int
 	why       string
+	paid      payments
+	found     map[sequence.Found]int
+	// taken trials had their order imposed.
+	taken int
 	// unseen trials count, and that they took their order only the enforcer says.
 	unseen int
 	// own has the trials to which the cell's order did not apply, until settle knows what becomes
@@ -97,7 +101,7 @@ func (s *side) sorted() []batch {
 }
 
 func newSide() *side {
-	return &side{batches: map[int]*batch{}, values: map[figure][]stats.Point{}, started: map[Lane]int{}}
+	return &side{batches: map[int]*batch{}, values: map[figure][]stats.Point{}, started: map[Lane]int{}, found: map[sequence.Found]int{}}
 }
 
 type cell [arms]*side
@@ -323,8 +327,14 @@ func (s *side) add(r *results.Record, lane Lane) {
 	n := countRecord(r)
 	s.count.plus(n)
 	b.count.plus(n)
-	if orderOf(&r.Trial) != natural && r.Found == nil {
+	s.paid.add(r)
+	if r.Found != nil {
+		s.found[r.Found.Order]++
+	} else if orderOf(&r.Trial) != natural {
 		s.unseen++
+	}
+	if r.Enforcement != nil && r.Enforcement.Outcome == sequence.OrderImposed {
+		s.taken++
 	}
 	if n.Failed > 0 && s.failure == "" {
 		s.failure = failure(r)

@@ -51,6 +51,8 @@ type Verdict struct {
 	Metrics []Metric
 	// Ladders show how containers started over each scenario's limits, an entry for each arm.
 	Ladders []Ladder
+	// Matrices say of both arms who pays for the clone, for each scenario with orders or builds.
+	Matrices []Matrix
 	// Findings are what the orders of clone and join show, of both arms. They do not rule:
 	// the rows of each order do.
 	Findings []Finding

@@ -434,3 +434,20 @@ func TestJoinsAreSummarised(t *testing.T) {
 		}
 	}
 }
+
+// Catches a gate whose arms are told by their runtimes' names or share one's figures.
+func TestAGateHasAMatrixOfBothArms(t *testing.T) {
+	v := mustJudge(t, race().run(gateOf(ordered(8, sequence.Natural, joinFirst))))
+	if len(v.Matrices) != 1 || len(v.Matrices[0].Rows) != 8 {
+		t.Fatalf("matrices %+v, want one of 2 arms, drivers and orders", v.Matrices)
+	}
+	want := map[string]string{"baseline": "<= 8MiB", "candidate": "(16MiB, 20MiB]"}
+	for _, r := range v.Matrices[0].Rows {
+		if r.Order == joinFirst && (r.Thresholds[0].Threshold.String() != want[r.Runtime] || r.Lane != Enforced) {
+			t.Errorf("%s under %s: %s, lane %s", r.Runtime, r.Driver, r.Thresholds[0].Threshold, r.Lane)
+		}
+		if r.Latency.N != 8 || r.ReferenceLimit != 32*mib {
+			t.Errorf("%s: latency of %d starts at %d", r.Runtime, r.Latency.N, r.ReferenceLimit)
+		}
+	}
+}

@@ -350,6 +350,28 @@ func TestMatrixKeepsToTheWidth(t *testing.T) {
 	}
 }
 
+// Catches a budget that turns a CI server's report red: cells that it left out are no errors.
+func TestUnreachedBuildsAreNoErrors(t *testing.T) {
+	s := matrixSummary(t, false)
+	var report struct {
+		Errors int `xml:"errors,attr"`
+		Tests  int `xml:"tests,attr"`
+	}
+	if err := xml.Unmarshal(summaryIn(t, JUnit, s, Options{}), &report); err != nil {
+		t.Fatal(err)
+	}
+	m := s.Matrices[0]
+	plain := 0 // of runc, which has no builds, each planned cell is a case
+	for _, c := range s.Cells {
+		if c.Runtime != "builtin" && c.Trials() == 0 {
+			plain++
+		}
+	}
+	if report.Errors != plain || report.Tests != m.Reached+plain || m.Reached >= m.Cells {
+		t.Errorf("%d errors in %d cases; %d of %d cells reached, %d of runc not", report.Errors, report.Tests, m.Reached, m.Cells, plain)
+	}
+}
+
 // Catches joins that the table leaves out or the JSON tells otherwise.
 func TestGoldenJoins(t *testing.T) {
 	sc := scenarios.Scenario{

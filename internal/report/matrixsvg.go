@@ -115,8 +115,8 @@ func legend() (*svgNode, float64) {
 		x += svgBand + 30 + 6.6*float64(len(words[p]))
 	}
 	return g.add(
-		label(0, 36, "small dim", "In a cell: who pays and how much. The limit (memory.max of the container, or of its ancestor where that differs) at which it starts: (a, b] was killed at a and "+
-			"started at b; <= b always started, b being the lowest tried."),
+		label(0, 36, "small dim", "In a cell: who pays and how much. The limit (memory.max of the container, or of its ancestor where that differs) at which it starts: "+
+			"(a, b] was killed at a and started at b; <= b always started, b being the lowest tried."),
 		label(0, 52, "small dim", "The median latency of a start, with its interval where there is one. Cells with a limit that are as arithmetic predicts. "+
 			"Bar: the container's part of the copy; beside it, its share of the binary's size."),
 	), 74

@@ -40,7 +40,7 @@ var steps = map[Strategy]map[string]call{
 	},
 	Tmpfile: {
 		"unnamed file: open": {nr: unix.SYS_OPENAT, arg: 2, mask: unix.O_TMPFILE &^ unix.O_DIRECTORY}, "fstatfs": {nr: unix.SYS_FSTATFS},
-		"sendfile": {nr: unix.SYS_SENDFILE}, "fchmod": {nr: unix.SYS_FCHMOD}, "open O_PATH": {nr: unix.SYS_OPENAT, arg: 2, mask: unix.O_PATH},
+		"sendfile": {nr: unix.SYS_SENDFILE}, "open O_PATH": {nr: unix.SYS_OPENAT, arg: 2, mask: unix.O_PATH},
 	},
 	Overlayfs: {
 		"fsopen overlay": {nr: unix.SYS_FSOPEN}, "fsconfig lowerdir": {nr: unix.SYS_FSCONFIG}, "fsmount": {nr: unix.SYS_FSMOUNT},

@@ -24,7 +24,7 @@ func tmpfile(src *source, o Options) (*os.File, int64, error) {
 	// writing can be executed (ETXTBSY). So nothing is forked before it is closed.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	f, err := os.OpenFile(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_EXCL|unix.O_CLOEXEC, 0o700)
+	f, err := os.OpenFile(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_EXCL|unix.O_CLOEXEC, 0o500)
 	if err != nil {
 		return nil, 0, fmt.Errorf("unnamed file: %w", err)
 	}
@@ -45,9 +45,6 @@ func fillTmpfile(f *os.File, src *source) (*os.File, error) {
 	}
 	if err := sendfile(fd, src); err != nil {
 		return nil, err
-	}
-	if err := unix.Fchmod(fd, 0o511); err != nil {
-		return nil, os.NewSyscallError("fchmod", err)
 	}
 	path, err := unix.Open(procFD(fd), unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -31,8 +31,8 @@ type realRuntime struct {
 }
 
 // realRuntimes are crun, which every guest has, and whatever lies in the
-// directory that INITBENCH_TEST_RUNTIMES names, the built-in one in each of its ways.
-func realRuntimes(t *testing.T) []realRuntime {
+// directory that INITBENCH_TEST_RUNTIMES names.
+func realRuntimes(t *testing.T, ways []Builtin) []realRuntime {
 	t.Helper()
 	crun, err := exec.LookPath("crun")
 	if err != nil {
@@ -40,6 +40,9 @@ func realRuntimes(t *testing.T) []realRuntime {
 	}
 	all := []realRuntime{{name: "crun", binary: crun}}
 	dir := os.Getenv("INITBENCH_TEST_RUNTIMES")
+	if dir == "" {
+		return all
+	}
 	more, err := filepath.Glob(filepath.Join(dir, "runc*"))
 	if err != nil {
 		t.Fatal(err)
@@ -47,32 +50,29 @@ func realRuntimes(t *testing.T) []realRuntime {
 	for _, path := range more {
 		all = append(all, realRuntime{name: filepath.Base(path), binary: path})
 	}
-	if dir == "" {
-		return all
+	for _, b := range ways {
+		// Temporary directories are named after the test, and before Linux 6.5 an overlay takes no comma in a path.
+		all = append(all, realRuntime{strings.ReplaceAll(b.ref(), ",", " "), filepath.Join(dir, "builtin"), b})
 	}
-	return append(all, builtinWays(filepath.Join(dir, "builtin"))...)
+	return all
 }
 
-// builtinWays has every value of every option once at least, in combinations that people mean.
-func builtinWays(binary string) []realRuntime {
-	var ways []realRuntime
-	for _, b := range []Builtin{
-		{},
-		{Clone: memfdclone.InInit},
-		{Clone: memfdclone.Nowhere},
-		{Strategy: memfdclone.Memfd, Cgroup: cgroupjoin.Early},
-		{Strategy: memfdclone.MemfdCopy, Join: cgroupjoin.ByProcs},
-		{Strategy: memfdclone.MemfdMmap, Join: cgroupjoin.ByUnit},
-		{Strategy: memfdclone.Tmpfile, Join: cgroupjoin.ByProcs, Cgroup: cgroupjoin.Early},
-		{Strategy: memfdclone.Overlayfs, Join: cgroupjoin.ByBirth, Cgroup: cgroupjoin.Early},
-		{Strategy: memfdclone.Bind, Join: cgroupjoin.ByAttach, Cgroup: cgroupjoin.Early},
-		{Clone: memfdclone.InInit, Join: cgroupjoin.ByBirth, Cgroup: cgroupjoin.Early},
-	} {
-		// Temporary directories are named after the test, and before Linux 6.5 an overlay takes no comma in a path.
-		ways = append(ways, realRuntime{strings.ReplaceAll(b.ref(), ",", " "), binary, b})
-	}
-	return ways
+// everyWay has every value of every option once at least, in combinations that people mean.
+var everyWay = []Builtin{
+	{},
+	{Clone: memfdclone.InInit},
+	{Clone: memfdclone.Nowhere},
+	{Strategy: memfdclone.Memfd, Cgroup: cgroupjoin.Early},
+	{Strategy: memfdclone.MemfdCopy, Join: cgroupjoin.ByProcs},
+	{Strategy: memfdclone.MemfdMmap, Join: cgroupjoin.ByUnit},
+	{Strategy: memfdclone.Tmpfile, Join: cgroupjoin.ByProcs, Cgroup: cgroupjoin.Early},
+	{Strategy: memfdclone.Overlayfs, Join: cgroupjoin.ByBirth, Cgroup: cgroupjoin.Early},
+	{Strategy: memfdclone.Bind, Join: cgroupjoin.ByAttach, Cgroup: cgroupjoin.Early},
+	{Clone: memfdclone.InInit, Join: cgroupjoin.ByBirth, Cgroup: cgroupjoin.Early},
 }
+
+// cgroupWays differ in who made the cgroup, which is what deleting it can depend on.
+var cgroupWays = []Builtin{{}, {Cgroup: cgroupjoin.Early}}
 
 // container is one container of a real runtime.
 type container struct {
@@ -86,8 +86,9 @@ type container struct {
 	limited int64
 }
 
-// eachContainer makes a container for each runtime and driver and hands it over created.
-func eachContainer(t *testing.T, payload Payload, use func(*container)) {
+// eachContainer makes a container for each runtime and driver, for the built-in one in
+// each of these ways, and hands it over created.
+func eachContainer(t *testing.T, ways []Builtin, payload Payload, use func(*container)) {
 	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd, testenv.Command("crun"))
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		t.Fatal(err) // without it, the payload's exit status goes to PID 1
@@ -97,7 +98,7 @@ func eachContainer(t *testing.T, payload Payload, use func(*container)) {
 			t.Error(err)
 		}
 	}()
-	for i, runtime := range realRuntimes(t) {
+	for i, runtime := range realRuntimes(t, ways) {
 		for _, driver := range cgroupjoin.Drivers() {
 			if runtime.options.CheckDriver(driver) != nil {
 				continue // TestBuiltinCheckDriver has what is not to be had
@@ -246,7 +247,7 @@ func cgroupOf(t *testing.T, pid int) string {
 // takes for something else, under either driver.
 func TestRuntimesRunTheBundle(t *testing.T) {
 	payload := Payload{Nonce: NewNonce(), AnonBytes: 4 << 20, Hold: true, ExitCode: 5}
-	eachContainer(t, payload, func(c *container) {
+	eachContainer(t, everyWay, payload, func(c *container) {
 		if got := c.status(); got != specs.StateCreated {
 			c.t.Errorf("after create: %s", got)
 		}
@@ -278,7 +279,7 @@ func TestRuntimesRunTheBundle(t *testing.T) {
 // Catches a container that never got to run, or runs still, and cannot be removed.
 func TestRuntimesKillAndForceDelete(t *testing.T) {
 	payload := Payload{Nonce: NewNonce(), Hold: true}
-	eachContainer(t, payload, func(c *container) {
+	eachContainer(t, cgroupWays, payload, func(c *container) {
 		c.must(c.cli.Start(c.id))
 		if _, err := ScanStamp(c.out, payload.Nonce); err != nil {
 			c.t.Fatal(err)
@@ -290,7 +291,7 @@ func TestRuntimesKillAndForceDelete(t *testing.T) {
 		c.must(c.cli.ForceDelete(c.id))
 		c.checkGone()
 	})
-	eachContainer(t, payload, func(c *container) {
+	eachContainer(t, cgroupWays, payload, func(c *container) {
 		c.must(c.cli.ForceDelete(c.id)) // created and never started
 		if status := c.wait(); status.Signal() != unix.SIGKILL {
 			c.t.Errorf("ended with %v, want SIGKILL", status)

@@ -451,3 +451,40 @@ func TestAGateHasAMatrixOfBothArms(t *testing.T) {
 		}
 	}
 }
+
+// Catches init's own need taken from a start of another size, driver or runtime.
+func TestWhatInitTakesIsOfTheSameBinary(t *testing.T) {
+	m := matrixOf(t, builtinRun(crossed(2), func(r *results.Record) {
+		peak := *r.ContainerPeak + r.Build.BinaryBytes/16
+		if r.Driver == cgroupjoin.Systemd {
+			peak += mib / 4
+		}
+		r.ContainerPeak = &peak
+	}))
+	for _, r := range m.Rows {
+		want := float64(ownBytes + r.BinaryBytes/16)
+		if r.Driver == cgroupjoin.Systemd {
+			want += float64(mib / 4)
+		}
+		for _, c := range r.Cells {
+			if p := c.Prediction; p != nil && (p.Init.Min != want || p.Init.Max != want) {
+				t.Errorf("%v under %s: init takes %+v, want %v", r.Build, r.Driver, p.Init, want)
+			}
+		}
+	}
+}
+
+// Catches cells whose trials were made, but do not count, told as not reached.
+func TestCellsThatDoNotCountWereReached(t *testing.T) {
+	m := matrixOf(t, builtinRun(crossed(1), func(r *results.Record) {
+		if r.Order == joinFirst {
+			r.Enforcement.Outcome = sequence.OrderCouldNot
+		}
+	}))
+	if m.Reached != m.Cells {
+		t.Errorf("%d of %d cells reached", m.Reached, m.Cells)
+	}
+	if r := m.row(t, cgroupjoin.Systemd, joinFirst, inInit(8*mib)); r.Trials != 0 || r.NotCounted != 5 || r.Payer != PayerUnknown || len(r.Found) > 0 {
+		t.Errorf("row of trials that do not count: %+v", r)
+	}
+}

@@ -461,6 +461,9 @@ func TestWhatInitTakesIsOfTheSameBinary(t *testing.T) {
 		}
 		r.ContainerPeak = &peak
 	}))
+	if m.Arithmetic.Predicted() != 96 {
+		t.Errorf("%d cells predicted, want all 96", m.Arithmetic.Predicted())
+	}
 	for _, r := range m.Rows {
 		want := float64(ownBytes + r.BinaryBytes/16)
 		if r.Driver == cgroupjoin.Systemd {

@@ -42,5 +42,5 @@ func blockSize(fd int) (int64, error) {
 	if err := unix.Fstatfs(fd, &s); err != nil {
 		return 0, os.NewSyscallError("fstatfs", err)
 	}
-	return s.Bsize, nil
+	return int64(s.Bsize), nil // an int32 on 32-bit machines
 }

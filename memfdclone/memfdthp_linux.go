@@ -100,7 +100,7 @@ func threadFaults() (int64, error) {
 		runtime.UnlockOSThread()
 		return 0, os.NewSyscallError("getrusage", err)
 	}
-	return u.Minflt + u.Majflt, nil
+	return int64(u.Minflt) + int64(u.Majflt), nil // int32s on 32-bit machines
 }
 
 func roundUp(n, unit int64) int64 { return (n + unit - 1) / unit * unit }

@@ -38,12 +38,13 @@ var protections = map[Strategy]protection{
 	MemfdHugetlb: {sealedAgainst, "Nothing can be executed from it, so that in practice it protects nothing. Its pages come from the pool of huge pages, which memory limits do not count unless cgroup v2 is mounted with memory_hugetlb_accounting (6.6)."},
 	Tmpfile: {"A container that writes to /proc/PID/exe of init writes to a copy without a name, which ends with the container's init. The binary is out of reach.",
 		"The copy itself can be written to once nothing executes it: it must never be used for a second start. Its pages, and its blocks on a disk, are charged to whoever makes it."},
-	Overlayfs: {"/proc/PID/exe of init leads to an overlay without an upper layer: every write is refused (EROFS), and from the overlay nothing leads to the file " +
-		"below it, whatever capabilities the container has over mounts.",
-		"It is no copy: a process of the host that replaces or rewrites the binary's content changes what is executed. It cannot be recognised as protected by whoever is executed from it, as a sealed memfd can. " +
+	Overlayfs: {"/proc/PID/exe of init leads to an overlay without an upper layer: every write is refused (EROFS), and no remount changes that, " +
+		"whatever capabilities the container has over mounts.",
+		"A container with CAP_DAC_READ_SEARCH gets at the file below by its handle (name_to_handle_at with AT_HANDLE_FID, Linux 6.6: refused on 6.1, done on 6.12) where its own root lies on the same file system. It is no copy: a process of the host that replaces or rewrites the binary's content changes what is executed. It cannot be recognised as protected by whoever is executed from it, as a sealed memfd can. " +
 			"It needs CAP_SYS_ADMIN, and while it is used the file system below cannot be unmounted."},
-	Bind: {"/proc/PID/exe of init leads to a mount that is read-only: a container without CAP_SYS_ADMIN over the host's mounts gets EROFS.",
-		"A container that has that capability (a privileged one, without a user namespace) can get at the same file by a mount that is writable. It is no copy: a process of the host that rewrites the binary changes what is executed. It needs CAP_SYS_ADMIN."},
+	Bind: {"/proc/PID/exe of init leads to a mount that is read-only: every write is refused (EROFS).",
+		"It is the host's own file: a container with CAP_DAC_READ_SEARCH gets at it by its handle (open_by_handle_at) through its own root, where that lies on the same file system, and any container's root can hold up the host's " +
+			"starts by a lease on it. It is no copy: a process of the host that rewrites the binary changes what is executed. It needs CAP_SYS_ADMIN."},
 	None: {"Nothing.", "A container's root that is root of the host opens /proc/PID/exe of init for writing and overwrites the binary that the host executes next (CVE-2019-5736)."},
 }
 

@@ -1,9 +1,10 @@
 package main_test
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,24 +44,35 @@ func TestCgroupVanishes(t *testing.T) {
 // systemd, has a process in it, which is what tells systemd that it is in use.
 func (c *trial) removeOnceMade() <-chan error {
 	c.t.Helper()
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
-	if err == nil {
-		_, err = unix.InotifyAddWatch(fd, c.pod, unix.IN_CREATE)
-	}
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	events := os.NewFile(uintptr(fd), "inotify")
+	made := c.watch(unix.IN_CREATE)
 	done := make(chan error, 1)
 	go func() {
-		defer func() { _ = events.Close() }() // nothing was written to it
-		if _, err := events.Read(make([]byte, 4096)); err != nil && err != io.EOF {
+		if err := made(); err != nil {
 			done <- err
 			return
 		}
 		done <- c.removeCgroup()
 	}()
 	return done
+}
+
+// watch returns a function that waits for something to be made or removed in the pod from now on.
+func (c *trial) watch(what uint32) (await func() error) {
+	c.t.Helper()
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+	if err == nil {
+		_, err = unix.InotifyAddWatch(fd, c.pod, what)
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return func() error {
+		defer func() { _ = unix.Close(fd) }() // nothing was written to it
+		if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 60_000); n != 1 {
+			return fmt.Errorf("nothing happened in %s: %v", c.pod, err)
+		}
+		return nil
+	}
 }
 
 func (c *trial) removeCgroup() error {
@@ -154,4 +166,33 @@ func TestInitKilledAfterCreate(t *testing.T) {
 		}
 		c.leftNothing()
 	})
+}
+
+// Catches a placeholder that outlives the runtime, and with it a scope that nobody removes.
+func TestRuntimeIsKilled(t *testing.T) {
+	c := newTrial(t, cgroupjoin.Systemd).with("strategy=memfd-copy,cgroup=early")
+	large, err := ociruntime.Padded(binary(), 96<<20, c.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.cli.Binary = large
+	argv := c.cli.Create(c.id, c.dir, filepath.Join(c.dir, "pid"))
+	made, removed := c.watch(unix.IN_CREATE), c.watch(unix.IN_DELETE)
+	create := exec.Command(argv[0], argv[1:]...)
+	if err := create.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(made(), c.awaitPopulated(), create.Process.Kill()); err != nil {
+		t.Error(err)
+	}
+	if err := create.Wait(); err == nil {
+		t.Error("the create was over by then")
+	}
+	if err := removed(); err != nil {
+		t.Error(err)
+	}
+	if said, code := c.run(c.cli.ForceDelete(c.id)); code != 0 {
+		t.Errorf("delete: %d: %s", code, said)
+	}
+	c.leftNothing()
 }

@@ -172,3 +172,7 @@ func (b Builtin) ref() string {
 	}
 	return builtinName + ":" + strings.Join(said, ",")
 }
+
+// KeepVariable, set to anything, has the built-in runtime do nothing but execute its binary until its standard
+// input ends: what is being executed cannot be opened for writing.
+const KeepVariable = "_INITBENCH_KEEP"

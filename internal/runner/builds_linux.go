@@ -20,7 +20,7 @@ import (
 type builds struct {
 	dir    string
 	padded map[buildKey]runtimeUnderTest
-	once   map[buildKey]*memfdclone.Clone
+	once   map[buildKey]*kept
 }
 
 // buildKey is one file or one copy of one. Arms that differ in their options alone share them.
@@ -31,7 +31,7 @@ type buildKey struct {
 }
 
 func newBuilds(dir string) *builds {
-	return &builds{dir: dir, padded: map[buildKey]runtimeUnderTest{}, once: map[buildKey]*memfdclone.Clone{}}
+	return &builds{dir: dir, padded: map[buildKey]runtimeUnderTest{}, once: map[buildKey]*kept{}}
 }
 
 // prepare makes the files of an arm before anything is measured: what is written later would go to disk while
@@ -91,8 +91,8 @@ func flush(path string) error {
 // close lets go of the copies. Nothing is executed from them any more.
 func (b *builds) close() error {
 	var errs []error
-	for key, clone := range b.once {
-		errs = append(errs, clone.File.Close())
+	for key, k := range b.once {
+		errs = append(errs, k.close())
 		delete(b.once, key)
 	}
 	return errors.Join(errs...)
@@ -124,22 +124,17 @@ func (c *collector) underTest(t scenarios.Trial) (rt runtimeUnderTest, unready e
 }
 
 // keep makes the copy that a caller has of a runtime for as long as it starts containers, and returns the path it is
-// executed by. Its pages are charged to initbench's own cgroup, which no trial is in. No process
-// inherits it: memfd_create sets close-on-exec, and a runtime gets nothing but its three standard files.
+// executed by. Its pages are charged to initbench's own cgroup, which no trial is in.
 func (b *builds) keep(key buildKey, path string) (string, error) {
-	clone, made := b.once[key]
+	k, made := b.once[key]
 	if !made {
-		src, err := os.Open(path)
-		if err != nil {
+		var err error
+		if k, err = keepCopy(path, memfdclone.Options{Strategy: key.strategy, Dir: b.dir, Name: filepath.Base(path)}); err != nil {
 			return path, fmt.Errorf("clone=once: %w", err)
 		}
-		clone, err = memfdclone.Make(src, memfdclone.Options{Strategy: key.strategy, Dir: b.dir, Name: filepath.Base(path)})
-		if err = errors.Join(err, src.Close()); err != nil {
-			return path, fmt.Errorf("clone=once: %w", err)
-		}
-		b.once[key] = clone
+		b.once[key] = k
 	}
-	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), clone.File.Fd()), nil
+	return k.path(), nil
 }
 
 // maxReport is more than a report has: a strategy's name, two numbers and a line for each that was not had.

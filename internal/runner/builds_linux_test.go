@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,19 +12,18 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/initbench/initbench/memfdclone"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 )
 
-// lister prints its own open files, and passes for a runtime.
-const lister = "#!/bin/sh\ncase $1 in --version) echo lister version 1;; *) ls -l /proc/$$/fd;; esac\nexit\n"
-
-// fakeBuiltin collects for an arm whose binary is a script: scripts too can be padded, past their exit.
+// fakeBuiltin collects for an arm whose binary is cat: it tells its version, can be padded, and runs until its input ends.
 func fakeBuiltin(t *testing.T, spec scenarios.Spec, ref string) *collector {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "lister")
-	if err := os.WriteFile(path, []byte(lister), 0o755); err != nil {
+	path := filepath.Join(t.TempDir(), "cat")
+	if err := os.WriteFile(path, cat(t), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	spec.Runtimes = []scenarios.Runtime{{Name: "arm", Ref: ref}}
@@ -39,22 +39,31 @@ func fakeBuiltin(t *testing.T, spec scenarios.Spec, ref string) *collector {
 	return c
 }
 
+func cat(t *testing.T) []byte {
+	t.Helper()
+	content, err := os.ReadFile("/bin/cat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
 func sized(sizes ...int64) scenarios.Spec {
 	return scenarios.Spec{Scenarios: []scenarios.Scenario{{Name: "sized", Sizes: sizes}}}
 }
 
 // Catches a trial that is made with another binary than its record says, or without its build's flags.
 func TestBuildsOfATrial(t *testing.T) {
-	c := fakeBuiltin(t, sized(16, 4096, 8192), "builtin:pad=1KiB,cgroup=early")
-	own := int64(len(lister))
+	c := fakeBuiltin(t, sized(16, 1<<20, 2<<20), "builtin:pad=1KiB,cgroup=early")
+	own := int64(len(cat(t)))
 	for _, test := range []struct {
 		build scenarios.Build
 		bytes int64
 		flags string
 	}{
 		{scenarios.Build{}, own + 1024, "--cgroup early"},
-		{scenarios.Build{Clone: memfdclone.InInit, BinaryBytes: 4096}, 4096, "--clone init --cgroup early"},
-		{scenarios.Build{Clone: memfdclone.InParent, Strategy: memfdclone.Bind, BinaryBytes: 8192}, 8192, "--clone parent --strategy bind --cgroup early"},
+		{scenarios.Build{Clone: memfdclone.InInit, BinaryBytes: 1 << 20}, 1 << 20, "--clone init --cgroup early"},
+		{scenarios.Build{Clone: memfdclone.InParent, Strategy: memfdclone.Bind, BinaryBytes: 2 << 20}, 2 << 20, "--clone parent --strategy bind --cgroup early"},
 	} {
 		rt, err := c.underTest(scenarios.Trial{Arm: "arm", Build: test.build})
 		if err != nil {
@@ -80,8 +89,8 @@ func TestBuildsOfATrial(t *testing.T) {
 
 // Catches a copy that is made for every start, that a runtime inherits, or that outlives the run.
 func TestCopiesMadeOnce(t *testing.T) {
-	c := fakeBuiltin(t, sized(4096), "builtin")
-	build := scenarios.Build{Clone: memfdclone.Once, Strategy: memfdclone.MemfdCopy, BinaryBytes: 4096}
+	c := fakeBuiltin(t, sized(1<<20), "builtin")
+	build := scenarios.Build{Clone: memfdclone.Once, Strategy: memfdclone.MemfdCopy, BinaryBytes: 1 << 20}
 	first, err := c.underTest(scenarios.Trial{Arm: "arm", Build: build})
 	if err != nil {
 		t.Fatal(err)
@@ -90,12 +99,15 @@ func TestCopiesMadeOnce(t *testing.T) {
 	if err != nil || second.path != first.path || len(c.builds.once) != 1 {
 		t.Errorf("%s, then %s (%v): %d copies", first.path, second.path, err, len(c.builds.once))
 	}
-	if strings.Join(first.flags, " ") != "--clone once" || first.id.Size != 4096 {
+	if strings.Join(first.flags, " ") != "--clone once" || first.id.Size != 1<<20 {
 		t.Errorf("%+v", first)
 	}
 	copied, err := os.ReadFile(first.path)
-	if err != nil || len(copied) != 4096 || !strings.HasPrefix(string(copied), lister) {
+	if err != nil || len(copied) != 1<<20 || !bytes.HasPrefix(copied, cat(t)) {
 		t.Errorf("the copy has %d bytes, %v", len(copied), err)
+	}
+	if _, err := os.OpenFile(first.path, os.O_WRONLY, 0); !errors.Is(err, unix.ETXTBSY) {
+		t.Errorf("a container could hold the copy open for writing: %v", err)
 	}
 	cmd := exec.Command("/bin/sh", "-c", "ls -l /proc/$$/fd")
 	inherited, err := cmd.Output()
@@ -112,11 +124,11 @@ func TestCopiesMadeOnce(t *testing.T) {
 
 // Catches a copy that cannot be made and ends the run, where its trial is one that failed, with the reason.
 func TestCopyThatCannotBeMadeFailsItsTrial(t *testing.T) {
-	c := fakeBuiltin(t, sized(4096), "builtin")
+	c := fakeBuiltin(t, sized(1<<20), "builtin")
 	if err := os.RemoveAll(filepath.Join(c.dir, "builds")); err != nil {
 		t.Fatal(err)
 	}
-	p := &prepared{Trial: scenarios.Trial{Arm: "arm", Build: scenarios.Build{Clone: memfdclone.Once, BinaryBytes: 4096}}}
+	p := &prepared{Trial: scenarios.Trial{Arm: "arm", Build: scenarios.Build{Clone: memfdclone.Once, BinaryBytes: 1 << 20}}}
 	c.choose(p)
 	if !errors.Is(p.unready, os.ErrNotExist) {
 		t.Fatalf("unready is %v", p.unready)
@@ -129,7 +141,7 @@ func TestCopyThatCannotBeMadeFailsItsTrial(t *testing.T) {
 
 // Catches a report that is asked for where its writing would be timed, of a runtime that has none, or that is not read.
 func TestCloneReports(t *testing.T) {
-	c := fakeBuiltin(t, sized(4096), "builtin")
+	c := fakeBuiltin(t, sized(1<<20), "builtin")
 	timed, observed := &prepared{Trial: scenarios.Trial{Arm: "arm"}, dir: t.TempDir()}, &prepared{Trial: scenarios.Trial{Arm: "arm", Observe: true}, dir: t.TempDir()}
 	c.choose(timed)
 	c.choose(observed)

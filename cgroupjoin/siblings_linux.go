@@ -78,8 +78,10 @@ func (t *Tree) addKept(ctx context.Context, keeper int) (string, error) {
 	if err := join.StartUnit(ctx, t.host.bus.conn, target, keeper); err != nil {
 		return "", err
 	}
-	// Of the slice's controllers systemd gives a scope those that it accounts for; the siblings have all that trials have.
-	return target.Path, toggle(t.lay.pod, "+", t.host.controllers)
+	// Of the slice's controllers systemd gives a scope those that it accounts for; the siblings have all that there are,
+	// which are not always initbench's own: systemd gives a slice what units in it have asked for.
+	_, err := enable(t.host.opts.Root, t.lay.pod)
+	return target.Path, err
 }
 
 // RemoveJoined removes the leaf and its siblings, with what lives in them, and says what that was: whoever

@@ -77,11 +77,11 @@ func setLog(cmd options.Command) error {
 	if cmd.LogFormat == "json" {
 		logrus.SetFormatter(new(logrus.JSONFormatter))
 	}
+	if !cmd.Debug {
+		// Warnings that lead up to an error, and what init said, which the error repeats: one line is clearer.
+		logrus.SetOutput(io.Discard)
+	}
 	if cmd.Log == "" {
-		if !cmd.Debug {
-			// Warnings that lead up to an error, and what init said, which the error repeats: one line is clearer.
-			logrus.SetOutput(io.Discard)
-		}
 		return nil
 	}
 	f, err := os.OpenFile(cmd.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_SYNC, 0o644)

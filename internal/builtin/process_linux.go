@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,6 +39,8 @@ func newProcess(p *specs.Process) (*libcontainer.Process, error) {
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Label: p.SelinuxLabel, AppArmorProfile: p.ApparmorProfile, NoNewPrivileges: &p.NoNewPrivileges,
 		Scheduler: p.Scheduler, IOPriority: p.IOPriority,
+		// Without it init's C code, in three processes, logs all it does for us to read and throw away.
+		LogLevel: strconv.Itoa(int(logrus.GetLevel())),
 	}
 	if c := p.Capabilities; c != nil {
 		lp.Capabilities = &configs.Capabilities{Bounding: c.Bounding, Effective: c.Effective,

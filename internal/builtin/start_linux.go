@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 
 	"github.com/opencontainers/cgroups"
@@ -125,7 +124,8 @@ func (s *start) abandon() {
 	s.early.gone()
 }
 
-// writeReport puts the whole file in place at once. Where no copy was made here there is none.
+// writeReport writes it by one call, since it is part of what a watched create does: whoever
+// asked reads it when create has ended. Where no copy was made here there is none.
 func (s *start) writeReport(path string) error {
 	if path == "" || s.report == nil {
 		return nil
@@ -134,9 +134,8 @@ func (s *start) writeReport(path string) error {
 	if err != nil {
 		return err
 	}
-	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
-	if err := writeNew(temp, strings.TrimSpace(string(text))+"\n"); err != nil {
+	if err := writeNew(path, strings.TrimSpace(string(text))+"\n"); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	return os.Rename(temp, path)
+	return nil
 }

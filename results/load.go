@@ -42,11 +42,15 @@ type Run struct {
 // a timeline EncodeTimeline sees to it.
 const MaxLine = 1 << 20
 
-// Load reads a run's header, environments and the set of trials done, checking every line once.
+// Load reads a run's header, environments and the set of trials done, checking every line once. The plan is checked as
+// before a run: whoever judges or shows walks its cells, of which a small file can name billions.
 func Load(dir string) (*Run, error) {
 	h, err := ReadHeader(dir)
 	if err != nil {
 		return nil, err
+	}
+	if err := h.Spec.Validate(); err != nil {
+		return nil, &InputError{Path: filepath.Join(dir, headerFile), Why: "its stored plan: " + err.Error()}
 	}
 	r := &Run{Dir: dir, Header: h, Done: map[int]bool{}}
 	for line, err := range r.lines() {

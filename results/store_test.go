@@ -3,15 +3,19 @@ package results_test
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
 )
 
 const (
-	goodHeader = `{"schema":1,"id":"x","spec":{}}`
-	goodTrial  = `{"kind":"trial","schema":1,"trial":0,"driver":"cgroupfs","outcome":"started"}`
+	goodHeader = `{"schema":1,"id":"x","spec":{"scenarios":[` + goodScenario + `],"runtimes":[{"name":"a","ref":"a"}]}}`
+	// goodScenario is open to more keys behind it.
+	goodScenario = `{"name":"s","drivers":["cgroupfs"],"trials":1,"containers":1,"timeout_ns":1000000000,"judge":["start.latency"]}`
+	goodTrial    = `{"kind":"trial","schema":1,"trial":0,"driver":"cgroupfs","outcome":"started"}`
 )
 
 // store writes a run's directory by hand.
@@ -32,6 +36,8 @@ func TestLoadRefuses(t *testing.T) {
 	tests := map[string]struct{ header, records, want string }{
 		"a newer run":         {`{"schema":2}`, "", "run.json: schema 2: this initbench reads schema 1 to 1"},
 		"a run of no schema":  {`{}`, "", "run.json: schema 0: this initbench reads"},
+		"a plan of billions":  {hugeHeader(), "", "run.json: its stored plan: scenario wide: 9 strategies x 1024 sizes x 1024 limits make 9437184 cells: a run holds at most 100000"},
+		"a plan of nothing":   {`{"schema":1,"id":"x","spec":{}}`, "", "run.json: its stored plan: no scenario to run"},
 		"a torn header":       {`{"schema":1,`, "", "run.json: unexpected EOF"},
 		"a newer trial":       {goodHeader, `{"kind":"trial","schema":2}` + "\n", "records.jsonl:1: schema 2: this initbench reads schema 1 to 1"},
 		"a trial twice":       {goodHeader, goodTrial + "\n" + goodTrial + "\n", "records.jsonl:2: trial 0 is recorded twice"},
@@ -58,6 +64,32 @@ func TestLoadRefuses(t *testing.T) {
 				t.Errorf("more than one line: %q", err)
 			}
 		})
+	}
+}
+
+// hugeHeader is of a small file whose plan has more cells than can be walked.
+func hugeHeader() string {
+	var sizes, headroom []string
+	for i := range scenarios.MaxLimits {
+		sizes, headroom = append(sizes, strconv.Itoa(8<<20+i)), append(headroom, strconv.Itoa(i))
+	}
+	return `{"schema":1,"id":"x","spec":{"scenarios":[{"name":"wide","drivers":["cgroupfs"],"trials":1,"containers":1,"timeout_ns":1000000000,"judge":["start.latency"],
+		"strategies":["memfd","memfd-copy","memfd-mmap","memfd-thp","memfd-hugetlb","tmpfile","overlayfs","bind","none"],
+		"sizes":[` + strings.Join(sizes, ",") + `],"headroom":{"bytes":[` + strings.Join(headroom, ",") + `]}}],"runtimes":[{"name":"a","ref":"builtin"}]}}`
+}
+
+// Catches a rule that came later and shuts out runs that were stored before it.
+func TestLoadStoredRuns(t *testing.T) {
+	for _, pattern := range []string{"testdata/schema-1*", "../docs/runs/*"} {
+		dirs, err := filepath.Glob(pattern)
+		if err != nil || len(dirs) == 0 {
+			t.Fatalf("%s: %q, %v", pattern, dirs, err)
+		}
+		for _, dir := range dirs {
+			if _, err := results.Load(dir); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }
 

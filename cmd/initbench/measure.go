@@ -99,9 +99,6 @@ func (m *measurement) loadStored() error {
 	if err != nil {
 		return err
 	}
-	if err := run.Header.Spec.Validate(); err != nil {
-		return &results.InputError{Path: m.flags.resume, Why: "its stored plan: " + err.Error()}
-	}
 	if run.Torn != nil {
 		_, _ = fmt.Fprintf(m.notes, "note: %s: %v\n", run.Dir, run.Torn) // notes are only advice
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/vm"
 	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
 )
@@ -81,7 +82,7 @@ func (f *measureFlags) registerAxes(cmd *cobra.Command) {
 
 // registerBudget is of runs that are as useful in part.
 func (f *measureFlags) registerBudget(cmd *cobra.Command) {
-	cmd.Flags().DurationVar(&f.budget, "budget", 0, "begin no trial once measuring has taken so long; setting up, such as the guest's boot, is not counted")
+	cmd.Flags().DurationVar(&f.budget, "budget", 0, "begin no block of trials once measuring has taken so long (one that is begun is finished); setting up, such as the guest's boot, is not counted")
 }
 
 func driverWords() []string { return wordsOf(cgroupjoin.Drivers()) }
@@ -121,6 +122,15 @@ func (f *measureFlags) check(cmd *cobra.Command, formats []string) error {
 		return usagef("--budget %v: at least 1s is needed", f.budget)
 	case f.resume != "" && f.out != "":
 		return usagef("--resume %s and --out %s: a resumed run goes on in its own directory", f.resume, f.out)
+	}
+	return f.checkGuest()
+}
+
+// checkGuest refuses what the guest cannot be or do. Whoever makes trials keeps the budget, by the guest's clock: one that
+// counts instructions makes of five minutes an hour, or two.
+func (f *measureFlags) checkGuest() error {
+	if f.budget > 0 && f.in != "host" && f.guest.clock == string(vm.Instructions) {
+		return usagef("--budget %v and --clock instructions: such a guest's time is not that of the wall: leave the budget out, or give --trials", f.budget)
 	}
 	return f.guest.check()
 }

@@ -74,7 +74,7 @@ func (f *measureFlags) goOn(changed func(string) bool, p *results.Place) error {
 	if !changed("cpus") && p.GuestCPUs != 0 {
 		g.cpus = p.GuestCPUs
 	}
-	return g.check()
+	return f.checkGuest()
 }
 
 // collectInGuest boots the guest, takes binaries there and stores what comes

@@ -23,8 +23,8 @@ path, a name on PATH (in the guest: the guest's PATH, which has crun), or runc@v
 first use. NAME=REF gives it another name in tables and records.
 
 The plan of a scenario that varies how builtin is built (order-matrix) begins with the cells that say
-most, so that a part of it is an answer: --budget 5m begins no trial once that time is over. It counts
-from the first trial, warm-ups included, without the guest's boot; --resume DIR --budget 5m goes on.`,
+most, so that a part of it is an answer: --budget 5m begins no block of trials once that time is over. It
+counts from the first trial, warm-ups included, without the guest's boot; --resume DIR --budget 5m goes on.`,
 		Example: `  initbench run order-matrix --budget 5m
   initbench run startup --runtime runc@v1.2.6 --runtime crun
   initbench run oom-limits --runtime runc@v1.1.15 --driver cgroupfs --trials 5

@@ -27,6 +27,7 @@ type fake struct {
 	startsAt string  // smallest limit at which the candidate starts
 	kernel   string
 	seed     uint64
+	clock    string // of the guest it was begun in; empty: not recorded
 }
 
 func (f *fake) parse(args []string) (dir string, err error) {
@@ -39,6 +40,7 @@ func (f *fake) parse(args []string) (dir string, err error) {
 	fl.StringVar(&f.startsAt, "starts-at", "8MiB", "smallest limit that starts")
 	fl.StringVar(&f.kernel, "kernel", "6.1.0-28-cloud-amd64", "of the environment")
 	fl.Uint64Var(&f.seed, "seed", 1, "of plan and noise")
+	fl.StringVar(&f.clock, "clock", "", "of the guest it was begun in")
 	if err := fl.Parse(args); err != nil {
 		return "", err
 	}
@@ -85,7 +87,11 @@ func (f *fake) store(dir string) error {
 	if err != nil {
 		return err
 	}
-	s, err := results.Create(dir, results.Header{Schema: results.Schema, ID: "made-up", Created: "2026-01-02T03:04:05Z", Initbench: "test", Spec: spec, Gate: f.gate})
+	h := results.Header{Schema: results.Schema, ID: "made-up", Created: "2026-01-02T03:04:05Z", Initbench: "test", Spec: spec, Gate: f.gate}
+	if f.clock != "" {
+		h.Place = &results.Place{In: "vm", GuestClock: f.clock}
+	}
+	s, err := results.Create(dir, h)
 	if err != nil {
 		return err
 	}

@@ -189,7 +189,7 @@ type Header struct {
 	Spec      scenarios.Spec `json:"spec"`
 	// Gate is true when the arms are baseline and candidate.
 	Gate bool `json:"gate"`
-	// Budget is how long trials were to be made: no block of them began later, and the rest of the plan was not reached. 0 is none.
+	// Budget is what the run was begun with: in that session no block of trials began later. What a resumed run was given is not stored. 0 is none.
 	Budget time.Duration `json:"budget_ns,omitempty"`
 	// Place is where the run was begun, for a resumed run to go on in one like it;
 	// nil in runs stored before it was recorded.

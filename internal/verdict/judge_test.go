@@ -140,7 +140,7 @@ func TestAnInterruptedRunNeverPasses(t *testing.T) {
 	whole := model{cv: 0.02}.run(h)
 	v := mustJudge(t, of(63, whole)) // 4 warm-ups and 59 of 64 trials
 	wantRuling(t, v, Inconclusive, 3)
-	wantText(t, strings.Join(v.Warnings, "\n"), "59 of 64 planned trials are recorded: the run was interrupted")
+	wantText(t, strings.Join(v.Warnings, "\n"), "59 of 64 planned trials are recorded: the run was ended before its plan was")
 	wantText(t, strings.Join(v.Reasons, "\n"), "planned trials of the", "so far not worse by more than the margin")
 	v = mustJudge(t, of(63, upgrade().run(h)))
 	wantRuling(t, v, Regressed, 1)

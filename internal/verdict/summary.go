@@ -570,14 +570,16 @@ func (t *Trials) plus(r *results.Record) {
 	}
 }
 
+// interrupted is about a plan that was not made whole. Of budgets only that of a run's beginning is stored: a resumed run
+// may have had another, or none.
 func interrupted(t Trials, budget time.Duration) []string {
 	switch {
 	case t.Recorded >= t.Planned:
 		return nil
 	case budget > 0:
-		return []string{fmt.Sprintf("%d of %d planned trials are recorded: a budget of %s was given", t.Recorded, t.Planned, budget)}
+		return []string{fmt.Sprintf("%d of %d planned trials are recorded: a budget of %s was given when the run began", t.Recorded, t.Planned, budget)}
 	}
-	return []string{fmt.Sprintf("%d of %d planned trials are recorded: the run was interrupted", t.Recorded, t.Planned)}
+	return []string{fmt.Sprintf("%d of %d planned trials are recorded: the run was ended before its plan was", t.Recorded, t.Planned)}
 }
 
 // Known reports whether an arm has a value at all.

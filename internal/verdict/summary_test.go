@@ -112,7 +112,7 @@ func TestSummaryShowsWhatIsMissing(t *testing.T) {
 	if len(s.Cells) != 4 || len(s.Runtimes) != 1 {
 		t.Errorf("%d cells, %d runtimes: want all 4 planned cells, and the one runtime that ran", len(s.Cells), len(s.Runtimes))
 	}
-	wantText(t, strings.Join(s.Warnings, "\n"), "of 64 planned trials are recorded: the run was interrupted")
+	wantText(t, strings.Join(s.Warnings, "\n"), "of 64 planned trials are recorded: the run was ended before its plan was")
 }
 
 // Catches a second meaning of the word median: of two values it is their mean, whatever the figure.

@@ -14,15 +14,19 @@ import (
 
 // summarise prints what a run measured. A run that measured nothing is no success.
 func summarise(cmd *cobra.Command, f *measureFlags, run *results.Run) error {
+	return summariseAs(cmd, f.format, f.notes(cmd.ErrOrStderr()), run)
+}
+
+func summariseAs(cmd *cobra.Command, format string, notes io.Writer, run *results.Run) error {
 	s, err := verdict.Summarize(verdict.Stored(run), verdict.Options{})
 	if err != nil {
 		return err
 	}
 	out := cmd.OutOrStdout()
-	if err := report.WriteSummary(out, f.format, s, reportOptions(out)); err != nil {
+	if err := report.WriteSummary(out, format, s, reportOptions(out)); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(f.notes(cmd.ErrOrStderr()), "records: %s\n", run.Dir) // notes are only advice
+	_, _ = fmt.Fprintf(notes, "records: %s\n", run.Dir) // notes are only advice
 	return worthless(s, run.Dir)
 }
 

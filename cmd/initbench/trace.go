@@ -108,16 +108,23 @@ func trace(cmd *cobra.Command, f *traceFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	return printTrace(cmd, m.format, run)
+}
+
+func printTrace(cmd *cobra.Command, format string, run *results.Run) error {
 	records, traces, err := tracesOf(run)
 	if err != nil {
 		return err
 	}
 	out := cmd.OutOrStdout()
-	if err := report.WriteTrace(out, m.format, traces, reportOptions(out)); err != nil {
+	if err := report.WriteTrace(out, format, traces, reportOptions(out)); err != nil {
 		return err
 	}
 	return traced(records)
 }
+
+// traceName is the scenario of a stored trace.
+const traceName = "trace"
 
 // traced is what a trace ends with once it is printed: the worst that came of its starts.
 func traced(records []results.Record) error {
@@ -147,7 +154,7 @@ func unknownWhy(f *sequence.Finding) string {
 // spec plans one observed start of each runtime after one to warm up.
 func (f *traceFlags) spec() (scenarios.Spec, error) {
 	s := scenarios.Scenario{
-		Name: "trace", Description: "one observed start", Drivers: []cgroupjoin.Driver{cgroupjoin.Driver(f.driver)},
+		Name: traceName, Description: "one observed start", Drivers: []cgroupjoin.Driver{cgroupjoin.Driver(f.driver)},
 		Observe: true, Trials: 1, Warmup: 1, Containers: 1, Timeout: scenarios.DefaultTimeout,
 		Judge: []string{scenarios.ContainerChargedAtExec},
 	}

@@ -13,21 +13,30 @@ import (
 	"strings"
 
 	"github.com/bluekeyes/go-gitdiff/gitdiff"
+	"golang.org/x/sys/unix"
 )
 
 // patchedCopy returns a directory with the module's code, patched. It is named after what
 // it is made from, and made at once or not at all, so one that is there is whole.
 func patchedCopy(m module, patch []byte, work string) (string, error) {
-	name := fmt.Sprintf("runc-%s-%x", m.Version, sha256.Sum256(patch))[:len("runc-")+len(m.Version)+1+12]
-	done := filepath.Join(work, name)
-	if _, err := os.Stat(done); err == nil {
-		return done, nil
-	}
 	if err := os.MkdirAll(work, 0o755); err != nil {
 		return "", err
 	}
-	temp, err := os.MkdirTemp(work, ".making-")
+	unlock, err := lock(work)
 	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	done := filepath.Join(work, copyName(m.Version, patch, copied))
+	if _, err := os.Stat(done); err == nil {
+		return done, nil
+	}
+	// The same for every build, so that one clears away what another left that was killed.
+	temp := filepath.Join(work, making)
+	if err := os.RemoveAll(temp); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(temp, 0o755); err != nil {
 		return "", err
 	}
 	// Nothing is left there once it was renamed.
@@ -38,14 +47,31 @@ func patchedCopy(m module, patch []byte, work string) (string, error) {
 	if err := applyPatch(patch, temp); err != nil {
 		return "", fmt.Errorf("libcontainer.patch does not fit runc %s: %w (docs/adr/0008 says how to move it)", m.Version, err)
 	}
-	if err := os.Chmod(temp, 0o755); err != nil {
-		return "", err
+	return done, os.Rename(temp, done)
+}
+
+// making is where a copy is while it is not whole.
+const making = ".making"
+
+// copyName says what a copy is made from: what is there under this name need not be made again.
+func copyName(version string, patch []byte, parts []string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q\n%s", parts, patch))
+	return fmt.Sprintf("runc-%s-%x", version, sum[:6])
+}
+
+// lock keeps other builds out of a directory until it is unlocked, or this process ends.
+func lock(dir string) (unlock func(), err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
 	}
-	err = os.Rename(temp, done)
-	if errors.Is(err, fs.ErrExist) {
-		return done, nil // another build was quicker
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
 	}
-	return done, err
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil // it was not even read
 }
 
 // copied are the parts of the module that libcontainer is made of.

@@ -53,6 +53,42 @@ func TestPatchFits(t *testing.T) {
 	}
 }
 
+// Catches a kept copy that is taken though it has other parts, or another patch, than would be copied now.
+func TestCopyIsNamedAfterAllItIsMadeFrom(t *testing.T) {
+	names := map[string]bool{
+		copyName("v1", []byte("patch"), []string{"a", "b"}): true,
+		copyName("v1", []byte("patch"), []string{"a b"}):    true,
+		copyName("v1", []byte("patch"), []string{"a"}):      true,
+		copyName("v1", []byte("other"), []string{"a"}):      true,
+		copyName("v2", []byte("other"), []string{"a"}):      true,
+	}
+	if len(names) != 5 || !names[copyName("v1", []byte("patch"), []string{"a"})] {
+		t.Errorf("names %v, want five", names)
+	}
+}
+
+// Catches what a killed build left: taken for a part of the next copy, or never removed.
+func TestLeftoversOfAKilledBuild(t *testing.T) {
+	m, patch := source(t)
+	work := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(work, making, "libcontainer"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(work, making, "libcontainer", "left.go"), []byte("package left\n"), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := patchedCopy(m, patch, work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "libcontainer", "left.go")); err == nil {
+		t.Error("the leftover is part of the copy")
+	}
+	if entries, err := os.ReadDir(work); err != nil || len(entries) != 1 {
+		t.Errorf("in the directory: %v, %v; want the copy alone", entries, err)
+	}
+}
+
 // Catches a hunk that is forced onto code it was not written for, and a half-patched copy that the next build takes.
 func TestPatchDoesNotFit(t *testing.T) {
 	m, patch := source(t)

@@ -134,6 +134,10 @@ func (b *builds) keep(key buildKey, path string) (string, error) {
 		}
 		b.once[key] = k
 	}
+	// Each time: a keeper may have been killed since.
+	if err := k.check(); err != nil {
+		return path, fmt.Errorf("clone=once: %w", err)
+	}
 	return k.path(), nil
 }
 

@@ -122,6 +122,33 @@ func TestCopiesMadeOnce(t *testing.T) {
 	}
 }
 
+// Catches starts from a copy that any container can open for writing again, because what executed it was killed meanwhile.
+func TestCopyWhoseKeeperWasKilled(t *testing.T) {
+	c := fakeBuiltin(t, sized(1<<20), "builtin")
+	trial := scenarios.Trial{Arm: "arm", Build: scenarios.Build{Clone: memfdclone.Once, BinaryBytes: 1 << 20}}
+	if _, err := c.underTest(trial); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range c.builds.once {
+		if err := k.keeper.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.keeper.Wait(); err == nil {
+			t.Error("the keeper ended by itself")
+		}
+	}
+	_, err := c.underTest(trial)
+	if err == nil || err.Error() != "clone=once: keep the copy from being opened for writing: it could be opened" {
+		t.Errorf("the next start: %v", err)
+	}
+	for key, k := range c.builds.once {
+		delete(c.builds.once, key) // its keeper has been waited for
+		if err := k.clone.File.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Catches a copy that cannot be made and ends the run, where its trial is one that failed, with the reason.
 func TestCopyThatCannotBeMadeFailsItsTrial(t *testing.T) {
 	c := fakeBuiltin(t, sized(1<<20), "builtin")

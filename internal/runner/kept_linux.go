@@ -37,7 +37,7 @@ func keepCopy(path string, o memfdclone.Options) (*kept, error) {
 		return nil, err
 	}
 	k := &kept{clone: clone}
-	if err := errors.Join(k.execute(), k.check()); err != nil {
+	if err := k.execute(); err != nil {
 		return nil, errors.Join(err, k.close())
 	}
 	return k, nil
@@ -64,7 +64,7 @@ func (k *kept) execute() error {
 }
 
 // check has the kernel say that the copy cannot be opened for writing now. Some kernels from 6.11 on let one write to
-// what is being executed, until that was taken back.
+// what is being executed, until that was taken back. And a keeper that was killed keeps nothing.
 func (k *kept) check() error {
 	if k.keeper == nil {
 		return nil

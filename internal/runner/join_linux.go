@@ -49,7 +49,8 @@ func (c *collector) joinTrial(ctx context.Context, t scenarios.Trial) (results.R
 	if err == nil {
 		j.measure(ctx, &rec)
 	}
-	return rec, errors.Join(err, c.concludeJoin(j, &rec))
+	err = errors.Join(err, c.concludeJoin(j, &rec)) // which adds to rec
+	return rec, err
 }
 
 // senseless says why there is no such join; nil when there is.

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -119,7 +120,7 @@ func TestSenselessCells(t *testing.T) {
 	}{
 		{Cell{Driver: cgroupjoin.Cgroupfs, Order: joinFirst, Limit: 12 << 20}, ""},
 		{built(joinFirst, memfdclone.InInit, memfdclone.Memfd, 8<<20, "", 0), ""},
-		{built(natural, memfdclone.InInit, memfdclone.MemfdTHP, 8<<20, "", 0), "the copy that init makes is runc 1.1.15's"},
+		{built(natural, memfdclone.InInit, memfdclone.MemfdTHP, 8<<20, "", 0), "as runc 1.1.15 does"},
 		{built(natural, memfdclone.InInit, "", 8<<20, "", 0), ""},
 		{built(joinFirst, "", memfdclone.Overlayfs, 8<<20, "", 0), ""},
 		{built(natural, memfdclone.Nowhere, memfdclone.None, 8<<20, "", 0), ""},
@@ -131,7 +132,7 @@ func TestSenselessCells(t *testing.T) {
 		{built(joinFirst, memfdclone.InParent, memfdclone.Memfd, 8<<20, "", 0), "no join can come before it"},
 		{built(joinFirst, memfdclone.Once, memfdclone.Memfd, 8<<20, "", 0), "no join can come before it"},
 		{built(natural, memfdclone.Once, memfdclone.MemfdTHP, 8<<20, "", 0), ""},
-		{built(natural, memfdclone.Once, memfdclone.Tmpfile, 8<<20, "", 0), "is a sealed memfd"},
+		{built(natural, memfdclone.Once, memfdclone.Tmpfile, 8<<20, "", 0), "needs a sealed memfd"},
 		{built(natural, memfdclone.Once, memfdclone.MemfdHugetlb, 8<<20, "", 0), "cannot be executed"},
 		{built(natural, memfdclone.InInit, memfdclone.Memfd, 1<<20, "", 0), "own binary has 7046448 bytes, and padding only adds"},
 		{built(natural, memfdclone.InInit, memfdclone.Memfd, 7046448, "", 0), ""},
@@ -148,7 +149,8 @@ func TestSenselessCells(t *testing.T) {
 	}
 }
 
-// Catches a join that the package which makes it refuses, and would be a trial that always fails.
+// Catches a join that the package which makes it refuses, and would be a trial that always fails; and one that it makes and
+// that is never measured.
 func TestJoinsThatArePlannedCanBeMade(t *testing.T) {
 	s, err := Load("join-latency")
 	if err != nil {
@@ -158,21 +160,27 @@ func TestJoinsThatArePlannedCanBeMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ways := map[cgroupjoin.Driver]map[cgroupjoin.Mechanism]bool{cgroupjoin.Cgroupfs: {}, cgroupjoin.Systemd: {}}
+	ways := map[string]bool{}
 	for c, why := range spec.Cells(s, spec.Runtimes[0]) {
 		if why != "" {
 			continue
 		}
-		ways[c.Driver][c.Join.Mechanism] = true
+		ways[fmt.Sprint(c.Driver, c.Join.Mechanism, c.Join.Cgroup)] = true
 		if err := cgjoin.Check(c.Join.Mechanism, c.Join.Cgroup, c.Driver == cgroupjoin.Systemd); err != nil {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
-	if len(ways[cgroupjoin.Cgroupfs]) != 2 || len(ways[cgroupjoin.Systemd]) != 4 {
-		t.Errorf("mechanisms %v", ways)
+	for _, d := range cgroupjoin.Drivers() {
+		for _, m := range cgroupjoin.Mechanisms() {
+			for _, w := range cgroupjoin.Whens() {
+				if (cgjoin.Check(m, w, d == cgroupjoin.Systemd) == nil) != ways[fmt.Sprint(d, m, w)] {
+					t.Errorf("%s, %s, %s: planned is %v", d, m, w, ways[fmt.Sprint(d, m, w)])
+				}
+			}
+		}
 	}
 	for _, j := range []Join{
-		{Mechanism: cgroupjoin.ByBirth, Cgroup: cgroupjoin.Late, Threads: 1}, {Mechanism: cgroupjoin.ByBirth, Cgroup: cgroupjoin.Early, Threads: 16},
+		{Mechanism: cgroupjoin.ByUnit, Cgroup: cgroupjoin.Early, Threads: 1}, {Mechanism: cgroupjoin.ByBirth, Cgroup: cgroupjoin.Early, Threads: 16},
 		{Mechanism: cgroupjoin.ByProcs, Cgroup: cgroupjoin.Late, Threads: 1, Busy: true},
 	} {
 		if (Cell{Driver: cgroupjoin.Systemd, Join: j}).Senseless(0) == "" {
@@ -243,7 +251,7 @@ func TestArmWithoutACellIsRefused(t *testing.T) {
 	j := mustLoad(t, "join-latency")
 	j.Drivers, j.Joins.Mechanisms = j.Drivers[:1], []cgroupjoin.Mechanism{cgroupjoin.ByUnit}
 	_, err = NewSpec([]Scenario{j}, nil, 1)
-	want = "no cell of scenario join-latency makes sense for runtime join: join=unit is a call to systemd: cgroupfs makes none"
+	want = "no cell of scenario join-latency makes sense for runtime join: join unit: only the systemd driver has units"
 	if err == nil || err.Error() != want {
 		t.Errorf("\ngot  %v\nwant %s", err, want)
 	}

@@ -249,7 +249,7 @@ func TestPlanOfJoins(t *testing.T) {
 			measured[trial.Cell()]++
 		}
 	}
-	if warm != 6 || len(measured) != 84 {
+	if warm != 6 || len(measured) != 108 {
 		t.Errorf("%d warm-ups, %d cells", warm, len(measured))
 	}
 	for c, n := range measured {

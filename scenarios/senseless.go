@@ -2,9 +2,9 @@ package scenarios
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	cgjoin "github.com/initbench/initbench/cgroupjoin/join"
 	"github.com/initbench/initbench/memfdclone"
 	"github.com/initbench/initbench/sequence"
 )
@@ -33,25 +33,14 @@ func (c Cell) Senseless(builtinBytes int64) string {
 
 // senseless is about who makes the copy and how. What is left to the runtime's reference cannot be judged here.
 func (b Build) senseless() string {
-	switch {
-	case b.Clone == "" || b.Strategy == "":
+	if b.Clone == "" || b.Strategy == "" {
 		return ""
-	case b.Clone == memfdclone.Nowhere && b.Strategy != memfdclone.None:
-		return "clone=none makes no copy, so it has no strategy but none"
-	case b.Clone != memfdclone.Nowhere && b.Strategy == memfdclone.None:
-		return "strategy=none makes no copy: that is clone=none"
-	case b.Clone == memfdclone.InInit && b.Strategy != memfdclone.Memfd:
-		return "the copy that init makes is runc 1.1.15's, which is memfd"
-	case b.Strategy.Executable() != nil:
-		return fmt.Sprintf("strategy=%s cannot be executed: %v", b.Strategy, b.Strategy.Executable())
-	case b.Clone == memfdclone.Once && !slices.Contains(onceStrategies, b.Strategy):
-		return "what a caller keeps for many starts is a sealed memfd"
+	}
+	if err := memfdclone.Check(b.Clone, b.Strategy); err != nil {
+		return err.Error()
 	}
 	return ""
 }
-
-// onceStrategies give one file that holds the copy by itself, without mounts or directories of a single start.
-var onceStrategies = []memfdclone.Strategy{memfdclone.Memfd, memfdclone.MemfdCopy, memfdclone.MemfdMmap, memfdclone.MemfdTHP}
 
 // unordered is why an order of clone and join says nothing of this build.
 func (b Build) unordered(o sequence.Order) string {
@@ -82,20 +71,14 @@ func (c Cell) outOfBounds(builtinBytes int64) string {
 	return ""
 }
 
-// senseless is what the kernel, systemd or the meaning of the words stands against.
+// senseless is what package join, which makes it, stands against, and what is made around it.
 func (j Join) senseless(d cgroupjoin.Driver) string {
-	bySystemd := j.Mechanism == cgroupjoin.ByUnit || j.Mechanism == cgroupjoin.ByAttach
+	if err := cgjoin.Check(j.Mechanism, j.Cgroup, d == cgroupjoin.Systemd); err != nil {
+		return err.Error()
+	}
 	switch {
-	case bySystemd && d == cgroupjoin.Cgroupfs:
-		return "join=" + string(j.Mechanism) + " is a call to systemd: cgroupfs makes none"
-	case j.Mechanism == cgroupjoin.ByUnit && j.Cgroup == cgroupjoin.Early:
-		return "join=unit makes the cgroup itself, and with a process in it: it cannot be made early"
-	case j.Mechanism == cgroupjoin.ByAttach && j.Cgroup == cgroupjoin.Late:
-		return "join=attach needs a scope that exists: its cgroup is always made early"
-	case j.Mechanism == cgroupjoin.ByBirth && j.Cgroup == cgroupjoin.Late:
-		return "join=birth needs a cgroup that exists: it is always made early"
 	case j.Mechanism == cgroupjoin.ByBirth && j.Threads > 1:
-		return "join=birth is of a new process, which has one thread"
+		return "join birth: a process is born with one thread"
 	case j.Busy && j.Siblings == 0:
 		return "a tree is busy where processes are moved between siblings, and there are none"
 	}

@@ -69,8 +69,8 @@ func (b Builtin) Check() error {
 		return fmt.Errorf("a size below zero")
 	case b.Pad != 0 && b.Size != 0:
 		return fmt.Errorf("pad adds to the binary and size says what it grows to: give one of them")
-	case b.Pad > maxPadding || b.Size > maxPadding:
-		return fmt.Errorf("a binary of more than %s", scenarios.FormatSize(maxPadding))
+	case b.Pad > scenarios.MaxBinary || b.Size > scenarios.MaxBinary:
+		return fmt.Errorf("a binary of more than %s", scenarios.FormatSize(scenarios.MaxBinary))
 	}
 	return b.options().Check()
 }
@@ -173,6 +173,6 @@ func (b Builtin) ref() string {
 	return builtinName + ":" + strings.Join(said, ",")
 }
 
-// KeepVariable, set to anything, has the built-in runtime do nothing but execute its binary until its standard
+// KeepVariable names the variable that, set to anything, has the built-in runtime do nothing but execute its binary until its standard
 // input ends: what is being executed cannot be opened for writing.
 const KeepVariable = "_INITBENCH_KEEP"

@@ -11,16 +11,13 @@ import (
 	"github.com/initbench/initbench/scenarios"
 )
 
-// maxPadding is far above any runtime, and below what a guest's memory holds.
-const maxPadding = 1 << 30
-
 func parsePadding(key, s string) (int64, error) {
 	n, err := scenarios.ParseSize(s)
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("%s: %w", key, err)
-	case n == 0 || n > maxPadding:
-		return 0, fmt.Errorf("%s: %s is not between 1 and %s", key, s, scenarios.FormatSize(maxPadding))
+	case n == 0 || n > scenarios.MaxBinary:
+		return 0, fmt.Errorf("%s: %s is not between 1 and %s", key, s, scenarios.FormatSize(scenarios.MaxBinary))
 	}
 	return n, nil
 }

@@ -417,8 +417,8 @@ func TestJoinsAreSummarised(t *testing.T) {
 		}
 	}}
 	s := mustSummarize(t, run)
-	// cgroupfs: procs early and late, birth early; systemd: procs and unit late, procs, birth and attach early.
-	if len(s.Joins) != (3+5)*4 || len(s.Cells) != 0 || len(s.Matrices) != 0 {
+	// Both times of the cgroup, but for unit, which makes it; unit and attach under systemd alone.
+	if len(s.Joins) != (4+7)*4 || len(s.Cells) != 0 || len(s.Matrices) != 0 {
 		t.Fatalf("%d joins, %d cells, %d matrices", len(s.Joins), len(s.Cells), len(s.Matrices))
 	}
 	for _, j := range s.Joins {

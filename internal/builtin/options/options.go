@@ -8,7 +8,6 @@ package options
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/initbench/initbench/cgroupjoin/join"
@@ -24,50 +23,43 @@ type Options struct {
 	Cgroup   join.When
 }
 
-// sealable are the strategies whose result is a sealed memfd that can be executed: it is
-// by its seals that a runtime knows that it is executed from a copy.
-var sealable = []memfdclone.Strategy{memfdclone.Memfd, memfdclone.MemfdCopy, memfdclone.MemfdMmap, memfdclone.MemfdTHP}
-
 // Check refuses what cannot be had together, whatever the driver.
 func (o Options) Check() error {
-	if err := o.checkStrategy(); err != nil {
+	if err := o.checkClone(); err != nil {
 		return err
 	}
-	switch {
-	case o.early() && o.Join == join.ByUnit:
-		return fmt.Errorf("join=unit needs cgroup=late: systemd makes the unit's cgroup as it takes init in")
-	case !o.early() && o.Join == join.ByBirth:
-		return fmt.Errorf("join=birth needs cgroup=early: init cannot be born in a cgroup that is made after it")
-	case !o.early() && o.Join == join.ByAttach:
-		return fmt.Errorf("join=attach needs cgroup=early: it is a call about a unit that is there")
+	// systemd has all that cgroupfs has.
+	if err := o.CheckDriver(true); err != nil {
+		return err
+	}
+	if o.Join == join.ByBirth && !o.early() {
+		// Package join makes such a cgroup just before; here that moment is libcontainer's, and it comes after init.
+		return fmt.Errorf("join=birth needs cgroup=early: a late cgroup is made for an init that runs, which cannot be born in it")
 	}
 	return nil
 }
 
-func (o Options) checkStrategy() error {
+// checkClone leaves what is not said to libcontainer, which makes a copy in the parent.
+func (o Options) checkClone() error {
 	switch {
 	case o.Strategy == "":
 		return nil
-	case o.Strategy.Executable() != nil:
-		return fmt.Errorf("strategy=%s cannot be executed: %w", o.Strategy, o.Strategy.Executable())
-	case o.Clone == memfdclone.Nowhere && o.Strategy != memfdclone.None:
-		return fmt.Errorf("clone=none makes no copy, and strategy=%s is one", o.Strategy)
-	case o.Clone != memfdclone.Nowhere && o.Strategy == memfdclone.None:
-		return fmt.Errorf("strategy=none makes no copy: write clone=none")
-	case o.Clone == memfdclone.InInit && o.Strategy != memfdclone.Memfd:
-		return fmt.Errorf("clone=init copies with strategy=memfd alone, not %s: it is C code that runs before Go does", o.Strategy)
-	case o.Clone == memfdclone.Once && !slices.Contains(sealable, o.Strategy):
-		return fmt.Errorf("clone=once needs a sealed memfd, and strategy=%s makes none: one of %s does", o.Strategy, list(sealable))
+	case o.Clone == "":
+		return memfdclone.Check(memfdclone.InParent, o.Strategy)
 	}
-	return nil
+	return memfdclone.Check(o.Clone, o.Strategy)
 }
 
-// CheckDriver refuses what the driver has no way to do.
+// CheckDriver refuses joins that there are not under the driver.
 func (o Options) CheckDriver(systemd bool) error {
-	if !systemd && (o.Join == join.ByUnit || o.Join == join.ByAttach) {
-		return fmt.Errorf("join=%s needs the systemd driver: under cgroupfs there is no unit", o.Join)
+	if o.Join == "" {
+		return nil
 	}
-	return nil
+	when := join.Late
+	if o.early() {
+		when = join.Early
+	}
+	return join.Check(o.Join, when, systemd)
 }
 
 func (o Options) early() bool { return o.Cgroup == join.Early }

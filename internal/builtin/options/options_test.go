@@ -76,6 +76,7 @@ func TestMechanism(t *testing.T) {
 		{Options{Cgroup: join.Early}, true, join.ByBirth, false},
 		{Options{Cgroup: join.Early, Join: join.ByProcs}, false, join.ByProcs, false},
 		{Options{Cgroup: join.Early, Join: join.ByAttach}, true, join.ByAttach, false},
+		{Options{Join: join.ByAttach}, true, join.ByAttach, false},
 	} {
 		if got, natural := c.options.Mechanism(c.systemd), c.options.Natural(c.systemd); got != c.want || natural != c.natural {
 			t.Errorf("%+v, systemd %v: %s, natural %v; want %s, %v", c.options, c.systemd, got, natural, c.want, c.natural)
@@ -88,7 +89,7 @@ func TestCheck(t *testing.T) {
 	for _, o := range []Options{
 		{Strategy: memfdclone.None}, {Clone: memfdclone.InParent, Strategy: memfdclone.None}, {Clone: memfdclone.Nowhere, Strategy: memfdclone.Bind},
 		{Clone: memfdclone.InInit, Strategy: memfdclone.MemfdMmap}, {Clone: memfdclone.Once, Strategy: memfdclone.Tmpfile},
-		{Strategy: memfdclone.MemfdHugetlb}, {Join: join.ByBirth}, {Join: join.ByAttach}, {Join: join.ByUnit, Cgroup: join.Early},
+		{Strategy: memfdclone.MemfdHugetlb}, {Join: join.ByBirth}, {Join: join.ByBirth, Cgroup: join.Late}, {Join: join.ByUnit, Cgroup: join.Early},
 	} {
 		if err := o.Check(); err == nil {
 			t.Errorf("%+v is let through", o)
@@ -96,7 +97,7 @@ func TestCheck(t *testing.T) {
 	}
 	for _, o := range []Options{
 		{}, {Clone: memfdclone.Nowhere, Strategy: memfdclone.None}, {Clone: memfdclone.InInit, Strategy: memfdclone.Memfd},
-		{Clone: memfdclone.Once, Strategy: memfdclone.MemfdTHP, Cgroup: join.Early}, {Strategy: memfdclone.Bind, Join: join.ByProcs},
+		{Clone: memfdclone.Once, Strategy: memfdclone.MemfdTHP, Cgroup: join.Early}, {Strategy: memfdclone.Bind, Join: join.ByProcs}, {Join: join.ByAttach}, {Join: join.ByBirth, Cgroup: join.Early},
 	} {
 		if err := o.Check(); err != nil {
 			t.Errorf("%+v: %v", o, err)

@@ -9,12 +9,8 @@ package main
 
 // Runs before Go's own start, which would take milliseconds and megabytes.
 __attribute__((constructor)) static void hold_a_place(void) {
-	if (getenv("_INITBENCH_PLACEHOLDER"))
-		for (;;)
-			pause();
-	// What a caller keeps for many starts (clone=once) is always being executed by one
-	// process, so that no container can open it for writing or lease it. Its input
-	// ends with the caller, whichever way that ends.
+	// Its input ends with whoever started it, whichever way that ends. And a process that reads from
+	// a pipe can be seen to wait for another's word: sequence/enforce waits for no copy of its.
 	if (getenv("_INITBENCH_KEEP")) {
 		char c;
 		ssize_t n;
@@ -39,18 +35,27 @@ import (
 // an OOM kill in the container's cgroup would take the runtime along, and with
 // copied memory every page written meanwhile would be copied.
 //
-// It dies with the thread that started it (PDEATHSIG), and so with this process.
-// libcontainer ends threads of its own, but only after init has joined.
+// It reads from a pipe whose other end no program but this one has (close-on-exec), and so ends with this
+// process. The signal at a parent's death (PDEATHSIG) would come with the end of the thread that started it,
+// and libcontainer ends threads of its own.
 type placeholder struct{ cmd *exec.Cmd }
+
+// keep is what a caller sets that keeps one copy for many starts (clone=once, ociruntime.KeepVariable): a process that
+// always executes it, so that no container can open it for writing or lease it. A placeholder does the same.
+const keep = "_INITBENCH_KEEP=1"
 
 func startPlaceholder() (*placeholder, error) {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args[0] = "initbench-placeholder"
-	cmd.Env = []string{"_INITBENCH_PLACEHOLDER=1"}
+	cmd.Env = []string{keep}
 	cmd.Dir = "/"
 	// A group of its own: a ^C is not for it.
-	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL, Setpgid: true}
-	if err := cmd.Start(); err != nil {
+	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
+	_, err := cmd.StdinPipe() // which cmd has: nothing is ever written to it
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("start a placeholder: %w", err)
 	}
 	return &placeholder{cmd}, nil
@@ -65,7 +70,8 @@ func (p *placeholder) ended() bool {
 	return err == nil && info.Signo != 0
 }
 
-// kill does not wait. It may be called again.
+// kill does not wait. It may be called again. A signal is quicker than the end of its input,
+// and gets through to a process that its cgroup has frozen.
 func (p *placeholder) kill() { _ = p.cmd.Process.Kill() } // one that has ended is as good
 
 // wait reaps it. It may be called again.

@@ -57,6 +57,7 @@ func (b *bench) must(err error) {
 // trial is a container's start under one set of conditions.
 type trial struct {
 	binary   string
+	options  []string // of the built-in runtime
 	driver   cgroupjoin.Driver
 	order    sequence.Order
 	plain    bool // without a filter
@@ -124,7 +125,7 @@ func (b *bench) container(tr trial, tree *cgroupjoin.Tree) *container {
 	c := &container{bench: b, id: fmt.Sprintf("enf%d-%d", runs, b.trials), tree: tree}
 	c.dir = filepath.Join(b.dir, c.id)
 	b.must(os.Mkdir(c.dir, 0o755))
-	c.cli = ociruntime.CLI{Binary: tr.binary, StateRoot: filepath.Join(c.dir, "state"), Systemd: tr.driver == cgroupjoin.Systemd}
+	c.cli = ociruntime.CLI{Binary: tr.binary, StateRoot: filepath.Join(c.dir, "state"), Systemd: tr.driver == cgroupjoin.Systemd, Options: tr.options}
 	b.must(ociruntime.WriteBundle(c.dir, ociruntime.BundleSpec{Rootfs: b.rootfs, CgroupsPath: tree.CgroupsPath(), MemoryLimit: tr.limit,
 		Args: ociruntime.Payload{Nonce: "0123456789abcdef"}.Args()}))
 	if tr.edit != nil {
@@ -206,7 +207,12 @@ func (c *container) said() string {
 // runcOf is a version that the guest lane brings along.
 func runcOf(t testing.TB, version string) string {
 	t.Helper()
-	path := "/var/lib/initbench/runtimes/runc@" + version
+	return pushed(t, "runc@"+version)
+}
+
+func pushed(t testing.TB, runtime string) string {
+	t.Helper()
+	path := "/var/lib/initbench/runtimes/" + runtime
 	testenv.Require(t, testenv.File(path))
 	return path
 }

@@ -54,6 +54,20 @@ func TestNotApplicable(t *testing.T) {
 	}
 }
 
+// Catches a join that is held for as long as it may be, of a process that executes the runtime's file and only keeps a scope alive.
+func TestSmokePlaceholderIsNotWaitedFor(t *testing.T) {
+	b := openBench(t)
+	builtin := pushed(t, "builtin")
+	for _, options := range [][]string{{"--strategy", "memfd"}, {"--strategy", "tmpfile"}, {"--clone", "none"}} {
+		for _, o := range []sequence.Order{sequence.CloneBeforeJoin, sequence.JoinBeforeClone} {
+			e := b.run(trial{binary: builtin, options: append(options, "--cgroup", "early"), driver: cgroupjoin.Systemd, order: o})
+			if e.Outcome != sequence.OrderNotApplicable || !e.started || e.HeldNS >= DefaultDeadline.Nanoseconds()/2 {
+				t.Errorf("%q, %s: %v", options, o, e)
+			}
+		}
+	}
+}
+
 // Catches a payload that is slowed or changed by the filter it inherits: with a profile of its own that forbids calls,
 // and with calls of its own that the filter stops.
 func TestPayloadWithProfile(t *testing.T) {

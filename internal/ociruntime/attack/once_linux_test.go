@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -93,15 +94,18 @@ func TestSmokeSharedCopyIsHiddenFromUsers(t *testing.T) {
 func keepExecuted(t *testing.T, path string) {
 	t.Helper()
 	cmd := exec.Command(path)
-	cmd.Env = []string{"_INITBENCH_PLACEHOLDER=1"}
-	if err := cmd.Start(); err != nil {
+	cmd.Env = []string{ociruntime.KeepVariable + "=1"}
+	stdin, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := cmd.Process.Kill(); err != nil {
+		if err := errors.Join(stdin.Close(), cmd.Wait()); err != nil {
 			t.Error(err)
 		}
-		_ = cmd.Wait() // of the signal
 	})
 }
 

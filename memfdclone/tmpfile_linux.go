@@ -21,7 +21,8 @@ func tmpfile(src *source, o Options) (*os.File, int64, error) {
 		dir = os.TempDir()
 	}
 	// A child forked meanwhile would hold the writable descriptor up to its exec, and nothing that is open for
-	// writing can be executed (ETXTBSY). So nothing is forked before it is closed.
+	// writing can be executed (ETXTBSY). So nothing is forked before it is closed: a caller that
+	// starts processes meanwhile waits there until the copy is made.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	f, err := os.OpenFile(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_EXCL|unix.O_CLOEXEC, 0o500)

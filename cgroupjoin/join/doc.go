@@ -23,7 +23,9 @@
 // ByBirth, clone3 with CLONE_INTO_CGROUP (Linux 5.7), takes cgroup_mutex and only read-locks that
 // semaphore, as any fork does (cgroup_css_set_fork): nothing is moved, so nobody has to be kept out. The comment
 // at CGRP_ROOT_FAVOR_DYNMODS in include/linux/cgroup-defs.h calls it the pattern that has no use for
-// the option. No page is ever charged to the cgroup the parent is in, and no attach is ever seen.
+// the option. No page of the new program is ever charged to the cgroup the parent is in, and no
+// attach is ever seen. What the fork itself takes is the parent's all the same: the task and its kernel stack are charged to
+// the caller, and until exec a child that shares its parent's memory (vfork, as Go starts processes) faults on its behalf.
 //
 // ByUnit, StartTransientUnit with PIDs, has PID 1 do it all: it loads a unit, queues a job, makes the
 // cgroup, enables controllers, writes limits, and writes cgroup.procs as above (src/core/scope.c,
@@ -42,6 +44,8 @@
 // writes up to five times, since a process that another fork had not yet finished making (TASK_NEW) could not be moved;
 // a process started by Go has executed its program by the time its parent knows its pid.
 //
-// It is linked into the built-in runtime and imports nothing that libcontainer does not: no cgroupjoin,
+// The built-in runtime's join=birth and join=procs are this package's Born and Procs; its join=attach is the call that Attach
+// makes and its join=unit the one that StartUnit makes, but through libcontainer's cgroup manager, which has the
+// connection and the limits of the bundle. So the package imports nothing that libcontainer does not: no cgroupjoin,
 // whose vocabulary of mechanisms is this package's. internal/runner measures each call by itself.
 package join

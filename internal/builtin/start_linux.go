@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/opencontainers/cgroups"
-	"golang.org/x/sys/unix"
 
 	"github.com/initbench/initbench/cgroupjoin/join"
 	"github.com/initbench/initbench/internal/builtin/options"
@@ -41,7 +40,8 @@ func (s *start) takePart() {
 }
 
 // exe is asked first. With an early cgroup that is made meanwhile: making a copy
-// keeps one CPU busy with memory, and making a cgroup is waiting for locks, or for systemd.
+// keeps one CPU busy with memory, and making a cgroup is waiting for locks, or for systemd. With strategy=tmpfile a
+// scope is made after the copy all the same: nothing may be forked during it, and a placeholder is.
 func (s *start) exe(stateDir string) (*os.File, error) {
 	if s.Cgroup == join.Early {
 		s.early = makeEarly(s.config)
@@ -67,19 +67,21 @@ func (s *start) startInit(init *exec.Cmd, m seam.Manager) error {
 	if s.Mechanism(s.systemd) != join.ByBirth {
 		return init.Start()
 	}
-	// O_PATH suffices for clone3, and such a descriptor can do nothing else.
-	dir, err := os.OpenFile(m.Path(""), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
+	if err := born(init, m.Path("")); err != nil {
 		return fmt.Errorf("join the cgroup by birth: %w", err)
-	}
-	// It was open for the call alone.
-	defer func() { _ = dir.Close() }()
-	init.SysProcAttr.UseCgroupFD, init.SysProcAttr.CgroupFD = true, int(dir.Fd())
-	if err := init.Start(); err != nil {
-		return fmt.Errorf("join the cgroup %s by birth: %w", m.Path(""), err)
 	}
 	s.early.release()
 	return nil
+}
+
+func born(init *exec.Cmd, cgroup string) error {
+	dir, err := join.OpenDir(cgroup)
+	if err != nil {
+		return err
+	}
+	// It was open for the call alone.
+	defer func() { _ = dir.Close() }()
+	return join.Born(init, dir)
 }
 
 // apply is asked as soon as init runs, which waits for what libcontainer sends it afterwards.
@@ -95,8 +97,9 @@ func (s *start) apply(m seam.Manager, pid int) error {
 	var err error
 	switch mechanism {
 	case join.ByProcs:
-		err = cgroups.WriteCgroupProc(m.Path(""), pid)
+		err = join.Procs(m.Path(""), pid)
 	case join.ByAttach:
+		// The call that join.Attach makes, over the connection that libcontainer has already.
 		err = s.early.manager.AddPid("", pid)
 	}
 	if err != nil {

@@ -18,9 +18,14 @@
 // same version does. It is a binary of its own, and parses flags by the standard library, because
 // its size is an axis of the measurements: it is what gets cloned.
 //
-// It refuses what initbench has no use for: terminals, checkpoints, exec, hooks'
-// notify sockets, inherited descriptors, rootless use. Package options says which
+// It leaves out what initbench has no use for: checkpoints, exec, notify sockets, inherited
+// descriptors. A terminal and a caller who is not root it refuses; package options says which
 // flags make no sense together.
+//
+// A create that is killed leaves what runc's does: its state directory, and under cgroupfs a
+// cgroup that has been made and that no process is in, for whoever made its parent to remove. With
+// --cgroup early that is from before the copy on. Under systemd the scope goes with its
+// last process, the placeholder, and that with the create.
 //
 // libcontainer offers no hook for which file init is executed from, or for
 // the join: the program is built on a patched copy (libcontainer.patch, package

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -132,6 +133,20 @@ func TestUsage(t *testing.T) {
 		}
 		c.leftNothing()
 	}
+}
+
+// Catches a caller who may not make containers and hears of it from a step half-way, after something was made.
+func TestRootless(t *testing.T) {
+	c := newTrial(t, cgroupjoin.Cgroupfs)
+	for _, argv := range [][]string{c.cli.Create(c.id, c.dir, filepath.Join(c.dir, "pid")), c.cli.State(c.id)} {
+		cmd := exec.Command(argv[0], argv[1:]...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		said, err := cmd.CombinedOutput()
+		if err == nil || cmd.ProcessState.ExitCode() != 1 || strings.Count(string(said), "\n") != 1 || !strings.Contains(string(said), ": only root can make containers here") {
+			t.Errorf("%q: %v, said %q; want 1 and one line", argv, err, said)
+		}
+	}
+	c.leftNothing()
 }
 
 // Catches an unprotected start, or a silent fallback, where the kernel refuses to make the copy that was asked for.

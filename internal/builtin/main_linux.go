@@ -60,11 +60,14 @@ func run(cmd options.Command) error {
 	if err := setLog(cmd); err != nil {
 		return err
 	}
-	switch cmd.Verb {
-	case "version":
+	if cmd.Verb == "version" {
 		fmt.Printf("initbench-builtin on libcontainer %s\ngo: %s\n", libcontainerVersion, runtime.Version())
 		return nil
-	case "create":
+	}
+	if os.Geteuid() != 0 {
+		return errors.New("only root can make containers here: rootless ones are left out")
+	}
+	if cmd.Verb == "create" {
 		return create(cmd)
 	}
 	return manage(cmd)

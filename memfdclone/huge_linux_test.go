@@ -61,7 +61,6 @@ func shmemHuge(t *testing.T) int64 { t.Helper(); return meminfo(t, "ShmemHugePag
 // Catches small pages that a copy passes off as huge ones: here they are what the kernel gives.
 func TestTHPNotHad(t *testing.T) {
 	withTHP(t)
-	src := binary(t, 8<<20)
 	if err := unix.Prctl(unix.PR_SET_THP_DISABLE, 1, 0, 0, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +69,53 @@ func TestTHPNotHad(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	wantNoneHuge(t)
+}
+
+// Catches pages that are larger than small ones and smaller than huge ones, with few page faults more than huge ones have.
+// Kernels without (before 6.10) have nothing to be mistaken about.
+func TestSmokeTHPOfOtherSizes(t *testing.T) {
+	withTHP(t)
+	sizes, err := filepath.Glob(thpSysfs + "hugepages-*kB/shmem_enabled")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range sizes {
+		machineSetting(t, file, "never")
+	}
+	for _, kib := range []string{"64", "1024"} {
+		file := thpSysfs + "hugepages-" + kib + "kB/shmem_enabled"
+		if len(sizes) > 0 {
+			machineSetting(t, file, "always")
+			wantNoneHuge(t)
+			machineSetting(t, file, "never")
+		}
+	}
+}
+
+// Catches another mapping's figure, and a kernel that gives none taken for one with no huge pages.
+func TestHugeMapped(t *testing.T) {
+	const smaps = "7f0000000000-7f0000200000 rw-s 00000000 00:01 7 /memfd:a\nRss: 4 kB\nShmemPmdMapped:     2048 kB\nLocked: 0 kB\n" +
+		"7f0000400000-7f0000800000 rw-s 00000000 00:01 8 /memfd:b\nRss: 4 kB\nShmemPmdMapped:     4096 kB\nLocked: 0 kB\n"
+	for addr, want := range map[uintptr]int64{0x7f0000000000: 2 << 20, 0x7f0000400000: 4 << 20} {
+		if got, err := hugeMapped(smaps, addr); err != nil || got != want {
+			t.Errorf("%#x: %d, %v; want %d", addr, got, err, want)
+		}
+	}
+	for _, addr := range []uintptr{0x7f0000200000, 0xf0000000000} {
+		if got, err := hugeMapped(smaps, addr); err == nil {
+			t.Errorf("%#x: %d, want an error", addr, got)
+		}
+	}
+	if got, err := hugeMapped("7f0000000000-7f0000200000 rw-s\nRss: 4 kB\n", 0x7f0000000000); err == nil {
+		t.Errorf("without the field: %d, want an error", got)
+	}
+}
+
+// wantNoneHuge has a copy in huge pages fail for want of them.
+func wantNoneHuge(t *testing.T) {
+	t.Helper()
+	src := binary(t, 8<<20)
 	c, err := Make(src, Options{Strategy: MemfdTHP, Fallback: []Strategy{Memfd}})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,9 +67,10 @@ func fillHuge(fd int, src *source, huge int64) error {
 	return os.NewSyscallError("ftruncate", unix.Ftruncate(fd, src.size()))
 }
 
-// readFaulting reads src into m and sees to it that no small pages were given instead: the kernel does that without
-// a word where it finds no huge ones. It counts the thread's page faults, one a huge page, since
-// nothing else that an unprivileged process may ask is as cheap.
+// readFaulting reads src into m and sees to it that no smaller pages were given instead: the kernel does that without
+// a word where it finds no huge ones. It counts the thread's page faults, which is cheap: as many as
+// there are huge pages are one for each. One more may be of Go's runtime, or be a huge page that was not had: since 6.10 shared
+// memory has pages of other sizes too, the largest half of a huge one. Then the kernel is asked what it mapped.
 func readFaulting(src *source, m []byte, huge int64) error {
 	whole := src.size() / huge * huge
 	before, err := threadFaults()
@@ -84,12 +86,45 @@ func readFaulting(src *source, m []byte, huge int64) error {
 		return err
 	}
 	defer runtime.UnlockOSThread()
-	// One huge page not had is this many faults more; Go's runtime may have had a few of its own.
-	small := huge / int64(os.Getpagesize())
-	if missed := (after - before - whole/huge + small/2) / small; missed > 0 {
-		return fmt.Errorf("%d of %d huge pages were not to be had", missed, whole/huge)
+	if after-before > whole/huge {
+		if err := isHuge(m, whole, huge); err != nil {
+			return err
+		}
 	}
 	return readInto(src, m[whole:], whole)
+}
+
+// isHuge has the kernel say that the mapping's first whole bytes are in huge pages. It describes all mappings of
+// the process for that, which takes longer than a few page faults.
+func isHuge(m []byte, whole, huge int64) error {
+	smaps, err := os.ReadFile("/proc/self/smaps")
+	if err != nil {
+		return err
+	}
+	mapped, err := hugeMapped(string(smaps), uintptr(unsafe.Pointer(unsafe.SliceData(m))))
+	if err != nil {
+		return err
+	}
+	if mapped < whole {
+		return fmt.Errorf("%d of %d huge pages were not to be had", (whole-mapped)/huge, whole/huge)
+	}
+	return nil
+}
+
+// hugeMapped finds how many bytes of the mapping that begins at addr are shared memory in huge pages.
+func hugeMapped(smaps string, addr uintptr) (int64, error) {
+	const field = "\nShmemPmdMapped:"
+	_, mapping, found := strings.Cut("\n"+smaps, fmt.Sprintf("\n%08x-", addr))
+	_, figure, has := strings.Cut(mapping, field)
+	if !found || !has {
+		return 0, errors.New("/proc/self/smaps does not say which pages are huge")
+	}
+	figure, _, _ = strings.Cut(figure, " kB")
+	kib, err := strconv.ParseInt(strings.TrimSpace(figure), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("/proc/self/smaps: ShmemPmdMapped: %w", err)
+	}
+	return kib << 10, nil
 }
 
 // threadFaults counts the page faults of this thread, which the goroutine then keeps.

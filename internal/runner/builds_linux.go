@@ -37,15 +37,7 @@ func newBuilds(dir string) *builds {
 // prepare makes the files of an arm before anything is measured: what is written later would go to disk while
 // trials run, and a disk that is full is better found now.
 func (b *builds) prepare(ctx context.Context, s scenarios.Spec, rt runtimeUnderTest) error {
-	wanted := []int64{rt.builtin.Bytes(rt.id.Size)}
-	for _, sc := range s.Scenarios {
-		for _, size := range sc.Sizes {
-			if size >= rt.id.Size {
-				wanted = append(wanted, size)
-			}
-		}
-	}
-	for _, size := range wanted {
+	for _, size := range wanted(s, rt) {
 		key := buildKey{sha256: rt.id.SHA256, bytes: size}
 		if _, made := b.padded[key]; made {
 			continue
@@ -57,6 +49,28 @@ func (b *builds) prepare(ctx context.Context, s scenarios.Spec, rt runtimeUnderT
 		b.padded[key] = padded
 	}
 	return nil
+}
+
+// wanted are the sizes that an arm is executed at: its reference's, and the plan's that can be had.
+func wanted(s scenarios.Spec, rt runtimeUnderTest) []int64 {
+	all := []int64{rt.builtin.Bytes(rt.id.Size)}
+	for _, sc := range s.Scenarios {
+		for _, size := range sc.Sizes {
+			if size >= rt.id.Size {
+				all = append(all, size)
+			}
+		}
+	}
+	return all
+}
+
+// onceKey is of the copy that starts are executed from where it is made once.
+func onceKey(rt runtimeUnderTest, how ociruntime.Builtin) buildKey {
+	key := buildKey{sha256: rt.id.SHA256, bytes: how.Bytes(rt.id.Size), strategy: how.Strategy}
+	if key.strategy == "" {
+		key.strategy = memfdclone.Memfd
+	}
+	return key
 }
 
 // pad makes rt's binary size bytes long. The file is on disk when it returns, and in memory: it was hashed.
@@ -115,11 +129,7 @@ func (c *collector) underTest(t scenarios.Trial) (rt runtimeUnderTest, unready e
 	if how.Clone != memfdclone.Once {
 		return padded, nil
 	}
-	key.strategy = how.Strategy
-	if key.strategy == "" {
-		key.strategy = memfdclone.Memfd
-	}
-	padded.path, unready = c.builds.keep(key, padded.path)
+	padded.path, unready = c.builds.keep(onceKey(rt, how), padded.path)
 	return padded, unready
 }
 

@@ -29,6 +29,7 @@ type collector struct {
 	rootfs   ociruntime.Rootfs
 	runtimes map[string]runtimeUnderTest
 	builds   *builds
+	room     func(dir string) (room, error) // nil: roomAt
 	env      results.Environment
 	swap     bool
 	klog     *kernelLog // nil where /dev/kmsg may not be read
@@ -144,15 +145,40 @@ func (c *collector) identify(ctx context.Context) error {
 		found.id.Name, found.id.Ref = r.Name, r.Ref
 		if scenarios.IsBuiltin(r.Ref) {
 			ref, err := ociruntime.ParseRef(r.Ref)
-			if err == nil {
-				found.builtin = &ref.Builtin
-				err = c.builds.prepare(ctx, c.job.Spec, found)
-			}
 			if err != nil {
 				return fmt.Errorf("runtime %s: %w", r.Name, err)
 			}
+			found.builtin = &ref.Builtin
 		}
 		c.runtimes[r.Name] = found
+	}
+	return c.prepareBuilds(ctx)
+}
+
+// prepareBuilds refuses what this machine has no room for before the first file of it is made.
+func (c *collector) prepareBuilds(ctx context.Context) error {
+	need := needsOf(c.job.Spec, c.runtimes)
+	if len(need.files)+len(need.copies) > 0 {
+		ask := roomAt
+		if c.room != nil {
+			ask = c.room
+		}
+		has, err := ask(c.dir)
+		if err != nil {
+			return &EnvError{Err: fmt.Errorf("room for the built-in runtime's builds: %w", err)}
+		}
+		if err := need.fit(has); err != nil {
+			return err
+		}
+	}
+	for _, r := range c.job.Spec.Runtimes {
+		rt := c.runtimes[r.Name]
+		if rt.builtin == nil {
+			continue
+		}
+		if err := c.builds.prepare(ctx, c.job.Spec, rt); err != nil {
+			return fmt.Errorf("runtime %s: %w", r.Name, err)
+		}
 	}
 	return nil
 }

@@ -26,6 +26,75 @@ type example struct {
 var examples = []example{
 	{"make gate", "../../docs/runs/runc-1.1.14-to-1.1.15", printedGate, gateExcerpt},
 	{"initbench trace", "../../docs/runs/trace-runc-1.1.15", printedTrace, traceExcerpt},
+	{"initbench run order-matrix", "../../docs/runs/order-matrix", printedSummary, matrixExcerpt},
+}
+
+func printedSummary(t *testing.T, dir string) string {
+	return string(summaryIn(t, Table, summaryOf(t, dir), Options{}))
+}
+
+func summaryOf(t *testing.T, dir string) verdict.Summary {
+	t.Helper()
+	s, err := verdict.Summarize(verdict.Stored(stored(t, dir)), verdict.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// matrixExcerpt keeps the rows of one size under one driver, which differ in who copies, how and in what order.
+func matrixExcerpt(lines []string) []string {
+	out := []string{"..."}
+	table := section(lines, "order-matrix: who pays ")
+	out = append(out, table[:min(3, len(table))]...)
+	for _, line := range table {
+		if strings.Contains(line, "  16 MiB  cgroupfs  ") {
+			out = append(out, line)
+		}
+	}
+	out = append(out, "...")
+	for _, line := range lines {
+		if strings.HasPrefix(line, "arithmetic: ") {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// Catches findings that show what their records do not say, and a picture that is not theirs.
+func TestFindingsShowTheirRecords(t *testing.T) {
+	text, err := os.ReadFile("../../docs/findings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := 0
+	for _, block := range outputs(string(text)) {
+		name, found := strings.CutPrefix(block.command, "initbench report docs/runs/")
+		if !found {
+			t.Errorf("findings.md shows output of %q, which no records are behind", block.command)
+			continue
+		}
+		printed := trimmed(printedSummary(t, "../../docs/runs/"+name))
+		for _, line := range block.lines {
+			if line != "" && line != "..." && !slices.Contains(printed, line) {
+				t.Errorf("findings.md shows a line that %s does not print: %q", block.command, line)
+			}
+		}
+		shown += len(block.lines)
+	}
+	if shown < 10 {
+		t.Errorf("findings.md shows %d lines of output, want a screen", shown)
+	}
+	const picture = "../../docs/runs/order-matrix/matrix.svg"
+	drawn := summaryIn(t, SVG, summaryOf(t, "../../docs/runs/order-matrix"), Options{})
+	if *update {
+		if err := os.WriteFile(picture, drawn, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if stored, err := os.ReadFile(picture); err != nil || !bytes.Equal(stored, drawn) {
+		t.Errorf("%s is not what its records give: go test -run Findings -update (%v)", picture, err)
+	}
 }
 
 func printedGate(t *testing.T, dir string) string {

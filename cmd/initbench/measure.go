@@ -14,7 +14,9 @@ import (
 
 	"github.com/initbench/initbench/internal/journal"
 	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/internal/report"
 	"github.com/initbench/initbench/internal/runner"
+	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
@@ -89,6 +91,9 @@ func (m *measurement) load(plan func() (results.Header, error)) error {
 	}
 	if err != nil {
 		return err
+	}
+	if m.flags.format == report.SVG && !verdict.HasMatrix(m.header.Spec) {
+		return usagef("--format svg: no scenario of this run has several orders or builds, and only such have a picture: see order-matrix, or choose another format")
 	}
 	m.trials, err = m.header.Spec.Size()
 	return err

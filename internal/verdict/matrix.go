@@ -125,10 +125,20 @@ func (d *drawing) matrices(list []scenarios.Scenario) (all []Matrix) {
 	return all
 }
 
-// has tells whether a scenario has orders or builds, or runtimes whose references are builds.
 func (d *drawing) has(sc scenarios.Scenario) bool {
-	byReference := slices.ContainsFunc(d.arms, func(a drawnArm) bool { return referred(scenarios.Build{}, a.Ref) != scenarios.Build{} })
-	return sc.Joins == nil && (sc.HasBuilds() || byReference || len(sc.AllOrders()) > 1)
+	return slices.ContainsFunc(d.arms, func(a drawnArm) bool { return hasMatrix(sc, a.Runtime) })
+}
+
+// HasMatrix tells of a plan whether its report will have a matrix, for a picture of it to be refused before the run.
+func HasMatrix(spec scenarios.Spec) bool {
+	return slices.ContainsFunc(spec.Scenarios, func(sc scenarios.Scenario) bool {
+		return slices.ContainsFunc(spec.Runtimes, func(r scenarios.Runtime) bool { return hasMatrix(sc, r) })
+	})
+}
+
+// hasMatrix tells whether a scenario has orders or builds, or a runtime whose reference is a build.
+func hasMatrix(sc scenarios.Scenario, r scenarios.Runtime) bool {
+	return sc.Joins == nil && (sc.HasBuilds() || len(sc.AllOrders()) > 1 || referred(scenarios.Build{}, r.Ref) != scenarios.Build{})
 }
 
 func (d *drawing) matrix(sc scenarios.Scenario) Matrix {

@@ -26,6 +26,9 @@ func (m *measurement) settleBuiltin() error {
 				"was begun with a built-in runtime of %d bytes, and this one has %d: go on with that one, or begin a new run", spec.BuiltinBytes, info.Size())}
 		}
 		spec.BuiltinBytes = info.Size()
+		if err := checkSize(r, m.binaries[r.Name].Ref.Builtin, info.Size()); err != nil {
+			return err
+		}
 		if err := checkBuilds(*spec, r, m.binaries[r.Name].Ref.Builtin); err != nil {
 			return err
 		}
@@ -36,6 +39,16 @@ func (m *measurement) settleBuiltin() error {
 	var err error
 	m.trials, err = spec.Size()
 	return err
+}
+
+// checkSize refuses a reference's size below that of the binary, which the place that measures would find out late.
+func checkSize(r scenarios.Runtime, b ociruntime.Builtin, own int64) error {
+	if b.Size == 0 || b.Size >= own {
+		return nil
+	}
+	const unit = 1 << 20
+	return usagef("runtime %s: size=%s: the built-in runtime's own binary has %d bytes, and padding only adds: write size=%s or more",
+		r.Name, scenarios.FormatSize(b.Size), own, scenarios.FormatSize((own+unit-1)/unit*unit))
 }
 
 // checkBuilds refuses what a reference says that some cell of the plan cannot have beside it.

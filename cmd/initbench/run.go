@@ -20,7 +20,14 @@ counts because its order could not be imposed.
 
 A runtime REF is builtin, the runtime that comes with initbench and is taken where none is named, a
 path, a name on PATH (in the guest: the guest's PATH, which has crun), or runc@v1.1.15, installed on
-first use. NAME=REF gives it another name in tables and records.
+first use. NAME=REF gives it another name in tables and records. builtin takes options, as in
+builtin:clone=once,size=16MiB:
+  clone     who copies the binary: parent, init, once (the caller, for all starts) or none
+  strategy  how it is copied or shielded: memfd, memfd-copy, memfd-mmap, memfd-thp, tmpfile, overlayfs,
+            bind or none
+  size      what the binary is padded up to; instead pad: what it is padded by
+  join      how init gets into its cgroup: procs, birth, unit or attach
+  cgroup    when that is made: late (with the join) or early (before init)
 
 The plan of a scenario that varies how builtin is built (order-matrix) begins with the cells that say
 most, so that a part of it is an answer: --budget 5m begins no block of trials once that time is over. It
@@ -38,9 +45,12 @@ counts from the first trial, warm-ups included, without the guest's boot; --resu
 	f.register(cmd, report.Formats())
 	f.registerAxes(cmd)
 	f.registerBudget(cmd)
-	cmd.Flags().StringArrayVar(&runtimes, "runtime", nil, "runtime under test: REF or NAME=REF (may be repeated; default builtin)")
+	cmd.Flags().StringArrayVar(&runtimes, "runtime", nil, "runtime under test: "+runtimeRefs+" (may be repeated; default builtin)")
 	return cmd
 }
+
+// runtimeRefs is what --runtime takes, in a line.
+const runtimeRefs = "REF or NAME=REF, REF being builtin[:key=value,...] (keys clone, strategy, pad, size, join, cgroup), a path, a name or runc@vX.Y.Z"
 
 func runScenarios(cmd *cobra.Command, f *measureFlags, args, runtimes []string) error {
 	if err := f.check(cmd, report.Formats()); err != nil {

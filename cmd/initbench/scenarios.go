@@ -21,7 +21,10 @@ func newScenariosCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scenarios",
 		Short: "list the scenarios that come with initbench, or show one with its plan",
-		Args:  cobra.NoArgs,
+		Long: `scenarios lists what comes with initbench: give a name to run, or to gate --scenario. Where a run names no
+runtime it is made with builtin, the one that comes with initbench; where that has cells of its own, as in
+order-matrix, their number is in a column of its own.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkWord("--format", format, "table", "json"); err != nil {
 				return err
@@ -129,8 +132,8 @@ func newShowCommand() *cobra.Command {
 		Short: "print a scenario's cells, its plan in order, and how long that may take",
 		Long: `Show prints what a run of a scenario would do, without doing it: the cells, the trials in the order
 in which they would be made, their number, and an estimate of the time they take.
-Without --runtime, and where the file names none, it is the plan of a gate, or of a run of the built-in
-runtime where the scenario varies how that is built. Combinations that make no sense are listed with
+Without --runtime, and where the file names none, it is the plan of a gate, or, where the scenario varies how
+it is built, of a run of builtin, the runtime that run takes where none is named. Combinations that make no sense are listed with
 the reason. With --budget it says how far a run comes in that time.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeScenarios,
@@ -151,7 +154,7 @@ the reason. With --budget it says how far a run comes in that time.`,
 
 func (f *showFlags) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.StringArrayVar(&f.runtimes, "runtime", nil, "a runtime under test, REF or NAME=REF (may be repeated)")
+	fl.StringArrayVar(&f.runtimes, "runtime", nil, "a runtime under test: "+runtimeRefs+" (may be repeated)")
 	fl.StringArrayVar(&f.measure.drivers, "driver", nil, "only this cgroup driver: cgroupfs or systemd (may be repeated)")
 	fl.IntVar(&f.measure.trials, "trials", 0, "trials of each runtime in each cell instead of the scenario's own number")
 	fl.Uint64Var(&f.measure.seed, "seed", 1, "seed of the plan's random order, as a run records it")

@@ -34,6 +34,10 @@ func create(cmd options.Command) error {
 	if err != nil {
 		return fmt.Errorf("bundle: config.json: %w", err)
 	}
+	// Not before the bundle is read, which anybody may: package attack has a container's user stop it there.
+	if err := checkRoot(); err != nil {
+		return err
+	}
 	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{
 		CgroupName: cmd.ID, UseSystemdCgroup: cmd.Systemd, Spec: spec,
 	})

@@ -142,7 +142,7 @@ func TestRootless(t *testing.T) {
 		cmd := exec.Command(argv[0], argv[1:]...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		said, err := cmd.CombinedOutput()
-		if err == nil || cmd.ProcessState.ExitCode() != 1 || strings.Count(string(said), "\n") != 1 || !strings.Contains(string(said), ": only root can make containers here") {
+		if err == nil || cmd.ProcessState.ExitCode() != 1 || strings.Count(string(said), "\n") != 1 || !strings.Contains(string(said), ": only root can have containers here") {
 			t.Errorf("%q: %v, said %q; want 1 and one line", argv, err, said)
 		}
 	}

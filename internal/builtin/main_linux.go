@@ -64,13 +64,20 @@ func run(cmd options.Command) error {
 		fmt.Printf("initbench-builtin on libcontainer %s\ngo: %s\n", libcontainerVersion, runtime.Version())
 		return nil
 	}
-	if os.Geteuid() != 0 {
-		return errors.New("only root can make containers here: rootless ones are left out")
-	}
 	if cmd.Verb == "create" {
 		return create(cmd)
 	}
+	if err := checkRoot(); err != nil {
+		return err
+	}
 	return manage(cmd)
+}
+
+func checkRoot() error {
+	if os.Geteuid() != 0 {
+		return errors.New("only root can have containers here: rootless ones are left out")
+	}
+	return nil
 }
 
 func setLog(cmd options.Command) error {

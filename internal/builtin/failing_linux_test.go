@@ -138,6 +138,11 @@ func TestUsage(t *testing.T) {
 // Catches a caller who may not make containers and hears of it from a step half-way, after something was made.
 func TestRootless(t *testing.T) {
 	c := newTrial(t, cgroupjoin.Cgroupfs)
+	for path, mode := range map[string]os.FileMode{filepath.Dir(c.dir): 0o755, c.dir: 0o755, filepath.Join(c.dir, "config.json"): 0o644} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, argv := range [][]string{c.cli.Create(c.id, c.dir, filepath.Join(c.dir, "pid")), c.cli.State(c.id)} {
 		cmd := exec.Command(argv[0], argv[1:]...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}

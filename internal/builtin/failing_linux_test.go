@@ -123,7 +123,7 @@ func TestUsage(t *testing.T) {
 	c := newTrial(t, cgroupjoin.Cgroupfs)
 	for want, options := range map[string][]string{
 		`--clone "x" is not one of parent, init, once, none`: {"--clone", "x"},
-		"join=unit needs the systemd driver":                 {"--join", "unit"},
+		"join unit: only the systemd driver has units":       {"--join", "unit"},
 		"join=birth needs cgroup=early":                      {"--join", "birth"},
 		"flag provided but not defined: -frobnicate":         {"--frobnicate"},
 	} {
@@ -332,7 +332,7 @@ func TestInitIsExecutedFrom(t *testing.T) {
 
 // Catches an init that is not where it was to be born or moved, and a placeholder left beside it.
 func TestSmokeInitIsAloneInItsCgroup(t *testing.T) {
-	for _, options := range []string{"cgroup=late", "cgroup=early", "cgroup=early,join=procs", "cgroup=early,join=attach", "join=procs", "join=unit",
+	for _, options := range []string{"cgroup=late", "cgroup=early", "cgroup=early,join=procs", "cgroup=early,join=attach", "join=procs", "join=unit", "join=attach",
 		"clone=init,cgroup=early"} {
 		t.Run(options, func(t *testing.T) {
 			eachDriver(t, func(c *trial) {

@@ -32,6 +32,7 @@ const (
 	OpenTrials  Open = "no counted trial shows a start or a kill"
 	OpenCharge  Open = "what the container is charged for the clone was not measured without a limit"
 	OpenInit    Open = "what init takes by itself was not measured without a limit"
+	OpenRace    Open = "the join fell inside the copy: the next start is charged another share of it"
 	OpenOrder   Open = "the order found is not that of the starts without a limit"
 	OpenEdge    Open = "too near the limit"
 	OpenPayload Open = "the payload's memory, or that of other containers of the batch, counts too"
@@ -39,7 +40,7 @@ const (
 
 // Opens lists the closed set.
 func Opens() []Open {
-	return []Open{OpenTrials, OpenCharge, OpenInit, OpenOrder, OpenEdge, OpenPayload}
+	return []Open{OpenTrials, OpenCharge, OpenInit, OpenRace, OpenOrder, OpenEdge, OpenPayload}
 }
 
 // Prediction is one cell's sum, in bytes.
@@ -103,6 +104,8 @@ func (d *drawing) predict(m *Matrix, sc scenarios.Scenario, r MatrixRow, c Matri
 		return nil, OpenCharge
 	case p.Init.N == 0:
 		return nil, OpenInit
+	case s.found[sequence.FoundOverlapping]+d.side(r, "", 0).found[sequence.FoundOverlapping] > 0:
+		return nil, OpenRace
 	case !subset(s.found, d.side(r, "", 0).found):
 		return nil, OpenOrder
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/google/renameio/v2/maybe"
 )
@@ -26,14 +27,17 @@ type Store struct {
 
 // Create makes dir, which must be new or empty, and writes the header.
 func Create(dir string, h Header) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("results: %w", err)
+	err := os.MkdirAll(dir, 0o755)
+	var entries []os.DirEntry
+	if err == nil {
+		entries, err = os.ReadDir(dir)
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EIO):
 		return nil, fmt.Errorf("results: %w", err)
-	}
-	if len(entries) > 0 {
+	case err != nil:
+		return nil, &InputError{Path: dir, Why: fmt.Sprintf("cannot be a run's directory (%v): name another", cause(err))}
+	case len(entries) > 0:
 		return nil, &InputError{Path: dir, Why: "is not empty: name a new directory, or finish the run in it with --resume"}
 	}
 	text, err := json.MarshalIndent(h, "", "  ")
@@ -44,6 +48,15 @@ func Create(dir string, h Header) (*Store, error) {
 		return nil, fmt.Errorf("results: %w", err)
 	}
 	return openStore(dir, os.O_CREATE|os.O_EXCL)
+}
+
+// cause leaves out the operation and the path, which the message has.
+func cause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 // Resume opens the run in r for appending. A torn last line of either file is cut off first:

@@ -233,3 +233,12 @@ func TestRecordsTellsOfDamage(t *testing.T) {
 		t.Errorf("%d yields, the last with %v; want a record and an InputError", n, last)
 	}
 }
+
+// Catches a directory that cannot be made and is taken for a broken machine, or is not named.
+func TestCreateRefusesWhereNoDirectoryCanBe(t *testing.T) {
+	_, err := Create("/dev/null/run", Header{})
+	var input *InputError
+	if !errors.As(err, &input) || input.Path != "/dev/null/run" || !strings.Contains(err.Error(), "name another") {
+		t.Errorf("got %v, want an InputError that names the directory", err)
+	}
+}

@@ -267,18 +267,26 @@ func (s Spec) Validate() error {
 func (s Spec) validateCells() error {
 	for _, sc := range s.Scenarios {
 		for _, r := range s.Runtimes {
-			first := ""
-			for _, why := range s.Cells(sc, r) {
-				if first = why; why == "" {
-					break
-				}
-			}
-			if first != "" {
-				return &Error{Pos: r.Pos, Wrong: fmt.Sprintf("no cell of scenario %s makes sense for runtime %s", printable(sc.Name), r.Name), Right: first}
+			if why := s.nothingFor(sc, r); why != "" {
+				return &Error{Pos: r.Pos, Wrong: fmt.Sprintf("no cell of scenario %s makes sense for runtime %s", printable(sc.Name), r.Name), Right: why}
 			}
 		}
 	}
 	return nil
+}
+
+// nothingFor says why none of a scenario's cells makes sense, or nothing where one does: of the reasons, that of a cell in
+// which only the size or the limit is wrong, where there is one.
+func (s Spec) nothingFor(sc Scenario, r Runtime) (reason string) {
+	for c, why := range s.Cells(sc, r) {
+		if why == "" {
+			return ""
+		}
+		if reason == "" || c.Build.senseless() == "" && c.Build.unordered(c.Order) == "" {
+			reason = why
+		}
+	}
+	return reason
 }
 
 // validateArms holds each arm against each scenario.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/journal"
+	"github.com/initbench/initbench/internal/ociruntime"
 	"github.com/initbench/initbench/internal/runner"
 	"github.com/initbench/initbench/internal/vm"
 )
@@ -130,8 +131,10 @@ func bootFinding(ctx context.Context, stderr io.Writer) finding {
 func extraFindings(ctx context.Context) []finding {
 	_, goErr := exec.LookPath("go")
 	qemu, trixieErr := vm.CheckSuite(vm.Trixie)
+	builtin, builtinErr := ociruntime.Resolve(ctx, ociruntime.Ref{Kind: ociruntime.BuiltinRef, Name: "builtin"}, ociruntime.Options{})
 	all := []finding{
 		found("guest with --suite trixie", trixieErr, qemu, "scripts/guest-qemu10.sh"),
+		found("builtin", builtinErr, builtin.Path, "make build"),
 		found("runc@vX.Y.Z", goErr, "the go command can install it", "install Go 1.21 or newer, or give runtimes by path"),
 		found("OOM victims on the host", readable("/dev/kmsg"), "/dev/kmsg can be read", "run as root"),
 	}

@@ -1,6 +1,7 @@
 package results_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -236,8 +237,8 @@ func TestRecordsTellsOfDamage(t *testing.T) {
 
 // Catches a directory that cannot be made and is taken for a broken machine, or is not named.
 func TestCreateRefusesWhereNoDirectoryCanBe(t *testing.T) {
-	_, err := Create("/dev/null/run", Header{})
-	var input *InputError
+	_, err := results.Create("/dev/null/run", results.Header{})
+	var input *results.InputError
 	if !errors.As(err, &input) || input.Path != "/dev/null/run" || !strings.Contains(err.Error(), "name another") {
 		t.Errorf("got %v, want an InputError that names the directory", err)
 	}

@@ -199,8 +199,9 @@ func TestProgramMatchesItsSource(t *testing.T) {
 // Catches a binary that does not come out of its source. With other tools than made it the bytes may differ,
 // and what they do is for the tests above.
 func TestProgramRebuilds(t *testing.T) {
-	if _, err := exec.LookPath("gcc"); err != nil {
-		t.Skip("needs gcc, which make test installs and a guest has not: ", err)
+	// make test installs gcc and sets this for the lanes on the host, where to lack it is then a failure. A guest has none.
+	if _, err := exec.LookPath("gcc"); err != nil && os.Getenv("INITBENCH_TEST_NETWORK") != "1" {
+		t.Skip("needs gcc: ", err)
 	}
 	out := filepath.Join(t.TempDir(), "idle")
 	if said, err := exec.Command("sh", "program/build.sh", out).CombinedOutput(); err != nil {

@@ -101,15 +101,44 @@ func remove(c *libcontainer.Container, force bool) error {
 	return fmt.Errorf("the container is %s: stop it first, or say --force", status)
 }
 
-// killAndRemove waits as runc does, first often: init is no child of ours, and its end reaches us by no event.
+// killTime is how long runc waits for the end of an init that it killed.
+const killTime = 10 * time.Second
+
+// killAndRemove awaits init's end by a pidfd, where runc polls: init is no child of ours.
 func killAndRemove(c *libcontainer.Container) error {
-	_ = c.Signal(unix.SIGKILL) // one that has ended is as good
-	for wait, waited := time.Millisecond, time.Duration(0); waited < 10*time.Second; waited += wait {
-		if c.Signal(unix.Signal(0)) != nil {
-			return c.Destroy()
-		}
-		time.Sleep(wait)
-		wait = min(2*wait, 100*time.Millisecond)
+	state, err := c.State()
+	if err != nil {
+		return err
 	}
-	return errors.New("init is alive 10 s after SIGKILL")
+	pidfd, err := unix.PidfdOpen(state.InitProcessPid, 0)
+	switch {
+	case err == nil:
+		defer func() { _ = unix.Close(pidfd) }() // it was only waited for
+	case !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.EINVAL): // it has ended; EINVAL of a pid that none can have
+		return fmt.Errorf("init: pidfd_open: %w", err)
+	}
+	_ = c.Signal(unix.SIGKILL) // one that has ended is as good
+	// Asked after the pidfd was opened: what runs is init, and not another process that got its pid.
+	if status, _ := c.Status(); err == nil && status != libcontainer.Stopped {
+		if err := awaitEnd(pidfd); err != nil {
+			return err
+		}
+	}
+	return c.Destroy()
+}
+
+func awaitEnd(pidfd int) error {
+	until := time.Now().Add(killTime)
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int(time.Until(until).Milliseconds()))
+		switch {
+		case errors.Is(err, unix.EINTR) && time.Now().Before(until):
+			continue
+		case err != nil:
+			return fmt.Errorf("await init's end: %w", err)
+		case n == 0:
+			return fmt.Errorf("init is alive %v after SIGKILL", killTime)
+		}
+		return nil
+	}
 }

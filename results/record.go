@@ -191,6 +191,10 @@ type Header struct {
 	Gate bool `json:"gate"`
 	// Budget is what the run was begun with: in that session no block of trials began later. What a resumed run was given is not stored. 0 is none.
 	Budget time.Duration `json:"budget_ns,omitempty"`
+	// Design is how an adaptive run decides what comes next; nil where every trial of the plan is made.
+	Design *Design `json:"design,omitempty"`
+	// Policy is the text of the policy file that the run is judged by; empty: the default one.
+	Policy string `json:"policy,omitempty"`
 	// Place is where the run was begun, for a resumed run to go on in one like it;
 	// nil in runs stored before it was recorded.
 	Place *Place `json:"place,omitempty"`

@@ -11,12 +11,18 @@ const (
 	StartCPU            = "start.cpu"             // CPU time of both cgroups
 	BatchTotal          = "batch.total"           // from the first create of a batch to its last container's delete
 
+	// StartThreshold is the smallest limit at which a container starts with the probability that a search asks for.
+	StartThreshold = "start.threshold"
+
 	JoinLatency = "join.latency" // of a join measured alone
 
 	// What the observer saw, so of observed trials alone.
 	ContainerChargedAtExec = "container.memory.charged_at_exec" // the container's charge when its payload had been exec'd
 	StartSyscalls          = "start.syscalls"                   // of both cgroups, from create's spawn to the payload's exec
 	StartPageFaults        = "start.pagefaults"                 // likewise, minor and major
+	StartForks             = "start.forks"                      // likewise, processes and threads made
+	StartBytesCopied       = "start.bytes_copied"               // likewise, copied into memfds that were then sealed
+	OrderJoinFirst         = "order.join_first"                 // the share of natural starts whose join came before their clone was sealed
 )
 
 // Scope says what one value of a metric belongs to.
@@ -25,6 +31,8 @@ type Scope string
 const (
 	PerTrial Scope = "trial"
 	PerBatch Scope = "batch"
+	// PerSearch is one value for all trials of a search.
+	PerSearch Scope = "search"
 )
 
 // Lane says which trials a metric can be judged in. Lanes are never mixed in one figure.
@@ -56,7 +64,11 @@ func Metrics() []Metric {
 		{ContainerChargedAtExec, "bytes", PerTrial, ObservedLane},
 		{StartSyscalls, "count", PerTrial, ObservedLane},
 		{StartPageFaults, "count", PerTrial, ObservedLane},
+		{StartForks, "count", PerTrial, ObservedLane},
+		{StartBytesCopied, "bytes", PerTrial, ObservedLane},
+		{OrderJoinFirst, "fraction", PerTrial, ObservedLane},
 		{JoinLatency, "ns", PerTrial, TimedLane},
+		{StartThreshold, "bytes", PerSearch, AnyLane},
 		{OOMRate, "fraction", PerTrial, AnyLane},
 	}
 }

@@ -49,8 +49,12 @@ func DefaultMargins() map[string]Margin {
 		// deviation of 0.01 to 0.03, those of system calls of 0.12, for the Go runtime sleeps, polls and
 		// preempts by the clock, and every call is counted: a start that takes longer makes more of those. Six blocks pass against themselves, in
 		// two rows and 95 of 100 gates, up to 2.6 such deviations: 8 % and 37 %. With half of that noise 30 % will do.
-		scenarios.StartSyscalls:   {Fraction: 0.30},
-		scenarios.StartPageFaults: {Fraction: 0.10},
+		scenarios.StartSyscalls:    {Fraction: 0.30},
+		scenarios.StartPageFaults:  {Fraction: 0.10},
+		scenarios.StartForks:       {Fraction: 0.30},
+		scenarios.StartBytesCopied: {Fraction: 0.10},
+		scenarios.StartThreshold:   {Fraction: 0.10},
+		scenarios.OrderJoinFirst:   {Fraction: 0.20},
 		// One rung of a ladder of five. 0 of 18 against 0 of 18 excludes 18 points; a
 		// rung that flips as a whole is found on its own (see rungs).
 		scenarios.OOMRate: {Fraction: 0.20},

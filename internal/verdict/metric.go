@@ -81,6 +81,12 @@ func withReader(m metric) metric {
 		m.split = counted(func(c *sequence.Counters) int64 { return c.Syscalls })
 	case scenarios.StartPageFaults:
 		m.split = counted(func(c *sequence.Counters) int64 { return c.PageFaults })
+	case scenarios.StartForks:
+		m.split = counted(func(c *sequence.Counters) int64 { return c.Forks })
+	case scenarios.StartBytesCopied:
+		m.split = counted(func(c *sequence.Counters) int64 { return c.MemfdBytes })
+	case scenarios.StartThreshold, scenarios.OrderJoinFirst:
+		m.read = func(*results.Record) (int64, bool) { return 0, false }
 	case scenarios.OOMRate:
 		m.kind, m.events = rate, oomKills
 	}

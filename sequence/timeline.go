@@ -63,13 +63,27 @@ type Event struct {
 	Runtime   *Charge `json:"runtime,omitempty"`
 }
 
-// Counters are what noise cannot touch, of one side, from the spawn of create to the payload's exec.
+// Counters are what noise cannot touch, of one side, from the spawn of create to the payload's exec. Those that are
+// nil an observer of their time did not take.
 type Counters struct {
-	Syscalls        int64 `json:"syscalls"`
-	PageFaults      int64 `json:"page_faults"` // minor and major
-	Forks           int64 `json:"forks"`       // processes and threads made
-	ContextSwitches int64 `json:"context_switches"`
-	MemfdBytes      int64 `json:"memfd_bytes"` // copied into memfds that were then sealed
+	Syscalls        int64  `json:"syscalls"`
+	Waits           *int64 `json:"waits,omitempty"` // of Syscalls, those that follow the clock and not the work
+	PageFaults      int64  `json:"page_faults"`     // minor and major
+	MajorFaults     *int64 `json:"major_faults,omitempty"`
+	Forks           int64  `json:"forks"` // processes and threads made
+	Processes       *int64 `json:"processes,omitempty"`
+	ContextSwitches int64  `json:"context_switches"`
+	MemfdBytes      int64  `json:"memfd_bytes"` // copied into memfds that were then sealed
+	// CopiedBytes are MemfdBytes and what was copied into files without a name (O_TMPFILE) that were then executed.
+	CopiedBytes *int64 `json:"copied_bytes,omitempty"`
+}
+
+// Work is the system calls that the same work makes again each time. It is not known of what was counted in one.
+func (c Counters) Work() (calls int64, known bool) {
+	if c.Waits == nil {
+		return 0, false
+	}
+	return c.Syscalls - *c.Waits, true
 }
 
 // Timeline is one start as the kernel saw it, events rising in time.

@@ -140,11 +140,14 @@ type Trial struct {
 	// Block numbers, within the run, the set of batches of all arms run next to each other.
 	Block int `json:"block"`
 	// Batch numbers, within the run, the trials that run together for one arm; InBatch is the place in it.
-	Batch      int           `json:"batch"`
-	InBatch    int           `json:"in_batch"`
-	BatchSize  int           `json:"batch_size"`
-	Concurrent bool          `json:"concurrent,omitempty"`
-	Warmup     bool          `json:"warmup,omitempty"`
-	Timeout    time.Duration `json:"timeout_ns"`
-	Payload    Payload       `json:"payload"`
+	Batch      int  `json:"batch"`
+	InBatch    int  `json:"in_batch"`
+	BatchSize  int  `json:"batch_size"`
+	Concurrent bool `json:"concurrent,omitempty"`
+	// Together: other trials were made at the same time, as many as the place of measuring has CPUs. Its outcome, order, charges and
+	// counters are its own; its latencies, CPU times and peaks are in no timed figure. No plan says it: whoever made the trial does.
+	Together bool          `json:"together,omitempty"`
+	Warmup   bool          `json:"warmup,omitempty"`
+	Timeout  time.Duration `json:"timeout_ns"`
+	Payload  Payload       `json:"payload"`
 }

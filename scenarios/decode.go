@@ -75,10 +75,11 @@ func (d *decoder) scenario(root node) Scenario {
 		{"description", false, func(p string, v node) { s.Description = d.text(p, v) }},
 		{"drivers", false, func(p string, v node) { s.Drivers = words[cgroupjoin.Driver](d, p, v) }},
 		{"limits", false, func(p string, v node) { s.Unlimited, s.Limits = d.limits(p, v) }},
+		{"search", false, func(p string, v node) { s.Search = d.search(p, v) }},
 		{"place", false, func(p string, v node) { s.Place = cgroupjoin.Place(d.text(p, v)) }},
 		{"orders", false, func(p string, v node) { s.Orders = words[sequence.Order](d, p, v) }},
 		{"observe", false, func(p string, v node) { s.Observe = d.boolean(p, v) }},
-		{"trials", true, func(p string, v node) { s.Trials = d.count(p, v) }},
+		{"trials", !root.has("search"), func(p string, v node) { s.Trials = d.count(p, v) }},
 		{"warmup", false, func(p string, v node) { s.Warmup = d.count(p, v) }},
 		{"containers", false, func(p string, v node) { s.Containers = d.count(p, v) }},
 		{"concurrent", false, func(p string, v node) { s.Concurrent = d.boolean(p, v) }},
@@ -95,8 +96,11 @@ func (d *decoder) scenario(root node) Scenario {
 		{"joins", false, func(p string, v node) { s.Joins = d.joins(p, v) }},
 		{"runtimes", false, func(p string, v node) { s.Runtimes = d.runtimes(p, v) }},
 	})
-	if len(s.Limits) > 0 && s.Place == "" {
+	if s.limited() && s.Place == "" {
 		s.Place = cgroupjoin.OnContainer
+	}
+	if s.Search != nil && !root.has("trials") {
+		s.Trials = s.Search.Most
 	}
 	return s
 }

@@ -12,7 +12,8 @@
 //	description: starts under a small limit
 //	drivers: [cgroupfs, systemd]  # both, unless told
 //	limits: [12MiB, 16MiB]        # or {from: 8MiB, to: 24MiB, step: 4MiB}, or with factor: 2; none first: also without one
-//	place: container              # or ancestor; only with limits
+//	search: {}                    # instead of limits: look for the smallest at which a container starts; see below
+//	place: container              # or ancestor; only with limits or a search
 //	orders: [natural]             # or clone-before-join, join-before-clone: the order of clone and join
 //	observe: false                # watched by the eBPF observer, as trials with an order imposed always are
 //	trials: 6                     # batches for each runtime in each cell
@@ -33,6 +34,10 @@
 // or, in place of all that is of containers, the axes of joins measured alone, one after the other:
 //
 //	joins: {mechanisms: [procs, birth], cgroup: [late, early], siblings: [1, 2000], threads: [1, 16], busy: [false, true]}
+//
+// A search has from, to and step of the limits it looks among, the probability of a start that it looks for, the
+// confidence, and most, the starts it may take of an arm in a cell; each has a default ([DefaultSearch]). It has no trials, it
+// judges start.threshold, and its limits follow from how the starts before end: the plan has its warm-ups alone.
 //
 // Combinations that cannot be had, or are another cell under a second name, are not planned; [Spec.Cells] lists
 // them with the reason. name, trials and judge are required. Reading is strict: a key nobody knows, a key

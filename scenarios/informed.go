@@ -85,7 +85,7 @@ func (s Spec) informedSize(sc Scenario) (trials int64, product string, ok bool) 
 			builds += len(slot.arms)
 		}
 	}
-	measured, product, ok := multiply("container starts", factor{cells, "cells of arms that make sense"}, factor{sc.Trials, "trials"}, factor{sc.Containers, "containers"})
+	measured, product, ok := multiply("container starts", factor{cells, "cells of arms that make sense"}, factor{sc.Trials, sc.unit()}, factor{sc.Containers, "containers"})
 	if !ok {
 		return 0, product, false
 	}
@@ -178,9 +178,16 @@ func (p *planner) informed(all []slot, sc Scenario) bool {
 	others = cover(core, others)
 	// Who pays shows without a limit, in few cells: those are first even of the core.
 	slices.SortStableFunc(core, func(a, b slot) int { return cmp.Compare(min(a.Limit, 1), min(b.Limit, 1)) })
-	w := &warmer{planner: p, sc: sc, done: map[warmth]bool{}}
+	w := newWarmer(p, sc)
+	if sc.Search != nil {
+		return w.all(all)
+	}
 	first := min(coreTrials, sc.Trials)
 	return w.stage("core", core, 0, first) && w.stage("others", others, 0, first) && w.stage("all", slices.Concat(core, others), first, sc.Trials)
+}
+
+func newWarmer(p *planner, sc Scenario) *warmer {
+	return &warmer{planner: p, sc: sc, done: map[warmth]bool{}}
 }
 
 // warmer makes the blocks of one scenario and warms up before them.
@@ -210,6 +217,16 @@ func (w *warmer) stage(name string, slots []slot, from, to int) bool {
 // visit makes a block in which an arm that has had so many trials gets its next.
 func (w *warmer) visit(s slot, rng *rand.Rand, had int) bool {
 	return w.warm(s) && w.emit(blockArms(rng, s.arms, w.sc.Trials-had), measured(w.sc, s.Cell))
+}
+
+// all warms up for every slot, and no more.
+func (w *warmer) all(slots []slot) bool {
+	for _, s := range slots {
+		if !w.warm(s) {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *warmer) warm(s slot) bool {

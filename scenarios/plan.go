@@ -17,8 +17,8 @@ import (
 
 var tooMany = fmt.Sprintf("a run holds at most %d", MaxTrials)
 
-// Size is the number of trials in the plan, worked out without making one; a plan above MaxTrials is refused with
-// its factors. Of a scenario whose cells do not all make sense those that do are counted, once their
+// Size is the number of trials in the plan, worked out without making one, searches with the most that they may take; a plan
+// above MaxTrials is refused with its factors. Of a scenario whose cells do not all make sense those that do are counted, once their
 // product is known to be small.
 func (s Spec) Size() (trials int64, err error) {
 	for _, sc := range s.Scenarios {
@@ -46,7 +46,7 @@ func (s Spec) sizeOf(sc Scenario) (trials int64, product string, ok bool) {
 func (s Scenario) size(arms int) (trials int64, product string, ok bool) {
 	measured, product, fits := multiply("container starts",
 		factor{len(s.Drivers), "drivers"}, factor{len(s.AllOrders()), "orders"}, factor{len(s.bounds()), "limits"}, factor{arms, "runtimes"},
-		factor{s.Trials, "trials"}, factor{s.Containers, "containers"})
+		factor{s.Trials, s.unit()}, factor{s.Containers, "containers"})
 	if !fits {
 		return 0, product, false
 	}
@@ -56,6 +56,14 @@ func (s Scenario) size(arms int) (trials int64, product string, ok bool) {
 		return 0, product, false
 	}
 	return together(measured, warm)
+}
+
+// unit is what a scenario's trials of an arm in a cell are called where they are too many.
+func (s Scenario) unit() string {
+	if s.Search != nil {
+		return "starts of a search"
+	}
+	return "trials"
 }
 
 // together adds the trials to warm up to those that are measured.
@@ -120,6 +128,8 @@ func (s Scenario) Observes() bool { return s.Observe || s.Imposes() }
 // random, which cancels a drift that is linear over the block; an odd number of trials
 // ends with an AB. With any other number of arms it has each once, in random order.
 //
+// Of a scenario that searches only the warm-ups are in the plan: what comes after them follows from how they end (see Draft).
+//
 // A scenario with axes of the built-in runtime has more cells than anybody waits for: its plan begins with
 // those that say most, see informed.
 func (s Spec) Trials() iter.Seq[Trial] {
@@ -177,6 +187,9 @@ func (p *planner) warmups(sc Scenario) bool {
 }
 
 func (p *planner) rounds(sc Scenario) bool {
+	if sc.Search != nil {
+		return true
+	}
 	var cells []Cell
 	for _, c := range combine(sc.axes(false)) {
 		cells = append(cells, c)

@@ -48,7 +48,8 @@ type Scenario struct {
 	Headroom *Headroom `json:"headroom,omitempty"`
 	// Places of the limits that Headroom gives; empty means the container alone.
 	Places []cgroupjoin.Place `json:"places,omitempty"`
-	// Search makes the scenario one that looks for start.threshold: it has then no Limits.
+	// Search makes the scenario one that looks for start.threshold: it has then no Limits, its cells have neither limit nor
+	// place, its trials the Place, and Trials is the search's Most.
 	Search *Search `json:"search,omitempty"`
 	// Joins makes every trial a join measured alone: no runtime is started.
 	Joins *Joins `json:"joins,omitempty"`

@@ -54,8 +54,8 @@ func (s Scenario) Validate() error {
 // flaw returns the first thing wrong, in the order of the keys.
 func (s Scenario) flaw() *flaw {
 	checks := []func() *flaw{
-		s.nameFlaw, s.driversFlaw, s.limitsFlaw, s.placeFlaw, s.ordersFlaw, s.countsFlaw,
-		s.timeFlaw, s.payloadFlaw, s.judgeFlaw, s.lanesFlaw, s.buildsFlaw, s.joinsFlaw, s.joinMetricFlaw, s.runtimesFlaw, s.sizeFlaw,
+		s.nameFlaw, s.driversFlaw, s.limitsFlaw, s.searchFlaw, s.placeFlaw, s.ordersFlaw, s.countsFlaw,
+		s.timeFlaw, s.payloadFlaw, s.judgeFlaw, s.lanesFlaw, s.buildsFlaw, s.joinsFlaw, s.joinMetricFlaw, s.searchMetricFlaw, s.runtimesFlaw, s.sizeFlaw,
 	}
 	for _, check := range checks {
 		if f := check(); f != nil {
@@ -115,9 +115,9 @@ func (s Scenario) limitsFlaw() *flaw {
 
 func (s Scenario) placeFlaw() *flaw {
 	switch {
-	case s.Place != "" && len(s.Limits) == 0:
+	case s.Place != "" && !s.limited():
 		return &flaw{"place", fmt.Sprintf("place %s without limits", quoted(string(s.Place))), "add limits, or leave place out"}
-	case len(s.Limits) > 0 && s.Place != cgroupjoin.OnContainer && s.Place != cgroupjoin.OnAncestor:
+	case s.limited() && s.Place != cgroupjoin.OnContainer && s.Place != cgroupjoin.OnAncestor:
 		return &flaw{"place", "place " + quoted(string(s.Place)), "write container or ancestor"}
 	}
 	return nil
@@ -223,11 +223,19 @@ func validRef(ref string) bool {
 	return ref != "" && len(ref) <= maxRef && isPrintable(ref)
 }
 
+// countKey is what says how many trials an arm gets in a cell.
+func (s Scenario) countKey() string {
+	if s.Search != nil {
+		return "search.most"
+	}
+	return "trials"
+}
+
 // sizeFlaw holds the plan to MaxTrials for the arms known so far, one at least.
 func (s Scenario) sizeFlaw() *flaw {
 	if s.Joins == nil {
 		if _, product, ok := s.size(max(1, len(s.Runtimes))); !ok {
-			return &flaw{"trials", product, tooMany}
+			return &flaw{s.countKey(), product, tooMany}
 		}
 	}
 	arms := s.Runtimes
@@ -235,7 +243,7 @@ func (s Scenario) sizeFlaw() *flaw {
 		arms = defaultRuntimes([]Scenario{s})
 	}
 	if _, product, ok := (Spec{Runtimes: arms}).sizeOf(s); !ok {
-		return &flaw{"trials", product, tooMany}
+		return &flaw{s.countKey(), product, tooMany}
 	}
 	return nil
 }

@@ -149,7 +149,7 @@ func (s Scenario) ofContainers() string {
 		key   string
 		given bool
 	}{
-		{"limits", len(s.Limits) > 0 || s.Unlimited}, {"orders", len(s.Orders) > 0}, {"observe", s.Observe}, {"containers", s.Containers > 1},
+		{"limits", len(s.Limits) > 0 || s.Unlimited}, {"search", s.Search != nil}, {"orders", len(s.Orders) > 0}, {"observe", s.Observe}, {"containers", s.Containers > 1},
 		{"payload", s.Payload != (Payload{})}, {"clones", len(s.Clones) > 0}, {"strategies", len(s.Strategies) > 0},
 		{"sizes", len(s.Sizes) > 0}, {"runtimes", len(s.Runtimes) > 0},
 	} {

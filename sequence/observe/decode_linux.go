@@ -129,9 +129,11 @@ func charge(c observeCharge) *sequence.Charge {
 }
 
 func counters(c observeCounters) *sequence.Counters {
+	waits, major, processes, copied := int64(c.Waits), int64(c.Major), int64(c.Processes), int64(c.CopiedBytes)
 	return &sequence.Counters{
-		Syscalls: int64(c.Syscalls), PageFaults: int64(c.Faults), Forks: int64(c.Forks),
-		ContextSwitches: int64(c.Switches), MemfdBytes: int64(c.MemfdBytes),
+		Syscalls: int64(c.Syscalls), Waits: &waits, PageFaults: int64(c.Faults), MajorFaults: &major,
+		Forks: int64(c.Forks), Processes: &processes, ContextSwitches: int64(c.Switches),
+		MemfdBytes: int64(c.MemfdBytes), CopiedBytes: &copied,
 	}
 }
 

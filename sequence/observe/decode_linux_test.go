@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/bits"
 	"os"
 	"strings"
 	"testing"
@@ -40,6 +41,12 @@ func fabricated(ns uint64, step sequence.Step, whose uint32, pid uint32) observe
 
 func number(n int64) *int64 { return &n }
 
+// counted is c with what is not nil where an observer counted.
+func counted(c sequence.Counters, waits, major, processes, copied int64) *sequence.Counters {
+	c.Waits, c.MajorFaults, c.Processes, c.CopiedBytes = &waits, &major, &processes, &copied
+	return &c
+}
+
 // Catches fields that get lost between the programs and a timeline, a charge of 0 that
 // is taken for none or none for 0, and a cgroup's path that is not put together.
 func TestTimelineOfEvents(t *testing.T) {
@@ -59,7 +66,7 @@ func TestTimelineOfEvents(t *testing.T) {
 	gone.Arg[0] = uint64(unix.SIGKILL)
 	again := fabricated(6, sequence.Exit, whoseRuntime, 20)
 	w := Watch{events: []observeEvent{spawn, leaf, sealed, inner, gone, again}}
-	got := w.timeline(observeTrial{Lost: 2, Side: [2]observeCounters{{Syscalls: 1}, {Faults: 2, MemfdBytes: 5000}}}, 0)
+	got := w.timeline(observeTrial{Lost: 2, Side: [2]observeCounters{{Syscalls: 3, Waits: 1}, {Faults: 2, Major: 1, Forks: 5, Processes: 4, MemfdBytes: 5000, CopiedBytes: 6000}}}, 0)
 	runtime := &sequence.Charge{Bytes: 4096, Shmem: number(0)}
 	want := sequence.Timeline{RuntimePID: 20, Lost: 2, Events: []sequence.Event{
 		{NS: 1, Step: sequence.Fork, PID: 10, TID: 11, Cgroup: sequence.Elsewhere, Other: 20, Runtime: runtime},
@@ -67,7 +74,8 @@ func TestTimelineOfEvents(t *testing.T) {
 		{NS: 3, Step: sequence.CgroupCreate, PID: 1, Cgroup: sequence.Elsewhere, Detail: "x.scope", Runtime: runtime},
 		{NS: 4, Step: sequence.CgroupCreate, PID: 20, Cgroup: sequence.Runtime, Detail: "x.scope/container", Runtime: runtime},
 		{NS: 5, Step: sequence.Exit, PID: 20, Cgroup: sequence.Runtime, Detail: "SIGKILL", Runtime: runtime},
-	}, ContainerCounters: &sequence.Counters{Syscalls: 1}, RuntimeCounters: &sequence.Counters{PageFaults: 2, MemfdBytes: 5000}}
+	}, ContainerCounters: counted(sequence.Counters{Syscalls: 3}, 1, 0, 0, 0),
+		RuntimeCounters: counted(sequence.Counters{PageFaults: 2, Forks: 5, MemfdBytes: 5000}, 0, 1, 4, 6000)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("want -, got +\n%s", diff)
 	}
@@ -215,6 +223,33 @@ func TestExplain(t *testing.T) {
 	} {
 		if got := explain(err).Error(); !strings.Contains(got, want) || strings.Contains(got, "\n") {
 			t.Errorf("%q; want %q in it, on one line", got, want)
+		}
+	}
+}
+
+// Catches a call that is looked up under another number, and one that has two reasons or is of work.
+func TestWaitSet(t *testing.T) {
+	set := waitSet()
+	in := func(nr uintptr) bool { return set[nr/64]>>(nr%64)&1 == 1 }
+	n := 0
+	for _, w := range waitCalls {
+		for _, nr := range w.numbers {
+			n++
+			if !in(nr) {
+				t.Errorf("call %d is not in the set", nr)
+			}
+		}
+	}
+	found := 0
+	for _, word := range set {
+		found += bits.OnesCount64(word)
+	}
+	if found != n {
+		t.Errorf("%d calls in the set, want %d", found, n)
+	}
+	for _, nr := range []uintptr{unix.SYS_READ, unix.SYS_MMAP, unix.SYS_CLONE, unix.SYS_CLONE3, unix.SYS_GETPPID, unix.SYS_EXECVE} {
+		if in(nr) {
+			t.Errorf("call %d is left out", nr)
 		}
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
@@ -35,6 +34,10 @@ func TestMain(m *testing.M) {
 		callsFromThreads()
 	case "exec":
 		execFromThread()
+	case "copy":
+		execCopy()
+	case "self":
+		execSelf()
 	case "open":
 		openAndSay()
 	default:
@@ -544,67 +547,29 @@ func TestWatchRefuses(t *testing.T) {
 	}
 }
 
-// callsAndFaults makes a known number of system calls and page faults.
-func callsAndFaults() {
-	for range 20000 {
-		_, _, _ = unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0) // cannot fail
-	}
-	b, err := unix.Mmap(-1, 0, 2000*4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err == nil {
-		err = unix.Madvise(b, unix.MADV_NOHUGEPAGE)
-	}
-	if err != nil && !errors.Is(err, unix.EINVAL) { // EINVAL: a kernel without huge pages
-		panic(err)
-	}
-	for i := 0; i < len(b); i += 4096 {
-		b[i] = 1
-	}
-}
-
-// Catches counters that count other things, or other tasks.
-func TestCountersOfKnownWork(t *testing.T) {
-	l := newLab(t)
-	o := l.open(Options{})
-	for name, work := range map[string]struct {
-		cmd                   *exec.Cmd
-		calls, faults, forked int64
-	}{
-		"calls and faults": {exec.Command("/proc/self/exe"), 20000, 2000, -1},
-		"forks":            {exec.Command("sh", "-c", "i=0; while [ $i -lt 20 ]; do /bin/true; i=$((i+1)); done"), 100, 100, 20},
-	} {
-		got := l.counted(o, work.cmd)
-		if c := got.RuntimeCounters; c.Syscalls < work.calls || c.Syscalls > work.calls+3000 || c.PageFaults < work.faults || c.PageFaults > work.faults+5000 ||
-			(work.forked >= 0 && c.Forks != work.forked) || c.ContextSwitches == 0 {
-			t.Errorf("%s: %+v", name, *c)
-		}
-		if *got.ContainerCounters != (sequence.Counters{}) {
-			t.Errorf("%s: the container has %+v", name, *got.ContainerCounters)
-		}
-	}
-}
-
-// rawArgs are the arguments of a raw tracepoint.
-func rawArgs(args ...uint64) *ebpf.RunOptions { return &ebpf.RunOptions{Context: args} }
-
-// counted runs a command as if it were a runtime.
-func (l *lab) counted(o *Observer, cmd *exec.Cmd) sequence.Timeline {
-	l.Helper()
-	return l.asRuntime(o, cmd, "calls", cmd.Run)
-}
-
 // asRuntime watches what run does with a command that is born in a trial's runtime cgroup.
 func (l *lab) asRuntime(o *Observer, cmd *exec.Cmd, child string, run func() error) sequence.Timeline {
 	l.Helper()
-	c := l.container(l.runtime("crun"), cgroupjoin.Cgroupfs, 0, ociruntime.Payload{})
-	w, err := o.Watch(c.target())
+	target, done := l.runtimeCgroup(cmd, child)
+	w, err := o.Watch(target)
 	l.must(err)
-	cmd.Env = append(os.Environ(), "OBSERVE_CHILD="+child, "OBSERVE_LEAF="+c.tree.LeafPath())
-	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: c.tree.RuntimeCgroupFD()}
 	l.must(run())
 	got, err := w.Finish()
 	l.must(err)
-	c.remove()
+	done()
 	return got
+}
+
+// runtimeCgroup has a command born in a trial's runtime cgroup, where it is what the test binary knows as child.
+func (l *lab) runtimeCgroup(cmd *exec.Cmd, child string) (target Target, done func()) {
+	l.Helper()
+	c := l.container(l.runtime("crun"), cgroupjoin.Cgroupfs, 0, ociruntime.Payload{})
+	if cmd.Env == nil {
+		cmd.Env = os.Environ()
+	}
+	cmd.Env = append(cmd.Env, "OBSERVE_CHILD="+child, "OBSERVE_LEAF="+c.tree.LeafPath())
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: c.tree.RuntimeCgroupFD()}
+	return c.target(), c.remove
 }
 
 // callsFromThreads makes the container's cgroup, moves into it with four threads, and has each of them call.

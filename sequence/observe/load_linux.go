@@ -62,6 +62,7 @@ func fit(spec *ebpf.CollectionSpec, kernel *btf.Spec, ringBytes uint32) error {
 		spec.Variables[observeVarCpus].Set(uint32(cpus)),
 		spec.Variables[observeVarWakeAt].Set(uint64(ringBytes)/2),
 		spec.Variables[observeVarVictimIsPid].Set(isPID),
+		spec.Variables[observeVarWaitCalls].Set(waitSet()),
 		spec.Variables[observeVarStatsTable].Set(symbols["mem_cgroup_stats_index"]),
 		spec.Variables[observeVarCpuOffsets].Set(symbols["__per_cpu_offset"]),
 	)

@@ -22,12 +22,16 @@ type observeCharge struct {
 }
 
 type observeCounters struct {
-	_          structs.HostLayout
-	Syscalls   uint64
-	Faults     uint64
-	Forks      uint64
-	Switches   uint64
-	MemfdBytes uint64
+	_           structs.HostLayout
+	Syscalls    uint64
+	Waits       uint64
+	Faults      uint64
+	Major       uint64
+	Forks       uint64
+	Processes   uint64
+	Switches    uint64
+	MemfdBytes  uint64
+	CopiedBytes uint64
 }
 
 type observeEvent struct {
@@ -60,7 +64,9 @@ type observeTally struct {
 	Task     uint64
 	In       observeMember
 	Syscalls uint64
+	Waits    uint64
 	Faults   uint64
+	Major    uint64
 	Switches uint64
 	Listed   uint32
 	_        [4]byte
@@ -85,6 +91,8 @@ type observeTrial struct {
 	Missed  uint64
 	ExecNs  uint64
 	Side    [2]observeCounters
+	Exe     uint64
+	Copy    uint64
 	Payload [32]uint64
 	Tasks   [256]uint32
 }
@@ -120,6 +128,7 @@ const (
 	observeVarStatsTable  = "stats_table"
 	observeVarUnusedEvent = "unused_event"
 	observeVarVictimIsPid = "victim_is_pid"
+	observeVarWaitCalls   = "wait_calls"
 	observeVarWakeAt      = "wake_at"
 	observeVarWatched     = "watched"
 )
@@ -200,6 +209,7 @@ type observeVariableSpecs struct {
 	StatsTable  *ebpf.VariableSpec `ebpf:"stats_table"`
 	UnusedEvent *ebpf.VariableSpec `ebpf:"unused_event"`
 	VictimIsPid *ebpf.VariableSpec `ebpf:"victim_is_pid"`
+	WaitCalls   *ebpf.VariableSpec `ebpf:"wait_calls"`
 	WakeAt      *ebpf.VariableSpec `ebpf:"wake_at"`
 	Watched     *ebpf.VariableSpec `ebpf:"watched"`
 }
@@ -250,6 +260,7 @@ type observeVariables struct {
 	StatsTable  *ebpf.Variable `ebpf:"stats_table"`
 	UnusedEvent *ebpf.Variable `ebpf:"unused_event"`
 	VictimIsPid *ebpf.Variable `ebpf:"victim_is_pid"`
+	WaitCalls   *ebpf.Variable `ebpf:"wait_calls"`
 	WakeAt      *ebpf.Variable `ebpf:"wake_at"`
 	Watched     *ebpf.Variable `ebpf:"watched"`
 }

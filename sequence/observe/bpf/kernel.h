@@ -25,7 +25,14 @@ enum { BPF_ANY = 0, BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2, BPF_RB_AVAIL_
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct qstr { const unsigned char *name; };
-struct inode { long long i_size; };
+struct inode {
+	long long i_size;
+	unsigned long i_ino;
+	__u32 i_generation;
+	union {
+		const unsigned int i_nlink;
+	};
+};
 struct dentry { struct qstr d_name; };
 struct path { struct dentry *dentry; };
 struct file { struct inode *f_inode; struct path f_path; void *private_data; };
@@ -33,7 +40,10 @@ struct fdtable { unsigned int max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
 struct file_system_type { const char *name; };
 struct fs_context { struct file_system_type *fs_type; };
-struct linux_binprm { const char *filename; };
+struct linux_binprm {
+	const char *filename;
+	struct file *file;
+};
 
 struct kernfs_node { struct kernfs_node *parent; const char *name; void *priv; __u64 id; };
 struct kernfs_node___6_15 { struct kernfs_node *__parent; }; /* renamed, and under RCU */

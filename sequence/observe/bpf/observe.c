@@ -50,7 +50,11 @@ struct event {
 };
 
 struct counters {
-	__u64 syscalls, faults, forks, switches, memfd_bytes;
+	__u64 syscalls, waits; // waits are among the syscalls
+	__u64 faults, major;   // major are among the faults
+	__u64 forks, processes;
+	__u64 switches;
+	__u64 memfd_bytes, copied_bytes;
 };
 
 // place is a cgroup that charges are read of, by address: 0 where it is not
@@ -68,6 +72,8 @@ struct trial {
 	__u64 missed; // tasks that were not counted
 	__u64 exec_ns; // of the payload: from then on nothing is counted
 	struct counters side[2];
+	__u64 exe;    // what the runtime was executed from first, as identity says
+	__u64 copy;   // the latest copy that was counted, likewise
 	__u64 payload[PATH_WORDS];
 	__u32 tasks[MAX_TASKS]; // which tallies are of its living tasks; 0 is none
 };
@@ -83,7 +89,7 @@ struct member {
 struct tally {
 	__u64 task; // address of its task_struct; 0: not in use
 	struct member in;
-	__u64 syscalls, faults, switches;
+	__u64 syscalls, waits, faults, major, switches;
 	__u32 listed; // where in its trial's tasks; MAX_TASKS: it is not
 };
 
@@ -132,6 +138,10 @@ __u32 watched;                // number of watches: without any, every program e
 const volatile __u32 cpus;    // possible ones
 const volatile __u64 wake_at; // bytes in the ring from which its reader is woken
 const volatile bool victim_is_pid;
+
+// A bit for each system call that counts as a wait: Go has the table.
+#define MAX_CALLS 512
+const volatile __u64 wait_calls[MAX_CALLS / 64];
 
 // Addresses of the kernel's variables mem_cgroup_stats_index and __per_cpu_offset; 0: not known.
 const volatile __u64 stats_table;
@@ -315,17 +325,21 @@ static __always_inline __u32 current_pid(void)
 // settle adds what a task did since it came to its side to that side's counters.
 static __always_inline void settle(struct trial *t, struct tally *y, struct task_struct *task)
 {
-	__u64 faults = BPF_CORE_READ(task, min_flt) + BPF_CORE_READ(task, maj_flt);
+	__u64 major = BPF_CORE_READ(task, maj_flt);
+	__u64 faults = BPF_CORE_READ(task, min_flt) + major;
 	__u64 switches = BPF_CORE_READ(task, nvcsw) + BPF_CORE_READ(task, nivcsw);
 
 	if (!t->exec_ns && y->in.whose != POD) {
 		struct counters *c = &t->side[y->in.whose == RUNTIME];
 		__sync_fetch_and_add(&c->syscalls, y->syscalls);
+		__sync_fetch_and_add(&c->waits, y->waits);
 		__sync_fetch_and_add(&c->faults, faults - y->faults);
+		__sync_fetch_and_add(&c->major, major - y->major);
 		__sync_fetch_and_add(&c->switches, switches - y->switches);
 	}
-	y->syscalls = 0;
+	y->syscalls = y->waits = 0;
 	y->faults = faults;
+	y->major = major;
 	y->switches = switches;
 }
 
@@ -380,9 +394,10 @@ static __always_inline void adopt(struct trial *t, const struct member *m, struc
 		return;
 	}
 	y->in = *m;
-	y->syscalls = y->faults = y->switches = 0;
+	y->syscalls = y->waits = y->faults = y->major = y->switches = 0;
 	if (!newborn) {
-		y->faults = BPF_CORE_READ(task, min_flt) + BPF_CORE_READ(task, maj_flt);
+		y->major = BPF_CORE_READ(task, maj_flt);
+		y->faults = BPF_CORE_READ(task, min_flt) + y->major;
 		y->switches = BPF_CORE_READ(task, nvcsw) + BPF_CORE_READ(task, nivcsw);
 	}
 	y->task = (__u64)task;
@@ -420,6 +435,19 @@ static __always_inline void note_runtime(struct trial *t, struct cgroup *c)
 	}
 }
 
+// count_fork takes the call that made a thread for a wait: a runtime makes one when the others are busy, or wait.
+static __always_inline void count_fork(struct trial *t, struct tally *y, bool thread)
+{
+	if (thread)
+		y->waits++;
+	if (t->exec_ns || y->in.whose == POD)
+		return;
+	struct counters *c = &t->side[y->in.whose == RUNTIME];
+	__sync_fetch_and_add(&c->forks, 1);
+	if (!thread)
+		__sync_fetch_and_add(&c->processes, 1);
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -436,10 +464,11 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	if (m->whose == RUNTIME && t->in_runtime.at != (__u64)c && t->in_runtime.inner != (__u64)c)
 		note_runtime(t, c);
 	adopt(t, m, child, true);
-	if (y && y->in.serial == t->serial && y->in.whose != POD && !t->exec_ns)
-		__sync_fetch_and_add(&t->side[y->in.whose == RUNTIME].forks, 1);
-	if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid))
-		return 0; // threads are only counted
+	bool thread = BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid);
+	if (y && y->in.serial == t->serial)
+		count_fork(t, y, thread);
+	if (thread)
+		return 0; // they are only counted
 	bool born = m->whose == CONTAINER && cgroup_of(parent) != c;
 	struct event *e = begin(t, born ? BORN_IN_CGROUP : FORK, parent);
 	if (e) {
@@ -466,6 +495,35 @@ static __always_inline void close_counters(struct trial *t, const struct member 
 	t->exec_ns = ns;
 }
 
+// identity tells files apart, also those that one after the other have the same number, or the same memory.
+static __always_inline __u64 identity(struct inode *f)
+{
+	return (__u64)BPF_CORE_READ(f, i_generation) << 32 | (__u32)BPF_CORE_READ(f, i_ino);
+}
+
+static __always_inline void count_copy(struct trial *t, struct tally *y, struct inode *f, bool memfd)
+{
+	__s64 size = BPF_CORE_READ(f, i_size);
+	t->copy = identity(f);
+	if (t->exec_ns || y->in.whose == POD)
+		return;
+	struct counters *c = &t->side[y->in.whose == RUNTIME];
+	__sync_fetch_and_add(&c->copied_bytes, size);
+	if (memfd)
+		__sync_fetch_and_add(&c->memfd_bytes, size);
+}
+
+// note_exe takes a file for a copy that is executed, has no name, and was not counted when it was sealed. What the
+// runtime was executed from in the first place may have no name either, and is none.
+static __always_inline void note_exe(struct trial *t, struct tally *y, struct inode *f)
+{
+	__u64 which = identity(f);
+	if (!t->exe)
+		t->exe = which;
+	else if (which != t->exe && which != t->copy && !BPF_CORE_READ(f, i_nlink))
+		count_copy(t, y, f, false);
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
@@ -481,6 +539,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 		return 0;
 	__builtin_memset(name, 0, sizeof(*name));
 	bpf_probe_read_kernel_str(name, sizeof(*name), BPF_CORE_READ(bprm, filename));
+	note_exe(t, y, BPF_CORE_READ(bprm, file, f_inode));
 	bool payload = y->in.whose == CONTAINER && !t->exec_ns && is_payload(t, name);
 	if (payload)
 		close_counters(t, &y->in, ns);
@@ -684,12 +743,10 @@ int BPF_PROG(on_seal, struct file *file, unsigned int cmd, unsigned long arg, lo
 	struct trial *t = y ? trial_of(&y->in) : 0;
 	if (!t)
 		return 0;
-	__s64 size = BPF_CORE_READ(file, f_inode, i_size);
-	if (!t->exec_ns && y->in.whose != POD)
-		__sync_fetch_and_add(&t->side[y->in.whose == RUNTIME].memfd_bytes, size);
+	count_copy(t, y, BPF_CORE_READ(file, f_inode), true);
 	struct event *e = begin(t, CLONE_SEALED, current());
 	if (e) {
-		e->bytes = size;
+		e->bytes = BPF_CORE_READ(file, f_inode, i_size);
 		bpf_probe_read_kernel_str(e->detail, sizeof(e->detail), BPF_CORE_READ(file, f_path.dentry, d_name.name));
 		end(e);
 	}
@@ -779,6 +836,11 @@ static __always_inline void plain_step(struct trial *t, enum step step, __u64 ar
 // Numbers of system calls on amd64.
 enum { NR_PIVOT_ROOT = 155, NR_UNSHARE = 272, NR_EXECVEAT = 322, NR_OPEN_TREE = 428, NR_FSMOUNT = 432 };
 
+static __always_inline __u64 is_wait(__u64 nr)
+{
+	return nr < MAX_CALLS ? wait_calls[nr / 64] >> nr % 64 & 1 : 0;
+}
+
 // Nearly all of what observing costs is here: a program on this tracepoint takes every
 // process of the machine the slow way into the kernel. Of what could be hooked instead, x64_sys_call costs
 // a little more, and is there since Linux 6.9 alone.
@@ -789,6 +851,7 @@ int BPF_PROG(on_syscall, struct pt_regs *regs, long nr)
 	if (!y || y->task != bpf_get_current_task())
 		return 0;
 	y->syscalls++;
+	y->waits += is_wait(nr);
 	if (nr != NR_PIVOT_ROOT && nr != NR_UNSHARE && nr != NR_EXECVEAT && nr != NR_OPEN_TREE && nr != NR_FSMOUNT)
 		return 0;
 	struct trial *t = trial_of(&y->in);

@@ -28,7 +28,10 @@ var sections = map[reflect.Type]string{
 	reflect.TypeFor[results.Environment](): "## records.jsonl: an environment",
 	reflect.TypeFor[results.Scale]():       "### Scale",
 
+	reflect.TypeFor[results.Design](): "### Design",
+
 	reflect.TypeFor[scenarios.Headroom](): "### Headroom",
+	reflect.TypeFor[scenarios.Search]():   "### Search",
 	reflect.TypeFor[scenarios.Joins]():    "### Joins",
 
 	reflect.TypeFor[scenarios.Build]():   "### Build",

@@ -59,7 +59,7 @@ func cause(err error) error {
 	return err
 }
 
-// Resume opens the run in r for appending. A torn last line of either file is cut off first:
+// Resume opens the run in r, which was read, for appending. A torn last line of either file is cut off first:
 // its trial never finished, and a line must start at a line's beginning.
 func Resume(r *Run) (*Store, error) {
 	path := filepath.Join(r.Dir, recordsFile)

@@ -110,7 +110,7 @@ func TestLoadARunWithoutTrials(t *testing.T) {
 		t.Fatal(err)
 	}
 	run, err := results.Load(dir)
-	if err != nil || len(run.Done) > 0 || run.Torn != nil {
+	if err != nil || run.Done.Len() > 0 || run.Torn != nil {
 		t.Fatalf("%+v, %v; want a run with nothing done", run, err)
 	}
 	if all := records(t, run); len(all) > 0 {
@@ -137,7 +137,7 @@ func TestLoadReportsHalfLine(t *testing.T) {
 // write of the newline is what says that a line is whole.
 func TestLoadDistrustsALineWithoutItsEnd(t *testing.T) {
 	run, err := results.Load(store(t, goodHeader, goodTrial))
-	if err != nil || run.Torn == nil || len(run.Done) != 0 {
+	if err != nil || run.Torn == nil || run.Done.Len() != 0 {
 		t.Errorf("%+v, %v; want nothing done and a torn line", run, err)
 	}
 }
@@ -162,7 +162,7 @@ func TestResumeCutsHalfLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	finished, err := results.Load(dir)
-	if err != nil || finished.Torn != nil || len(finished.Done) != 4 {
+	if err != nil || finished.Torn != nil || finished.Done.Len() != 4 {
 		t.Fatalf("%+v, %v; want 4 trials and no half line", finished, err)
 	}
 	if whole := read(t, "testdata/schema-1/records.jsonl"); !strings.HasPrefix(read(t, filepath.Join(dir, "records.jsonl")), whole) {

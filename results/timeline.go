@@ -83,11 +83,11 @@ func (s *Store) Timeline(trial int, t sequence.Timeline) error {
 // perhaps without an observer.
 func (r *Run) cutTimelines() error {
 	cut := int64(-1)
-	for line, err := range r.timelineLines() {
+	for line, err := range r.timelineLines().lines() {
 		switch {
 		case err != nil:
 			return err
-		case line.Timeline != nil && r.Done[line.Timeline.Trial]:
+		case line.Timeline != nil && r.Done.Has(line.Timeline.Trial):
 			cut = -1
 		case cut < 0:
 			cut = line.offset
@@ -102,16 +102,16 @@ func (r *Run) cutTimelines() error {
 	return nil
 }
 
-// Timelines streams the timelines of the run's trials in the order these ended. A run none of
+// Timelines streams the timelines of the run's trials in the order these ended, those of a run that was read. A run none of
 // whose trials was observed has none.
 func (r *Run) Timelines() iter.Seq2[TrialTimeline, error] {
 	return func(yield func(TrialTimeline, error) bool) {
-		for line, err := range r.timelineLines() {
+		for line, err := range r.timelineLines().lines() {
 			switch {
 			case err != nil:
 				yield(TrialTimeline{}, err)
 				return
-			case line.torn || !r.Done[line.Timeline.Trial]:
+			case line.torn || !r.Done.Has(line.Timeline.Trial):
 			case !yield(*line.Timeline, nil):
 				return
 			}
@@ -129,14 +129,14 @@ func (r *Run) Timeline(trial int) (t sequence.Timeline, found bool, err error) {
 	return sequence.Timeline{}, false, nil
 }
 
-// timelineLines decodes timelines.jsonl line by line.
-func (r *Run) timelineLines() iter.Seq2[fileLine, error] {
-	return r.decodeLines(timelinesFile, func(l Line) error {
+// timelineLines reads timelines.jsonl.
+func (r *Run) timelineLines() lineReader {
+	return lineReader{dir: r.Dir, file: timelinesFile, belongs: func(l Line) error {
 		if l.Timeline == nil {
 			return errors.New("not a timeline: the line belongs in " + recordsFile)
 		}
 		return nil
-	})
+	}}
 }
 
 // check refuses what no initbench of this schema writes.

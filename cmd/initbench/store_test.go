@@ -186,8 +186,8 @@ func TestMadeUpRunLoads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want, err := run.Header.Spec.Size(); err != nil || int64(len(run.Done)) != want {
-			t.Errorf("%s: %d trials of %d, %v", f.scenario, len(run.Done), want, err)
+		if want, err := run.Header.Spec.Size(); err != nil || int64(run.Done.Len()) != want {
+			t.Errorf("%s: %d trials of %d, %v", f.scenario, run.Done.Len(), want, err)
 		}
 	}
 }

@@ -41,12 +41,18 @@ type junitProperty struct {
 }
 
 type junitCase struct {
-	Class   string        `xml:"classname,attr"`
-	Name    string        `xml:"name,attr"`
-	Failure *junitMessage `xml:"failure"`
-	Error   *junitMessage `xml:"error"`
-	Skipped *junitMessage `xml:"skipped"`
-	Output  string        `xml:"system-out,omitempty"`
+	Class      string        `xml:"classname,attr"`
+	Name       string        `xml:"name,attr"`
+	Properties *junitNumbers `xml:"properties"`
+	Failure    *junitMessage `xml:"failure"`
+	Error      *junitMessage `xml:"error"`
+	Skipped    *junitMessage `xml:"skipped"`
+	Output     string        `xml:"system-out,omitempty"`
+}
+
+// junitNumbers are a case's own, as pytest's record_property writes them and Jenkins keeps them.
+type junitNumbers struct {
+	Properties []junitProperty `xml:"property"`
 }
 
 type junitMessage struct {
@@ -55,8 +61,11 @@ type junitMessage struct {
 }
 
 // add counts and appends one case: failed or in error by its ruling, else passed.
-func (s *junitSuite) add(class, name string, ruling verdict.Ruling, reason string) {
+func (s *junitSuite) add(class, name string, ruling verdict.Ruling, reason string, numbers ...junitProperty) {
 	c := junitCase{Class: class, Name: name}
+	if len(numbers) > 0 {
+		c.Properties = &junitNumbers{numbers}
+	}
 	s.Tests++
 	switch ruling {
 	case verdict.Pass, verdict.Improved:
@@ -107,13 +116,31 @@ func verdictJUnit(v verdict.Verdict) ([]byte, error) {
 	}
 	for _, m := range v.Metrics {
 		s := r.suite(m.Scenario, properties)
-		s.add(m.Scenario+"."+string(m.Driver), metricName(m), m.Ruling, m.Reason)
+		s.add(m.Scenario+"."+string(m.Driver), metricName(m), m.Ruling, m.Reason, rowNumbers(m)...)
 	}
 	r.orders(v.Ladders, v.Findings, properties)
 	if v.Ruling == verdict.Invalid || len(v.Metrics) == 0 {
 		r.suite("initbench", properties).add("initbench", "comparison", v.Ruling, strings.Join(v.Reasons, "; "))
 	}
 	return r.marshal(v.Findings, v.Notes, v.Warnings)
+}
+
+// rowNumbers are those of the JSON under the same names; what is null there is not here.
+func rowNumbers(m verdict.Metric) []junitProperty {
+	all := []junitProperty{{"unit", string(m.Unit)}}
+	for _, n := range []struct {
+		name  string
+		value float64
+	}{
+		{"baseline.n", float64(m.Baseline.N)}, {"baseline.center", m.Baseline.Center}, {"baseline.lo", m.Baseline.Lo}, {"baseline.hi", m.Baseline.Hi},
+		{"candidate.n", float64(m.Candidate.N)}, {"candidate.center", m.Candidate.Center}, {"candidate.lo", m.Candidate.Lo}, {"candidate.hi", m.Candidate.Hi},
+		{"change", m.Change}, {"change_lo", m.ChangeLo}, {"change_hi", m.ChangeHi}, {"margin", m.Margin}, {"p", m.P}, {"p_holm", m.PHolm},
+	} {
+		if text, _ := number(n.value).MarshalJSON(); string(text) != "null" { // it does not fail
+			all = append(all, junitProperty{n.name, string(text)})
+		}
+	}
+	return all
 }
 
 func (r *junitReport) suite(name string, properties []junitProperty) *junitSuite {

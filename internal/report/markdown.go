@@ -2,37 +2,97 @@ package report
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/initbench/initbench/internal/verdict"
 )
 
-// verdictMarkdown is for a pull request: the verdict and its reasons first, the
-// tables after, warnings at the end, none of them folded away.
+// verdictMarkdown is for a pull request: the verdict, a paragraph for each of its reasons, findings and warnings, and a row
+// a metric. What is behind them is folded; of what lowers the trust in it, nothing is.
 func verdictMarkdown(v verdict.Verdict) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### initbench: %s (exit %d)\n\n", escape(v.Headline()), v.ExitCode())
-	b.WriteString(bullets("", v.Reasons))
-	b.WriteString(bullets("finding: ", texts(v.Findings)))
+	fmt.Fprintf(&b, "%s against %s%s\n\n", escape(named(v.Candidate)), escape(named(v.Baseline)), after("; ", tally(v.Metrics)))
+	for _, p := range paragraphs(v) {
+		b.WriteString(escape(p) + "\n\n")
+	}
+	b.WriteString(bullets("finding: ", texts(v.Findings)) + bullets("warning: ", v.Warnings))
+	if len(v.Metrics) > 0 {
+		b.WriteString(overview(v).markdown() + "\n" + folded("Every row with its intervals", rowsMarkdown(v)))
+	}
+	b.WriteString(folded("Starts under each limit", gridsMarkdown(detailGrids(v))))
+	var facts []string
+	for _, fact := range measured(v) {
+		facts = append(facts, fact[0]+": "+fact[1])
+	}
+	b.WriteString(folded("What was measured, and where", bullets("note: ", v.Notes)+bullets("", facts)))
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// folded is text that a reader opens. GitHub reads Markdown within HTML only behind an empty line.
+func folded(title, text string) string {
+	if text == "" {
+		return ""
+	}
+	return "<details>\n<summary>" + title + "</summary>\n\n" + strings.TrimRight(text, "\n") + "\n\n</details>\n\n"
+}
+
+func gridsMarkdown(grids []*grid) string {
+	var b strings.Builder
+	for _, g := range grids {
+		b.WriteString(g.markdown() + "\n")
+	}
+	return b.String()
+}
+
+func rowsMarkdown(v verdict.Verdict) string {
+	var grids []*grid
 	for _, driver := range driversOf(v.Metrics) {
 		rows := of(v.Metrics, driver)
-		for _, g := range ladderGrids(v.Ladders, driver) {
-			b.WriteString(g.markdown() + "\n")
-		}
 		g := metricsGrid(string(driver), rows, Options{}, " ")
 		g.header = append(g.header, "reason")
 		for i, m := range rows {
 			g.rows[i] = append(g.rows[i], m.Why)
 		}
-		b.WriteString(g.markdown() + "\n")
+		grids = append(grids, g)
 	}
-	b.WriteString(bullets("warning: ", v.Warnings))
-	b.WriteString(bullets("note: ", v.Notes))
-	b.WriteString(bullets("", []string{
-		"baseline: " + binary(v.Baseline), "candidate: " + binary(v.Candidate),
-		counted(v.Trials) + "; " + method(v), machine(v.Environment),
-	}))
-	return strings.TrimRight(b.String(), "\n") + "\n"
+	return gridsMarkdown(grids)
+}
+
+// overview has a line a metric and condition, and a column a driver.
+func overview(v verdict.Verdict) *grid {
+	drivers := driversOf(v.Metrics)
+	g := &grid{header: []string{"metric", "scenario"}}
+	for _, d := range drivers {
+		g.header = append(g.header, string(d))
+	}
+	at := map[[2]string]int{}
+	for _, m := range v.Metrics {
+		key := [2]string{metricName(m), m.Scenario}
+		i, known := at[key]
+		if !known {
+			i = len(g.rows)
+			at[key] = i
+			g.add(append(key[:], slices.Repeat([]string{"-"}, len(drivers))...)...)
+		}
+		g.rows[i][2+slices.Index(drivers, m.Driver)] = inShort(m)
+	}
+	return g
+}
+
+// inShort is "**regressed** 520 ms to 756 ms, +45.5 %".
+func inShort(m verdict.Metric) string {
+	ruling := string(m.Ruling)
+	if m.Ruling != verdict.Pass {
+		ruling = "**" + ruling + "**"
+	}
+	text := ruling + " " + center(m, m.Baseline) + " to " + center(m, m.Candidate)
+	if math.IsNaN(m.Change) || counts(m) {
+		return text
+	}
+	return text + ", " + m.FormatChange(m.Change)
 }
 
 func bullets(prefix string, texts []string) string {

@@ -17,10 +17,12 @@ const (
 	Markdown = "markdown"
 	Benchfmt = "benchfmt"
 	SVG      = "svg" // a picture of the matrices; an error where there is none
+
+	OpenMetrics = "openmetrics"
 )
 
 // Formats lists every format, the default first.
-func Formats() []string { return []string{Table, JSON, JUnit, Markdown, Benchfmt, SVG} }
+func Formats() []string { return []string{Table, JSON, JUnit, Markdown, Benchfmt, OpenMetrics, SVG} }
 
 // CheckFormat says in one line what is wrong with a format's name, before a run is
 // made whose result could not be written.
@@ -33,39 +35,42 @@ func CheckFormat(format string) error {
 
 // Write draws a verdict.
 func Write(w io.Writer, format string, v verdict.Verdict, opts Options) error {
-	if format == SVG {
-		return writePicture(w, verdictPicture(v))
-	}
-	return write(w, format, opts, v, verdictTable, verdictJSON, verdictJUnit, verdictMarkdown, verdictBenchfmt)
+	return formats[verdict.Verdict]{
+		table: verdictTable, json: verdictJSON, junit: verdictJUnit, markdown: verdictMarkdown,
+		benchfmt: verdictBenchfmt, openMetrics: verdictOpenMetrics, picture: verdictPicture,
+	}.write(w, format, v, opts)
 }
 
 // WriteSummary draws a run that was not judged.
 func WriteSummary(w io.Writer, format string, s verdict.Summary, opts Options) error {
-	if format == SVG {
-		return writePicture(w, summaryPicture(s))
-	}
-	return write(w, format, opts, s, summaryTable, summaryJSON, summaryJUnit, summaryMarkdown, summaryBenchfmt)
+	return formats[verdict.Summary]{
+		table: summaryTable, json: summaryJSON, junit: summaryJUnit, markdown: summaryMarkdown,
+		benchfmt: summaryBenchfmt, openMetrics: summaryOpenMetrics, picture: summaryPicture,
+	}.write(w, format, s, opts)
 }
 
-func write[T any](w io.Writer, format string, opts Options, what T,
-	table func(T, Options) string, json, junit func(T) ([]byte, error), markdown func(T) string, benchfmt func(io.Writer, T) error,
-) error {
-	var text []byte
-	var err error
-	switch format {
-	case Table:
-		text = []byte(table(what, opts))
-	case JSON:
-		text, err = json(what)
-	case JUnit:
-		text, err = junit(what)
-	case Markdown:
-		text = []byte(markdown(what))
-	case Benchfmt:
-		return benchfmt(w, what)
-	default:
-		return CheckFormat(format)
+// formats draw one value, each in its way.
+type formats[T any] struct {
+	table                 func(T, Options) string
+	json, junit           func(T) ([]byte, error)
+	markdown              func(T) string
+	benchfmt, openMetrics func(io.Writer, T) error
+	picture               func(T) picture
+}
+
+func (f formats[T]) write(w io.Writer, format string, what T, opts Options) error {
+	if err := CheckFormat(format); err != nil {
+		return err
 	}
+	switch format {
+	case Benchfmt:
+		return f.benchfmt(w, what)
+	case OpenMetrics:
+		return f.openMetrics(w, what)
+	case SVG:
+		return writePicture(w, f.picture(what))
+	}
+	text, err := f.text(format, what, opts)
 	if err != nil {
 		return fmt.Errorf("report: %s: %w", format, err)
 	}
@@ -73,4 +78,16 @@ func write[T any](w io.Writer, format string, opts Options, what T,
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
+}
+
+func (f formats[T]) text(format string, what T, opts Options) ([]byte, error) {
+	switch format {
+	case Table:
+		return []byte(f.table(what, opts)), nil
+	case JSON:
+		return f.json(what)
+	case JUnit:
+		return f.junit(what)
+	}
+	return []byte(f.markdown(what)), nil
 }

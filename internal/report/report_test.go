@@ -141,7 +141,7 @@ func TestGolden(t *testing.T) {
 		golden(t, string(ruling)+".junit", drawn(t, JUnit, v, Options{}))
 	}
 	regressed := cases(t)[verdict.Regressed]
-	for _, format := range []string{JSON, Markdown, Benchfmt, SVG} {
+	for _, format := range []string{JSON, Markdown, Benchfmt, OpenMetrics, SVG} {
 		golden(t, "regressed."+format, drawn(t, format, regressed, Options{}))
 	}
 	golden(t, "regressed-40.table", drawn(t, Table, regressed, Options{Width: 40}))
@@ -353,7 +353,7 @@ func TestWriteErrors(t *testing.T) {
 		}
 	}
 	err := Write(&bytes.Buffer{}, "yaml", v, Options{})
-	if err == nil || err.Error() != `format "yaml" is not one of table, json, junit, markdown, benchfmt, svg` {
+	if err == nil || err.Error() != `format "yaml" is not one of table, json, junit, markdown, benchfmt, openmetrics, svg` {
 		t.Errorf("format yaml: %v", err)
 	}
 }

@@ -9,30 +9,49 @@ import (
 	"github.com/initbench/initbench/internal/verdict"
 )
 
-// verdictTable shows for each driver how its containers started and every metric
-// fared, then warnings, then the reasons for the verdict, and ends with the verdict itself.
+// verdictTable begins with the verdict and a paragraph for each of its reasons. Then come each driver's rows, why those that
+// no paragraph tells of were ruled so, and the details: thresholds, ladders, what was measured and where, warnings. It ends with the verdict.
 func verdictTable(v verdict.Verdict, opts Options) string {
 	var b strings.Builder
-	b.WriteString(about(opts, [][2]string{
-		{"baseline", binary(v.Baseline)}, {"candidate", binary(v.Candidate)},
-		{"measured", counted(v.Trials) + "; " + method(v)}, {"machine", machine(v.Environment)},
-	}))
+	b.WriteString(openingLine(v, opts))
+	for _, p := range paragraphs(v) {
+		b.WriteString("\n" + opts.wrapped("", "", p))
+	}
 	for _, driver := range driversOf(v.Metrics) {
 		rows := of(v.Metrics, driver)
-		for _, g := range ladderGrids(v.Ladders, driver) {
-			b.WriteString("\n" + fit(opts, g, g.tall()))
-		}
 		b.WriteString("\n" + fit(opts, metricsGrid(string(driver), rows, opts, " "), metricsGrid(string(driver), rows, opts, "\n"),
-			narrowGrid(string(driver), rows, opts)) + whys(rows, opts))
+			narrowGrid(string(driver), rows, opts)) + whys(rows, v.Reasons, opts))
 	}
+	b.WriteString(details(v, opts))
+	b.WriteString("\n" + about(opts, measured(v)))
 	b.WriteString(remarks(opts, v.Warnings, v.Notes))
 	b.WriteString(said(opts, "finding", texts(v.Findings)))
-	b.WriteString("\n")
-	for _, reason := range v.Reasons {
-		b.WriteString(opts.wrapped("", "", reason))
+	return b.String() + "\n" + finalLine(v, opts)
+}
+
+// details are the tables behind the rows.
+func details(v verdict.Verdict, opts Options) string {
+	var b strings.Builder
+	for _, g := range detailGrids(v) {
+		b.WriteString("\n" + fit(opts, g, g.tall()))
 	}
-	b.WriteString(finalLine(v, opts))
 	return b.String()
+}
+
+func detailGrids(v verdict.Verdict) []*grid {
+	var grids []*grid
+	for _, driver := range cgroupjoin.Drivers() {
+		grids = append(grids, ladderGrids(v.Ladders, driver)...)
+	}
+	return grids
+}
+
+// measured says what was compared, on what it rests, and where it was measured.
+func measured(v verdict.Verdict) [][2]string {
+	return [][2]string{
+		{"baseline", binary(v.Baseline)}, {"candidate", binary(v.Candidate)},
+		{"measured", counted(v.Trials) + "; " + method(v)}, {"machine", machine(v.Environment)},
+	}
 }
 
 // about draws the lines above the tables: what was measured, and where.
@@ -58,10 +77,10 @@ func of(metrics []verdict.Metric, d cgroupjoin.Driver) []verdict.Metric {
 }
 
 func metricsGrid(title string, rows []verdict.Metric, opts Options, between string) *grid {
-	g := &grid{title: title, keys: 2, header: []string{"metric", "scenario", "baseline", "candidate", "change", "p", "verdict"}}
+	g := &grid{title: title, keys: 2, header: []string{"metric", "scenario", "baseline", "candidate", "change", "margin", "p", "verdict"}}
 	for _, m := range rows {
 		g.add(metricName(m), m.Scenario, arm(m, m.Baseline, between), arm(m, m.Candidate, between),
-			change(m, between), verdict.FormatP(m.P), opts.ruling(m.Ruling))
+			change(m, between), margin(m), verdict.FormatP(m.P), opts.ruling(m.Ruling))
 	}
 	return g
 }
@@ -99,11 +118,13 @@ func stack(center, interval, between string) string {
 	return center + between + interval
 }
 
-// whys says why each row was ruled so; its numbers are in the table above.
-func whys(rows []verdict.Metric, opts Options) string {
+// whys says why rows were ruled so whose numbers in the table above do not say it all, and no paragraph does.
+func whys(rows []verdict.Metric, told []string, opts Options) string {
 	var b strings.Builder
 	for _, m := range rows {
-		b.WriteString(opts.wrapped("  ", "    ", fmt.Sprintf("%s %s (%s): %s", m.Ruling, metricName(m), m.Scenario, m.Why)))
+		if !plain(m) && !slices.Contains(told, m.Reason) {
+			b.WriteString(opts.wrapped("  ", "    ", fmt.Sprintf("%s %s (%s): %s", m.Ruling, metricName(m), m.Scenario, m.Why)))
+		}
 	}
 	return b.String()
 }

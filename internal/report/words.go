@@ -81,6 +81,62 @@ func change(m verdict.Metric, between string) string {
 	return m.FormatChange(m.Change) + between + bracket(short, m.ChangeLo, m.ChangeHi)
 }
 
+// margin is what the change may be before it counts.
+func margin(m verdict.Metric) string {
+	if math.IsNaN(m.Margin) || m.Name == verdict.LeakCount {
+		return "-"
+	}
+	return m.FormatMargin()
+}
+
+// plain tells whether a row's numbers and its margin say all there is: it passes, for no reason but these.
+func plain(m verdict.Metric) bool {
+	return (m.Ruling == verdict.Pass || m.Ruling == verdict.Improved) && !strings.Contains(m.Why, "; ")
+}
+
+// paragraphs tell why the whole is ruled so.
+func paragraphs(v verdict.Verdict) []string { return v.Reasons }
+
+// openingLine is the verdict, on what, and how many rows it rests on.
+func openingLine(v verdict.Verdict, opts Options) string {
+	line := fmt.Sprintf("%s against %s: %s", named(v.Candidate), named(v.Baseline), v.Headline()) + after("; ", tally(v.Metrics))
+	return opts.colored(opts.wrapped("", "  ", line), ": ", v.Ruling)
+}
+
+// colored gives the ruling behind a text its colour when the line has been wrapped: colours have no width.
+func (o Options) colored(line, behind string, r verdict.Ruling) string {
+	before, rest, found := strings.Cut(line, behind+string(r))
+	if !found { // it begins a line of its own
+		return line
+	}
+	return before + behind + o.ruling(r) + rest
+}
+
+func named(id results.RuntimeID) string {
+	if id.Ref == "" {
+		return "a runtime that is not recorded"
+	}
+	return id.Ref
+}
+
+// tally is "of 16 rows 9 regressed, 2 inconclusive, 5 pass".
+func tally(rows []verdict.Metric) string {
+	if len(rows) == 0 {
+		return ""
+	}
+	count := map[verdict.Ruling]int{}
+	for _, m := range rows {
+		count[m.Ruling]++
+	}
+	var parts []string
+	for _, r := range verdict.Rulings() {
+		if n := count[r]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, r))
+		}
+	}
+	return fmt.Sprintf("%d rows: %s", len(rows), strings.Join(parts, ", "))
+}
+
 // started is a rung's cell: how many containers started of how many, and what became of the others.
 func started(c verdict.Count) string {
 	if c.Trials() == 0 {
@@ -155,11 +211,10 @@ func method(v verdict.Verdict) string {
 	return fmt.Sprintf("%s, medians with intervals at %.3g %%, those of rates stratified by limit", how, v.Confidence*100)
 }
 
-// finalLine is the last one. It is coloured when it has been wrapped: colours have no width.
+// finalLine is the last one.
 func finalLine(v verdict.Verdict, opts Options) string {
-	plain := "verdict: " + string(v.Ruling)
 	line := opts.wrapped("", "  ", fmt.Sprintf("verdict: %s (exit %d)", v.Headline(), v.ExitCode()))
-	return strings.Replace(line, plain, "verdict: "+opts.ruling(v.Ruling), 1)
+	return opts.colored(line, "verdict: ", v.Ruling)
 }
 
 // texts of findings.

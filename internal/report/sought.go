@@ -1,0 +1,160 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/sequence"
+)
+
+// soughtGrids have a table for each set-up that was searched for its start threshold: a row an order, a column a runtime.
+func soughtGrids(all []verdict.Sought, of func(verdict.Sought) bool) []*grid {
+	var grids []*grid
+	for _, group := range soughtTogether(all) {
+		if of(group[0]) {
+			grids = append(grids, soughtGrid(group), triedGrid(group))
+		}
+	}
+	return grids
+}
+
+func under(d cgroupjoin.Driver) func(verdict.Sought) bool {
+	return func(s verdict.Sought) bool { return s.Driver == d }
+}
+
+// soughtTogether groups the searches that differ in runtime and order alone.
+func soughtTogether(all []verdict.Sought) [][]verdict.Sought {
+	var groups [][]verdict.Sought
+	for _, s := range all {
+		i := slices.IndexFunc(groups, func(g []verdict.Sought) bool {
+			return g[0].Scenario == s.Scenario && g[0].Driver == s.Driver && g[0].Build == s.Build && g[0].Place == s.Place
+		})
+		if i < 0 {
+			groups = append(groups, []verdict.Sought{s})
+			continue
+		}
+		groups[i] = append(groups[i], s)
+	}
+	return groups
+}
+
+func soughtGrid(group []verdict.Sought) *grid {
+	s := group[0]
+	runtimes, orders := distinct(group, func(s verdict.Sought) string { return s.Runtime }), distinct(group, func(s verdict.Sought) sequence.Order { return s.Order })
+	g := &grid{
+		title: fmt.Sprintf("%s, %s: %s, the smallest limit%s that starts with a probability of %s or more, at %s confidence", s.Driver,
+			soughtIn(s), verdict.StartThreshold, onPlace(s.Place), percent(s.Search.Probability), percent(s.Search.Confidence)),
+		header: append([]string{"order"}, runtimes...),
+	}
+	for _, order := range orders {
+		row := []string{string(order)}
+		for _, name := range runtimes {
+			row = append(row, soughtText(group, order, name))
+		}
+		g.add(row...)
+	}
+	return g
+}
+
+// triedGrid has how the starts ended that a search spent.
+func triedGrid(group []verdict.Sought) *grid {
+	g := &grid{
+		title: fmt.Sprintf("%s, %s: containers started under each limit that was tried", group[0].Driver, soughtIn(group[0])), keys: 2,
+		header: []string{"order", "runtime", "started, by limit"},
+	}
+	for _, s := range group {
+		g.add(string(s.Order), s.Runtime, triedText(s))
+	}
+	return g
+}
+
+func soughtIn(s verdict.Sought) string { return s.Scenario + after(", ", verdict.BuildText(s.Build)) }
+
+func distinct[T comparable](group []verdict.Sought, of func(verdict.Sought) T) []T {
+	var all []T
+	for _, s := range group {
+		if x := of(s); !slices.Contains(all, x) {
+			all = append(all, x)
+		}
+	}
+	return all
+}
+
+// percent of a probability that somebody chose: 0.9 is "90 %".
+func percent(x float64) string { return fmt.Sprintf("%.3g %%", x*100) }
+
+func soughtText(group []verdict.Sought, order sequence.Order, runtime string) string {
+	for _, s := range group {
+		if s.Order == order && s.Runtime == runtime {
+			return edgeText(s)
+		}
+	}
+	return "-"
+}
+
+// edgeText is "12.5 MiB (12.25, 12.5], 41 starts, sharp".
+func edgeText(s verdict.Sought) string {
+	e := s.Edge
+	if e.Starts == 0 {
+		return "not measured"
+	}
+	parts := []string{thresholdText(s), starts(e.Starts)}
+	if e.Sharp {
+		parts = append(parts, "sharp")
+	}
+	if !e.Done {
+		parts = append(parts, "not finished")
+	}
+	if s.NotApplicable > 0 && s.NotApplicable == e.Starts {
+		parts = append(parts, "order not applicable")
+	}
+	if s.NotCounted > 0 {
+		parts = append(parts, fmt.Sprintf("%d not counted", s.NotCounted))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// thresholdText is the threshold and, behind it, between which limits the true one lies.
+func thresholdText(s verdict.Sought) string {
+	e := s.Edge
+	switch {
+	case e.Threshold == 0 && e.Lo == 0:
+		return "not shown up to " + fine(s.Search.To)
+	case e.Threshold == 0:
+		return "> " + fine(e.Lo)
+	case e.Lo == 0:
+		return "<= " + fine(e.Threshold)
+	case e.Hi == 0:
+		return fine(e.Threshold) + " (> " + bare(e.Lo) + ")"
+	}
+	return fmt.Sprintf("%s (%s, %s]", fine(e.Threshold), bare(e.Lo), bare(e.Hi))
+}
+
+func starts(n int) string {
+	if n == 1 {
+		return "1 start"
+	}
+	return fmt.Sprintf("%d starts", n)
+}
+
+// fine writes a limit of a search's grid exactly: one of 12.25 MiB is no 12.2 MiB.
+func fine(bytes int64) string { return bare(bytes) + " MiB" }
+
+func bare(bytes int64) string { return strconv.FormatFloat(float64(bytes)/(1<<20), 'f', -1, 64) }
+
+// triedText is "12MiB 0/5, 12.25MiB 2/3 (1 failed), 12.5MiB 5/5".
+func triedText(s verdict.Sought) string {
+	var parts []string
+	for _, p := range s.Points {
+		c := verdict.Count{Started: p.Started, OOMKilled: p.OOMKilled, Failed: p.Failed}
+		parts = append(parts, bare(p.Limit)+"MiB "+startedShort(c))
+	}
+	if len(parts) == 0 {
+		return "-"
+	}
+	return strings.Join(parts, ", ")
+}

@@ -67,7 +67,7 @@ func (p Prediction) Sum() Range {
 func (d *drawing) reckon(m *Matrix, sc scenarios.Scenario) {
 	a := &m.Arithmetic
 	a.Open = map[Open]int{}
-	a.Margin, a.MarginWhy = Margin{Memory: true}.resolution(d.env)
+	a.Margin, a.MarginWhy = peakStep(d.env)
 	for i := range m.Rows {
 		r := &m.Rows[i]
 		for j := range r.Cells {

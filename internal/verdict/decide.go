@@ -36,18 +36,44 @@ func place(change stats.Interval, margin float64) stand {
 // settle rules over all rows. A claim of change needs the interval beyond the
 // margin and Holm's p below alpha; a pass needs no adjustment, for the whole
 // passes only if every row does (intersection-union, Berger 1982).
-func settle(rows []row, opts Options) []Metric {
+//
+// The family of an adaptive run is that of its whole plan from the first look on: a row that has no values yet will have a test,
+// and counts as one that found nothing. Else the first cells to be looked at would be judged as if nothing came after them.
+func (j *judge) settleRows(rows []row) []Metric {
 	p := make([]float64, len(rows))
-	for i := range rows {
-		p[i] = rows[i].P
+	family := 0
+	for i, r := range rows {
+		p[i] = r.P
+		if j.adaptive && r.kind != threshold && math.IsNaN(r.P) {
+			p[i] = 1
+		}
+		if !math.IsNaN(p[i]) {
+			family++
+		}
 	}
 	metrics := make([]Metric, len(rows))
 	for i, adjusted := range stats.Holm(p) {
-		rows[i].PHolm = adjusted
-		rows[i].decide(opts, len(rows))
-		metrics[i] = rows[i].Metric
+		r := &rows[i]
+		if r.PHolm = adjusted; math.IsNaN(r.P) {
+			r.PHolm = math.NaN()
+		} else {
+			r.Family, r.Rank = family, 1+smaller(p, p[i])
+		}
+		r.Severity = j.opts.severity(r.Name)
+		r.decide(j.opts, family)
+		r.Open = r.Ruling == Inconclusive && !r.Stuck && r.missing == "" && r.Unit == Nanoseconds && j.forgives()
+		metrics[i] = r.Metric
 	}
 	return metrics
+}
+
+func smaller(all []float64, p float64) (n int) {
+	for _, other := range all {
+		if other < p {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *row) decide(opts Options, family int) {
@@ -61,6 +87,7 @@ func (r *row) decide(opts Options, family int) {
 		why += " (" + r.example + ")"
 	}
 	r.Ruling, r.Why, r.Reason = ruling, why, r.sentence(why)
+	r.Stuck = ruling == Inconclusive && r.unfit != "" && !r.few
 }
 
 func (r *row) rule(opts Options, family int) (Ruling, string) {

@@ -3,7 +3,6 @@ package verdict
 import (
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
 	"strings"
 
@@ -17,6 +16,20 @@ type Options struct {
 	Alpha float64
 	// Margins by metric take the place of the default ones.
 	Margins map[string]Margin
+	// Severities by metric; what is not there is Fail.
+	Severities map[string]Severity
+	// Ceilings are held against the candidate alone.
+	Ceilings []Ceiling
+	// NoisyClock is what becomes of a time that is not settled on the wall clock of an emulated CPU: Warn, which is the default,
+	// or Fail, as of any other row.
+	NoisyClock Severity
+}
+
+func (o Options) severity(name string) Severity {
+	if s, ok := o.Severities[name]; ok {
+		return s
+	}
+	return Fail
 }
 
 func (o Options) alpha() float64 {
@@ -64,6 +77,7 @@ func Judge(run Run, opts Options) (Verdict, error) {
 	t.invalid = append(t.invalid, empty(run, t.trials.Recorded)...)
 	j := newJudge(t, opts, [arms]scenarios.Spec{spec, spec}, [arms]string(armNames))
 	j.paired, j.budget = true, run.Header.Budget
+	j.adapt(run.Header.Design)
 	return j.verdict(run.Name, run.Environments, append(tornWarning(run), boots(run.Environments)...))
 }
 
@@ -193,12 +207,12 @@ func (j *judge) verdict(name string, envs []results.Environment, warnings []stri
 		if err != nil {
 			return Verdict{}, err
 		}
-		v.Metrics = settle(rows, j.opts)
+		v.Metrics = j.settleRows(rows)
 		j.orders(&v)
 	}
-	warnings = append(warnings, interrupted(v.Trials, j.budget)...)
+	warnings = append(warnings, j.unfinished(v)...)
 	v.Ruling, v.Reasons = overall(j.invalid, v)
-	v.Warnings = slices.Concat(warnings, binaries(j.runtimes), j.notCounted(), j.skipped, j.coarseMargins(), j.notes.list())
+	v.Warnings = slices.Concat(v.told(), warnings, binaries(j.runtimes), j.notCounted(), j.skipped, j.notes.list())
 	return v, nil
 }
 
@@ -278,46 +292,6 @@ func unordered(cells []key, who string, at func(key) *side) []string {
 		cells := strings.Join(append([]string{group.scenario, string(group.driver) + inBuild(group.build)}, where...), ", ")
 		out = append(out, fmt.Sprintf("%d of %s of %s said that %s does not apply (%s), while the others took it: those natural starts do not count",
 			mixed, plural(beside, "trial"), who, group.order, strings.TrimSuffix(cells, ", ")))
-	}
-	return out
-}
-
-// coarseMargins says where a change larger than was asked for passes, because peaks come in steps.
-func (j *judge) coarseMargins() []string {
-	if len(j.coarse) == 0 {
-		return nil
-	}
-	var list []string
-	for _, name := range slices.Sorted(maps.Keys(j.coarse)) {
-		list = append(list, fmt.Sprintf("%s (up to %s)", name, Bytes.formatMargin(true, j.coarse[name])))
-	}
-	return []string{fmt.Sprintf("huge pages are always used here, so memory comes in steps of %s, and the margins of %s are wider than asked for",
-		Bytes.Format(hugePage), strings.Join(list, ", "))}
-}
-
-// overall is the gravest of all: nothing can be said, something is worse, something
-// is open, nothing is worse.
-func overall(invalid []string, v Verdict) (Ruling, []string) {
-	switch {
-	case len(invalid) > 0:
-		return Invalid, invalid
-	case len(v.Metrics) == 0:
-		return Inconclusive, []string{"no scenario of the run names a metric to judge"}
-	}
-	for _, ruling := range []Ruling{Regressed, Inconclusive} {
-		if reasons := reasonsOf(v.Metrics, ruling); len(reasons) > 0 {
-			return ruling, reasons
-		}
-	}
-	return Pass, reasonsOf(v.Metrics, Improved)
-}
-
-func reasonsOf(metrics []Metric, ruling Ruling) []string {
-	var out []string
-	for _, m := range metrics {
-		if m.Ruling == ruling {
-			out = append(out, m.Reason)
-		}
 	}
 	return out
 }

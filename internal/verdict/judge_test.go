@@ -442,7 +442,7 @@ func single(m model, arm string, list ...scenarios.Scenario) Run {
 func TestTwoRunsAreComparedAsTwoSamples(t *testing.T) {
 	slow := model{cv: 0.05, seed: 5, mutate: func(r *results.Record) { *r.Latency.Started *= 2 }}
 	old := func() Run { return single(model{cv: 0.05}, "old", startup(16)) }
-	v, err := JudgeRuns(old(), single(slow, "new", startup(16)), Options{})
+	v, err := JudgeRuns(old(), single(slow, "new", startup(16)), roomy())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -454,7 +454,7 @@ func TestTwoRunsAreComparedAsTwoSamples(t *testing.T) {
 	if row := v.find(t, "start.latency", cgroupjoin.Systemd); row.Change < 0.9 || row.Change > 1.1 {
 		t.Errorf("change %v, want about +100 %%", row.Change)
 	}
-	same, err := JudgeRuns(old(), single(model{cv: 0.05, seed: 6}, "new", startup(16)), Options{})
+	same, err := JudgeRuns(old(), single(model{cv: 0.05, seed: 6}, "new", startup(16)), roomy())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -485,7 +485,7 @@ func TestRunsThatDifferAreInvalid(t *testing.T) {
 		{single(model{}, "new", startup(6)), "scenario oom-limits is in the baseline's run alone"},
 		{of(0, single(model{}, "new", oomLimits(6))), "new holds no trial"},
 	} {
-		v, err := JudgeRuns(single(model{}, "old", oomLimits(6)), c.run, Options{})
+		v, err := JudgeRuns(single(model{}, "old", oomLimits(6)), c.run, roomy())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -498,12 +498,12 @@ func TestRunsThatDifferAreInvalid(t *testing.T) {
 func TestWhichRuntimeOfARunIsCompared(t *testing.T) {
 	two := single(model{}, "two", startup(16))
 	two.Header.Spec.Runtimes = append(two.Header.Spec.Runtimes, scenarios.Runtime{Name: "other", Ref: "crun"})
-	_, err := JudgeRuns(two, two, Options{})
+	_, err := JudgeRuns(two, two, roomy())
 	if err == nil || !strings.Contains(err.Error(), "two: has the runtimes [it other]: compare takes runs of one runtime") {
 		t.Errorf("error %v", err)
 	}
 	slower := model{cv: 0.02, factor: map[string]float64{"start.latency": 2}}
-	v, err := JudgeRuns(model{cv: 0.02}.run(gateOf(startup(16))), slower.run(gateOf(startup(16))), Options{})
+	v, err := JudgeRuns(model{cv: 0.02}.run(gateOf(startup(16))), slower.run(gateOf(startup(16))), roomy())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/initbench/initbench/sequence"
 )
 
-// StartThreshold names the smallest memory.max at which a container starts. It has no
-// row of its own: oom.rate judges the same trials, and names it in its reason.
-const StartThreshold = "start.threshold"
+// StartThreshold names the smallest memory.max at which a container starts. Where a search looked for it it has a row; over
+// a ladder it has none, for oom.rate judges the same trials and names it in its reason.
+const StartThreshold = scenarios.StartThreshold
 
 // Threshold is what a ladder shows of start.threshold: it lies above Above, where a start was
 // OOM-killed, and is at most AtMost, from where on every counted trial started. 0 is an end that was not

@@ -15,7 +15,8 @@ type Lane string
 const (
 	Timed Lane = "timed" // no filter and no observer: latencies
 	// Attached trials are watched by nobody, but others of their scenario are: the observer's programs are
-	// loaded, and every system call passes them. No figure of time is of such a trial.
+	// loaded, and every system call passes them; or other trials were made at the same time. No figure of time is of
+	// such a trial.
 	Attached Lane = "attached"
 	Observed Lane = "observed" // under the eBPF observer: charges and counters
 	Enforced Lane = "enforced" // with an order imposed: outcomes
@@ -31,7 +32,7 @@ func laneOf(t *scenarios.Trial, observes bool) Lane {
 		return Enforced
 	case t.Observe:
 		return Observed
-	case observes:
+	case observes || t.Together:
 		return Attached
 	}
 	return Timed
@@ -70,6 +71,8 @@ func unobserved(s *side, env results.Environment) string {
 		return ""
 	case s.lost == watched:
 		return "the observer lost events of every trial"
+	case len(s.found) > 0:
+		return "the observer of its time did not tell it"
 	case strings.HasPrefix(env.Observer, "none"):
 		return "the trials were not observed (" + env.Observer + ")"
 	}

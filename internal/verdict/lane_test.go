@@ -28,8 +28,9 @@ func observed(r *results.Record, factor float64) {
 		r.Found = &sequence.Finding{Order: sequence.FoundCloneBeforeJoin}
 	}
 	r.Found.ChargedAtExec = &at
-	r.ContainerCounters = &sequence.Counters{Syscalls: int64(800 * factor), PageFaults: 1000}
-	r.RuntimeCounters = &sequence.Counters{Syscalls: 700, PageFaults: 2000}
+	waits := int64(100 + r.Index%50) // by the clock: it is in no figure
+	r.ContainerCounters = &sequence.Counters{Syscalls: int64(800*factor) + waits, Waits: &waits, PageFaults: 1000}
+	r.RuntimeCounters = &sequence.Counters{Syscalls: 700 + waits, Waits: &waits, PageFaults: 2000}
 }
 
 // Catches charges and counters that are not judged, judged by one side alone, or told without their sides.
@@ -215,7 +216,7 @@ func TestTimesOfTwoEmulatedBootsDoNotCompare(t *testing.T) {
 	}
 	slow := model{cv: 0.02, mutate: func(r *results.Record) { *r.Latency.Started *= 3; *r.ContainerPeak *= 3 }}
 	for clock, want := range map[string]Ruling{"wall": Inconclusive, "instructions": Regressed} {
-		v, err := JudgeRuns(boot("b1", clock, model{cv: 0.02}), boot("b2", clock, slow), Options{})
+		v, err := JudgeRuns(boot("b1", clock, model{cv: 0.02}), boot("b2", clock, slow), roomy())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,16 +230,24 @@ func TestTimesOfTwoEmulatedBootsDoNotCompare(t *testing.T) {
 }
 
 // Catches a margin that was widened without a word.
-func TestAMarginWidenedByHugePagesIsSaid(t *testing.T) {
-	run := model{cv: 0.02}.run(gateOf(startup(16)))
-	run.Environments[0].THP = "always"
-	wantText(t, strings.Join(mustJudge(t, run).Warnings, "\n"), "memory comes in steps of 2 MiB, and the margins of ",
-		"container.memory.peak (up to 10", "runtime.memory.peak (up to 2", "are wider than asked for")
-	for _, w := range mustJudge(t, model{cv: 0.02}.run(gateOf(startup(16)))).Warnings {
-		if strings.Contains(w, "huge pages") {
-			t.Errorf("without huge pages: %s", w)
+func TestAMarginWidenedByWhatTheKernelResolvesIsSaid(t *testing.T) {
+	small := model{cv: 0.02, factor: map[string]float64{"container.memory.peak": 1.2}}.run(gateOf(startup(16)))
+	wantText(t, mustJudge(t, small).find(t, "container.memory.peak", cgroupjoin.Systemd).Why, "the margin of 13", "(256 KiB, what the kernel charges ahead)")
+}
+
+// Catches counters of an observer that did not know which calls wait being taken for no observer, or for figures.
+func TestCallsThatWereNotToldApartAreNotJudged(t *testing.T) {
+	v := mustJudge(t, model{mutate: func(r *results.Record) {
+		observed(r, 1)
+		if r.ContainerCounters != nil {
+			r.ContainerCounters.Waits = nil
 		}
+	}}.run(gateOf(charges(12))))
+	m := v.find(t, "start.syscalls", cgroupjoin.Systemd)
+	if m.Ruling != Inconclusive || !m.Stuck {
+		t.Errorf("%s, stuck %v", m.Ruling, m.Stuck)
 	}
+	wantText(t, m.Reason, "the observer of its time did not tell it")
 }
 
 // Catches an interval of latencies that reaches below nothing, or that two values make.

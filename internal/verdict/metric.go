@@ -28,6 +28,7 @@ const (
 	distribution kind = iota // one number a trial or batch, compared by its ratio
 	rate                     // yes or no a trial, pooled over the ladder of limits
 	leaks                    // a count that must not rise at all
+	threshold                // what a search brackets, compared by the ends of both brackets
 )
 
 type metric struct {
@@ -42,8 +43,8 @@ type metric struct {
 	read func(*results.Record) (int64, bool)
 	// split takes the same value apart into the container's side and the runtime's; nil for what has no sides.
 	split func(*results.Record) (container, runtime int64, ok bool)
-	// events says of a rate how many of the trials count, and how many of those are events.
-	events func(Count) (events, trials int)
+	// events says of a rate how many of a batch's trials count, and how many of those are events.
+	events func(*batch) (events, trials int)
 }
 
 // table is built once: it is asked for every record.
@@ -78,17 +79,19 @@ func withReader(m metric) metric {
 	case scenarios.ContainerChargedAtExec:
 		m.read = chargedAtExec
 	case scenarios.StartSyscalls:
-		m.split = counted(func(c *sequence.Counters) int64 { return c.Syscalls })
+		m.split = counted(func(c *sequence.Counters) (int64, bool) { return c.Work() })
 	case scenarios.StartPageFaults:
-		m.split = counted(func(c *sequence.Counters) int64 { return c.PageFaults })
+		m.split = counted(func(c *sequence.Counters) (int64, bool) { return c.PageFaults, true })
 	case scenarios.StartForks:
-		m.split = counted(func(c *sequence.Counters) int64 { return c.Forks })
+		m.split = counted(func(c *sequence.Counters) (int64, bool) { return c.Forks, true })
 	case scenarios.StartBytesCopied:
-		m.split = counted(func(c *sequence.Counters) int64 { return c.MemfdBytes })
-	case scenarios.StartThreshold, scenarios.OrderJoinFirst:
-		m.read = func(*results.Record) (int64, bool) { return 0, false }
+		m.split = counted(copied)
+	case scenarios.OrderJoinFirst:
+		m.kind, m.events = rate, func(b *batch) (events, trials int) { return b.joinFirst, b.ordered }
+	case scenarios.StartThreshold:
+		m.kind = threshold
 	case scenarios.OOMRate:
-		m.kind, m.events = rate, oomKills
+		m.kind, m.events = rate, func(b *batch) (events, trials int) { return oomKills(b.count) }
 	}
 	if m.split != nil {
 		m.read = func(r *results.Record) (int64, bool) {
@@ -124,13 +127,23 @@ func chargedAtExec(r *results.Record) (int64, bool) {
 	return value(r.Found.ChargedAtExec)
 }
 
-func counted(read func(*sequence.Counters) int64) func(*results.Record) (container, runtime int64, ok bool) {
+func counted(read func(*sequence.Counters) (int64, bool)) func(*results.Record) (container, runtime int64, ok bool) {
 	return func(r *results.Record) (container, runtime int64, ok bool) {
 		if r.ContainerCounters == nil || r.RuntimeCounters == nil || r.LostEvents > 0 {
 			return 0, 0, false
 		}
-		return read(r.ContainerCounters), read(r.RuntimeCounters), true
+		c, known := read(r.ContainerCounters)
+		t, too := read(r.RuntimeCounters)
+		return c, t, known && too
 	}
+}
+
+// copied takes the observer's count of memfds alone where it is from before there were others.
+func copied(c *sequence.Counters) (int64, bool) {
+	if c.CopiedBytes != nil {
+		return *c.CopiedBytes, true
+	}
+	return c.MemfdBytes, true
 }
 
 func value(p *int64) (int64, bool) {
@@ -154,7 +167,7 @@ func startCPU(r *results.Record) (int64, bool) {
 // that the container starts under the limit nor that it is killed.
 func oomKills(c Count) (events, trials int) { return c.OOMKilled, c.OOMKilled + c.Started }
 
-func failures(c Count) (events, trials int) { return c.Failed, c.Trials() }
+func failures(b *batch) (events, trials int) { return b.count.Failed, b.count.Trials() }
 
 // MetricNames lists every metric that a verdict can hold.
 func MetricNames() []string {
@@ -174,6 +187,6 @@ func judged(sc scenarios.Scenario) ([]metric, error) {
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(table), func(m metric) bool {
-		return m.pooled || m.kind == distribution && !slices.Contains(sc.Judge, m.name)
+		return m.pooled || m.name != scenarios.OOMRate && !slices.Contains(sc.Judge, m.name)
 	}), nil
 }

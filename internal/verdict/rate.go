@@ -40,7 +40,7 @@ func (j *judge) pooledRows() []row {
 	var rows []row
 	for _, group := range j.pools() {
 		spots := j.everywhere(group)
-		for _, m := range table {
+		for _, m := range j.heeded(table) {
 			if !m.pooled {
 				continue
 			}
@@ -99,6 +99,7 @@ type rung struct {
 // there was a single event.
 func (j *judge) rate(group key, m metric, spots []spot) (r row, seen bool) {
 	r = newRow(group, m)
+	r.Looks = j.spotLooks(m, spots)
 	var strata []stats.Stratum
 	for _, at := range spots {
 		c := j.at(at.key)
@@ -106,7 +107,7 @@ func (j *judge) rate(group key, m metric, spots []spot) (r row, seen bool) {
 		s := stats.Stratum{Base: c[baseline].events(m), Cand: c[candidate].events(m)}
 		strata = append(strata, s)
 		seen = seen || s.Base.X+s.Cand.X > 0
-		r.rungs = append(r.rungs, j.rung(at.where, s))
+		r.rungs = append(r.rungs, r.rung(at.where, s))
 		r.miss(j.shortfall(at, c))
 		if r.unfit == "" {
 			r.unfit = mostNotCounted(c, at.where)
@@ -122,6 +123,7 @@ func (j *judge) rate(group key, m metric, spots []spot) (r row, seen bool) {
 	r.setRates(strata, j.opts)
 	if r.unfit == "" {
 		r.unfit = r.thinRung()
+		r.few = r.unfit != ""
 	}
 	return r, seen
 }
@@ -144,11 +146,11 @@ func (r *row) cannotTake() string {
 	return ""
 }
 
-func (j *judge) rung(where string, s stats.Stratum) rung {
+func (r *row) rung(where string, s stats.Stratum) rung {
 	alone := []stats.Stratum{s}
 	return rung{
 		where: where, counts: s,
-		diff: stats.Difference(alone, j.opts.confidence()).Diff, p: stats.ExactP(alone),
+		diff: stats.Difference(alone, 1-r.Looks.Level).Diff, p: r.Looks.repeated(stats.ExactP(alone)),
 	}
 }
 
@@ -163,19 +165,21 @@ func (r *row) adjustRungs() {
 }
 
 func (r *row) setRates(strata []stats.Stratum, opts Options) {
-	rates := stats.Difference(strata, opts.confidence())
+	confidence := 1 - r.Looks.Level
+	rates := stats.Difference(strata, confidence)
 	r.Baseline = Arm{Center: rates.Base.Center, Lo: rates.Base.Lo, Hi: rates.Base.Hi}
 	r.Candidate = Arm{Center: rates.Cand.Center, Lo: rates.Cand.Lo, Hi: rates.Cand.Hi}
 	for _, s := range strata {
 		r.Baseline.plus(s.Base)
 		r.Candidate.plus(s.Cand)
 	}
-	r.change, r.P = rates.Diff, stats.ExactP(strata)
+	r.test(stats.ExactP(strata))
+	r.change = rates.Diff
 	r.Change, r.ChangeLo, r.ChangeHi = rates.Diff.Center, rates.Diff.Lo, rates.Diff.Hi
 	r.margin = opts.margin(r.Name).Fraction
 	r.Margin = r.margin
 	r.grown = func(k float64) stats.Interval {
-		return stats.Difference(stats.Scale(strata, k), opts.confidence()).Diff
+		return stats.Difference(stats.Scale(strata, k), confidence).Diff
 	}
 }
 
@@ -200,6 +204,7 @@ func (r *row) thinRung() string {
 // leaks compares what was left behind over several cells.
 func (j *judge) leaks(group key, m metric, spots []spot) (r row, seen bool) {
 	r = newRow(group, m)
+	r.Looks = j.spotLooks(m, spots)
 	var counts [arms][]float64
 	for _, at := range spots {
 		c := j.at(at.key)
@@ -211,7 +216,7 @@ func (j *judge) leaks(group key, m metric, spots []spot) (r row, seen bool) {
 		r.miss(j.shortfall(at, c))
 	}
 	r.Baseline, r.Candidate = meanArm(counts[baseline], j.opts), meanArm(counts[candidate], j.opts)
-	r.P = stats.MannWhitney(counts[baseline], counts[candidate])
+	r.test(stats.MannWhitney(counts[baseline], counts[candidate]))
 	r.Change = r.Candidate.Center - r.Baseline.Center
 	r.ChangeLo, r.ChangeHi = math.Inf(-1), math.Inf(1)
 	return r, r.Baseline.Events+r.Candidate.Events > 0

@@ -21,6 +21,8 @@ type row struct {
 	margin float64
 	// unfit says why nothing can be ruled; missing why at least no pass can be.
 	unfit, missing string
+	// few: it is unfit for want of trials alone.
+	few bool
 	// per is what N counts: trials, or batches of them.
 	per string
 	// paired is true where both arms ran in the blocks of one run.
@@ -50,14 +52,16 @@ type judge struct {
 	budget   time.Duration
 	env      results.Environment
 	skipped  []string
-	// coarse has the widest margin of each metric for which a huge page makes it wider than was asked for.
-	coarse map[string]float64
+	// adaptive is true where a cell may have fewer trials than planned; design has the looks, where both arms share them and
+	// is nil where every trial of the plan is made.
+	adaptive bool
+	design   *results.Design
 	// clocks says why times of the arms cannot be compared; empty where they can.
 	clocks string
 }
 
 func newJudge(t *tally, opts Options, planned [arms]scenarios.Spec, names [arms]string) *judge {
-	j := &judge{tally: t, opts: opts, planned: planned, coarse: map[string]float64{}, layouts: map[string]layout{}}
+	j := &judge{tally: t, opts: opts, planned: planned, layouts: map[string]layout{}}
 	for i, spec := range planned {
 		for _, rt := range spec.Runtimes {
 			if rt.Name == names[i] {
@@ -92,7 +96,7 @@ func (j *judge) rows(run string) ([]row, error) {
 			j.skipped = append(j.skipped, fmt.Sprintf("scenario %s has no row: its cells of the baseline and of the candidate are not the same builds", sc.Name))
 		}
 		for _, k := range plan.groups {
-			for _, m := range metrics {
+			for _, m := range j.heeded(metrics) {
 				rows = append(rows, j.metricRows(sc, plan, k, m)...)
 			}
 		}
@@ -150,12 +154,13 @@ func (j *judge) distribution(sc scenarios.Scenario, k key, m metric) (r row, sho
 		}
 		samples[i] = stats.Units(points)
 	}
-	r.Baseline, r.Candidate = j.arm(samples[baseline]), j.arm(samples[candidate])
+	r.Looks = j.looked(c.shared())
+	r.Baseline, r.Candidate = armOfSample(samples[baseline], r.Looks.Level), armOfSample(samples[candidate], r.Looks.Level)
 	if m.split != nil {
 		r.Baseline.Sides, r.Candidate.Sides = c[baseline].sides(m), c[candidate].sides(m)
 	}
-	change, p := j.compare(samples)
-	r.P = p
+	change, p := j.compare(samples, r.Looks.Level)
+	r.test(p)
 	r.setRatio(change, j.widen(&r, m))
 	r.miss(j.shortfall(spot{scenario: sc.Name, where: atLimit(k.limit)}, c))
 	r.unfit = j.unfit(&r, m, c)
@@ -165,13 +170,13 @@ func (j *judge) distribution(sc scenarios.Scenario, k key, m metric) (r row, sho
 // widen gives the row's margin: the one asked for, or what the kernel resolves where that is more.
 func (j *judge) widen(r *row, m metric) float64 {
 	margin := j.opts.margin(m.name)
-	resolution, why := margin.resolution(j.env)
-	effective := margin.relative(r.Baseline.Center, r.Candidate.Center, resolution)
+	least, why := m.floor(j.env)
+	if margin.AtLeast >= least {
+		least, why = margin.AtLeast, "the least that counts"
+	}
+	effective := margin.relative(r.Baseline.Center, r.Candidate.Center, least)
 	if effective > margin.Fraction {
-		r.resolution = fmt.Sprintf(" (%s, %s)", m.unit.Format(resolution), why)
-		if resolution == hugePage {
-			j.coarse[m.name] = max(j.coarse[m.name], effective)
-		}
+		r.resolution = fmt.Sprintf(" (%s, %s)", m.unit.Format(least), why)
 	}
 	return effective
 }
@@ -195,9 +200,10 @@ func (j *judge) unfit(r *row, m metric, c *cell) string {
 	if m.unit == Nanoseconds && j.clocks != "" {
 		return j.clocks
 	}
-	if few := mostNotCounted(c, ""); few != "" {
-		return few
+	if lost := mostNotCounted(c, ""); lost != "" {
+		return lost
 	}
+	r.few = r.unfit != ""
 	return r.unfit
 }
 
@@ -228,20 +234,20 @@ func (s *side) sides(m metric) *Sides {
 	return &Sides{Container: s.part(m, containerPart), Runtime: s.part(m, runtimePart)}
 }
 
-func (j *judge) arm(s stats.Sample) Arm {
+func armOfSample(s stats.Sample, level float64) Arm {
 	values := s.Values()
-	m := stats.Median(values, j.opts.confidence())
+	m := stats.Median(values, 1-level)
 	return Arm{N: len(values), Center: m.Center, Lo: m.Lo, Hi: m.Hi, Values: values}
 }
 
 // compare is settled by how the trials were made, never by what they gave: blocks
 // where both arms ran in one run, two samples otherwise.
-func (j *judge) compare(s [arms]stats.Sample) (change stats.Change, p float64) {
+func (j *judge) compare(s [arms]stats.Sample, level float64) (change stats.Change, p float64) {
 	b, c := s[baseline], s[candidate]
 	if j.paired {
-		return stats.WithinBlocks(b, c, j.opts.confidence()), stats.BlockedP(b, c)
+		return stats.WithinBlocks(b, c, 1-level), stats.BlockedP(b, c)
 	}
-	return stats.BetweenRuns(b, c, j.opts.confidence()), stats.MannWhitney(b.Values(), c.Values())
+	return stats.BetweenRuns(b, c, 1-level), stats.MannWhitney(b.Values(), c.Values())
 }
 
 func (r *row) setRatio(c stats.Change, margin float64) {
@@ -256,8 +262,12 @@ func (r *row) setRatio(c stats.Change, margin float64) {
 	}
 }
 
-// shortfall says that a cell has fewer trials than planned. Those that are not counted were made.
+// shortfall says that a cell has fewer trials than planned. Those that are not counted were made. Of an adaptive run the
+// plan is only the most, and what ends a cell is that it is settled, or that time is over: its intervals say which.
 func (j *judge) shortfall(at spot, c *cell) string {
+	if j.adaptive {
+		return ""
+	}
 	for i := range c {
 		want := j.plannedTrials(i, at.scenario)
 		if got := c[i].count.Trials() + c[i].apart(); got < want {

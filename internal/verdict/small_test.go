@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,7 +41,8 @@ func TestPlace(t *testing.T) {
 
 // Catches a margin finer than the kernel's charging, or one that depends on which arm is the baseline.
 func TestMemoryMarginsKnowTheKernelsResolution(t *testing.T) {
-	m := DefaultMargins()["container.memory.peak"]
+	i := slices.IndexFunc(table, func(m metric) bool { return m.name == "container.memory.peak" })
+	margin := Margin{Fraction: 0.10}
 	for _, c := range []struct {
 		a, b float64
 		page int
@@ -54,15 +56,14 @@ func TestMemoryMarginsKnowTheKernelsResolution(t *testing.T) {
 		{8 << 20, 8 << 20, 65536, "", 0.5}, // 64 pages of 64 KiB are 4 MiB
 		{math.NaN(), 1 << 20, 4096, "", 0.10},
 		{1 << 20, 1 << 20, 0, "", 0.25},
-		{8 << 20, 8 << 20, 4096, "always", 0.25}, // a huge page of 2 MiB
-		{8 << 20, 8 << 20, 65536, "always", 0.5}, // one of 512 MiB no start ever takes
+		{8 << 20, 8 << 20, 4096, "always", 0.10}, // what huge pages do is in the interval
 	} {
-		resolution, _ := m.resolution(results.Environment{PageSize: c.page, THP: c.thp})
-		if got := m.relative(c.a, c.b, resolution); got != c.want {
+		least, _ := table[i].floor(results.Environment{PageSize: c.page, THP: c.thp})
+		if got := margin.relative(c.a, c.b, least); got != c.want {
 			t.Errorf("%v against %v with pages of %d, huge ones %s: %v, want %v", c.a, c.b, c.page, c.thp, got, c.want)
 		}
 	}
-	if latency, _ := DefaultMargins()["start.latency"].resolution(results.Environment{THP: "always"}); latency != 0 {
+	if latency, _ := (metric{name: "start.latency"}).floor(results.Environment{}); latency != 0 {
 		t.Errorf("a latency has a resolution of %v bytes", latency)
 	}
 }
@@ -72,7 +73,7 @@ func TestEveryMetricHasAMargin(t *testing.T) {
 	margins := DefaultMargins()
 	for _, m := range table {
 		margin, ok := margins[m.name]
-		if ok == (m.kind == leaks) || ok && !(margin.Fraction > 0) {
+		if ok == (m.kind == leaks) || ok && !(margin.Fraction > 0 || margin.AtLeast > 0) {
 			t.Errorf("%s: margin %v", m.name, margin)
 		}
 		if m.kind == distribution && m.read == nil && m.name != "batch.total" {
@@ -88,20 +89,28 @@ func TestEveryMetricHasAMargin(t *testing.T) {
 // Catches nonsense that is taken for a number.
 func TestParseMargin(t *testing.T) {
 	name, m, err := ParseMargin("runtime.memory.peak=2.5%")
-	if err != nil || name != "runtime.memory.peak" || m != (Margin{Fraction: 0.025, Memory: true}) {
+	if err != nil || name != "runtime.memory.peak" || m != (Margin{Fraction: 0.025}) {
 		t.Errorf("%s %+v, %v", name, m, err)
 	}
 	for in, want := range map[string]string{
-		"start.latency":       "write METRIC=PERCENT%",
-		"latency=5%":          `unknown metric "latency": write one of start.latency, `,
-		"start.latency=-5%":   "a margin is not negative",
-		"start.latency=5":     `"5" is no percentage`,
-		"start.latency=x%":    `"x%" is no percentage`,
-		"start.latency=NaN%":  `"NaN%" is no percentage`,
-		"start.latency=+Inf%": "the most is 1000%",
-		"start.latency=%":     `"%" is no percentage`,
-		"leak.count=5%":       "leak.count has none: anything left behind counts",
-		"":                    "write METRIC=PERCENT%",
+		"start.latency":              "write METRIC=MARGIN",
+		"latency=5%":                 `unknown metric "latency": write one of start.latency, `,
+		"start.latency=-5%":          "a margin is not negative",
+		"start.latency=5":            `"5" is no margin of a metric in time: write one such as 2ms, 5% or`,
+		"start.syscalls=-5":          "a margin is not negative",
+		"start.threshold=512":        `"512" is no margin of a metric in bytes`,
+		"start.threshold=1MB":        `"1MB" is no margin of a metric in bytes: write one such as 512KiB`,
+		"oom.rate=5":                 `"5" is no margin of a metric in points: write one such as 20 points`,
+		"oom.rate=5%, at least 5":    `"5" is no margin`,
+		"start.cpu=2 points":         "only a rate has points",
+		"start.cpu=5%, 2ms":          "after a comma `at least` and an amount",
+		"start.cpu=2ms, at least 5%": "is no margin",
+		"start.latency=x%":           `"x%" is no percentage`,
+		"start.latency=NaN%":         `"NaN%" is no percentage`,
+		"start.latency=+Inf%":        "the most is 1000%",
+		"start.latency=%":            `"%" is no percentage`,
+		"leak.count=5%":              "leak.count has none: anything left behind counts",
+		"":                           "write METRIC=MARGIN",
 	} {
 		_, _, err := ParseMargin(in)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -126,7 +135,7 @@ func FuzzParseMargin(f *testing.F) {
 			}
 			return
 		}
-		if _, ok := DefaultMargins()[name]; !ok || !(m.Fraction >= 0 && m.Fraction <= maxMargin) {
+		if _, ok := DefaultMargins()[name]; !ok || !(m.Fraction >= 0 && m.Fraction <= maxMargin) || !(m.AtLeast >= 0) {
 			t.Errorf("%q gave %s %+v", s, name, m)
 		}
 	})

@@ -27,6 +27,9 @@ type batch struct {
 	id, block int
 	lane      Lane
 	count     Count
+	// ordered trials were natural starts of which an observer saw the order, or that there is none; in joinFirst of them
+	// the join came before the clone was sealed.
+	joinFirst, ordered int
 	// The batch's clock: the sum of its trials' times until delete, and the first
 	// start and last end; done counts the trials that have them.
 	sum, first, last int64
@@ -50,6 +53,8 @@ func (b batch) total() (ns int64, complete bool) {
 // side is one arm in one cell.
 type side struct {
 	batches map[int]*batch
+	// blocks that a trial was made in, counted or not; one may stand there more than once.
+	blocks  []int
 	count   Count
 	leaks   []float64 // a trial each
 	values  map[figure][]stats.Point
@@ -198,6 +203,7 @@ func (t *tally) add(i int, r *results.Record) {
 	t.trials.plus(r)
 	t.notes.take(r)
 	s := t.cell(keyOf(r))[i]
+	s.enter(r.Block)
 	counted := s.counts(r)
 	if len(r.Leaks) > 0 && (!counted || r.Outcome != results.Started) {
 		what := "after a start that was " + string(r.Outcome)
@@ -234,7 +240,7 @@ func (s *side) settle() (out *side) {
 		s.own, s.mixed = nil, own.count.Trials()
 		return own
 	}
-	own.uncounted, own.why = s.uncounted, s.why
+	own.uncounted, own.why, own.blocks = s.uncounted, s.why, s.blocks
 	*s = *own
 	return nil
 }
@@ -330,6 +336,7 @@ func (s *side) add(r *results.Record, lane Lane) {
 	s.paid.add(r)
 	if r.Found != nil {
 		s.found[r.Found.Order]++
+		b.order(r.Found.Order, lane)
 	} else if orderOf(&r.Trial) != natural {
 		s.unseen++
 	}
@@ -347,6 +354,41 @@ func (s *side) add(r *results.Record, lane Lane) {
 			s.leak = r.Leaks[0]
 		}
 	}
+}
+
+// order counts a natural start by its order; that of one with an order imposed is the filter's doing.
+func (b *batch) order(found sequence.Found, lane Lane) {
+	if lane != Observed || found == sequence.FoundUnknown {
+		return
+	}
+	b.ordered++
+	if found == sequence.FoundJoinBeforeClone || found == sequence.FoundOverlapping {
+		b.joinFirst++
+	}
+}
+
+// enter notes that a trial of a block was made. Blocks of a cell follow one another but for those made side by side.
+func (s *side) enter(block int) {
+	if n := len(s.blocks); n == 0 || s.blocks[n-1] != block {
+		s.blocks = append(s.blocks, block)
+	}
+}
+
+// shared is how many blocks have trials of both arms.
+func (c *cell) shared() (n int) {
+	b, d := uniq(c[baseline].blocks), uniq(c[candidate].blocks)
+	for _, block := range b {
+		if _, found := slices.BinarySearch(d, block); found {
+			n++
+		}
+	}
+	return n
+}
+
+func uniq(blocks []int) []int {
+	sorted := slices.Clone(blocks)
+	slices.Sort(sorted)
+	return slices.Compact(sorted)
 }
 
 // measure keeps the values of a trial that started. Those of one that was killed
@@ -432,7 +474,7 @@ func (s *side) totals(counts func(Lane) bool) (points []stats.Point) {
 func (s *side) events(m metric) stats.Count {
 	var sum stats.Count
 	for _, b := range s.batches {
-		x, n := m.events(b.count)
+		x, n := m.events(b)
 		if b.concurrent {
 			x, n = min(x, 1), min(n, 1)
 		}

@@ -56,6 +56,10 @@ type Verdict struct {
 	// Findings are what the orders of clone and join show, of both arms. They do not rule:
 	// the rows of each order do.
 	Findings []Finding
+	// Searches are what looked for start.threshold, of both arms.
+	Searches []Sought
+	// Held are the ceilings of the policy, one for each cell it is held against.
+	Held []Held
 	// Warnings lower the trust in the numbers without voiding them. Notes do not even that.
 	Warnings, Notes []string
 	// Environment is the first one of the run, or of the baseline's.
@@ -72,22 +76,39 @@ type Verdict struct {
 // ExitCode is the exit status that says the same as the verdict.
 func (v Verdict) ExitCode() int { return v.Ruling.ExitCode() }
 
-// Headline is the ruling, and of a pass the candidate's findings with it: what starts by luck alone must
-// not read as what starts.
+// Headline is the ruling, and with it what it leaves open; of a pass the candidate's findings too: what starts by luck alone
+// must not read as what starts.
 func (v Verdict) Headline() string {
-	if v.Ruling != Pass {
+	var with []string
+	if own := v.ownFindings(); v.Ruling == Pass && len(own) > 0 {
+		with = append(with, fmt.Sprintf("%s: %s", plural(len(own), "finding"), strings.Join(own, "; ")))
+	}
+	if n := v.Open(); n > 0 && v.Ruling != Invalid {
+		with = append(with, plural(n, "time")+" left open by a noisy clock")
+	}
+	if len(with) == 0 {
 		return string(v.Ruling)
 	}
-	var own []string
+	return fmt.Sprintf("%s, with %s", v.Ruling, strings.Join(with, "; and "))
+}
+
+// Open is how many rows are not settled and rule over nothing, for the clock they were measured by.
+func (v Verdict) Open() (n int) {
+	for _, m := range v.Metrics {
+		if m.Open {
+			n++
+		}
+	}
+	return n
+}
+
+func (v Verdict) ownFindings() (own []string) {
 	for _, f := range v.Findings {
 		if f.Runtime == armNames[candidate] {
 			own = append(own, f.brief()+v.likewise(f))
 		}
 	}
-	if len(own) == 0 {
-		return string(v.Ruling)
-	}
-	return fmt.Sprintf("%s, with %s: %s", v.Ruling, plural(len(own), "finding"), strings.Join(own, "; "))
+	return own
 }
 
 // likewise says that the baseline has the finding too, at any limit.
@@ -133,10 +154,18 @@ type Metric struct {
 	Change, ChangeLo, ChangeHi float64
 	// Margin is what Change may be before it counts, in the same terms.
 	Margin float64
-	// P is the two-sided p value of "nothing changed", PHolm the same adjusted for
+	// P is the two-sided p value of "nothing changed", of an adaptive run a repeated one (see Looks); PHolm is the same adjusted for
 	// the number of rows; NaN where no test was made.
 	P, PHolm float64
-	Ruling   Ruling
+	// Family is the number of tests that PHolm is adjusted for, Rank the place of P among them, from 1; 0 where no test was made.
+	Family, Rank int
+	Looks        Looks
+	Severity     Severity
+	Ruling       Ruling
+	// Stuck: it is inconclusive for a reason that more trials like these would not mend.
+	Stuck bool
+	// Open: it is a time on a clock too noisy to settle it, and rules over nothing (see Options.NoisyClock).
+	Open bool
 	// Reason is one sentence with subject, numbers and why; Why is its last part alone,
 	// for where the numbers stand beside it.
 	Reason, Why string

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/specconv"
@@ -62,6 +63,7 @@ func startContainer(cmd options.Command, s *start, container *libcontainer.Conta
 		logrus.Warn(err)
 	}
 	s.takePart()
+	time.Sleep(s.Plant.Sleep)
 	if err := container.Start(process); err != nil {
 		return err
 	}

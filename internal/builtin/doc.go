@@ -13,6 +13,15 @@
 //	--cgroup early|late               whether the cgroup is made before init, or when it joins
 //	--join procs|birth|unit|attach    how init gets there
 //	--report FILE                     create writes what the copy cost there, as JSON
+//	--plant-anon BYTES                init maps and touches as much in its cgroup, until the payload's exec
+//	--plant-sleep DURATION            create sleeps so long before it starts init
+//	--plant-syscalls N                init calls getppid so often
+//
+// The last three are costs of a known size, planted to see whether a gate finds them:
+//
+//	initbench gate --baseline builtin --candidate builtin:plant-sleep=18ms
+//
+// In a reference sizes take IEC suffixes (plant-anon=1MiB). scripts/plants makes wrappers that do the like to other runtimes.
 //
 // Without them each start is what libcontainer makes of it, and so what runc of the
 // same version does. It is a binary of its own, and parses flags by the standard library, because

@@ -33,6 +33,7 @@ type trial struct {
 	cli    ociruntime.CLI
 	cgroup string // the container's, absolute
 	pod    string // its parent
+	stdout *os.File
 }
 
 // eachDriver runs a test under both.
@@ -104,6 +105,9 @@ func (c *trial) run(argv []string) (said string, code int) {
 	defer func() { _ = stderr.Close() }() // it is read through its name
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stderr = stderr
+	if c.stdout != nil {
+		cmd.Stdout = c.stdout
+	}
 	err = cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -25,6 +25,10 @@ var libcontainerVersion = "unknown"
 
 func init() {
 	if len(os.Args) > 1 && os.Args[1] == "init" {
+		if err := plantInInit(); err != nil {
+			fmt.Fprintln(os.Stderr, "initbench-builtin: init:", err)
+			os.Exit(1)
+		}
 		libcontainer.Init() // does not return
 	}
 }

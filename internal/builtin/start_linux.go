@@ -59,6 +59,9 @@ func (s *start) startInit(init *exec.Cmd, m seam.Manager) error {
 	if s.Clone == memfdclone.InInit {
 		init.Env = append(init.Env, cloneInInit)
 	}
+	if plant := s.Plant.ForInit(); plant != "" {
+		init.Env = append(init.Env, plant)
+	}
 	if s.early != nil {
 		if err := s.early.wait(); err != nil {
 			return fmt.Errorf("make the cgroup: %w", err)

@@ -2,6 +2,7 @@ package ociruntime
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/initbench/initbench/cgroupjoin"
@@ -20,6 +21,8 @@ type Builtin struct {
 	Pad, Size int64
 	Join      cgroupjoin.Mechanism
 	Cgroup    cgroupjoin.When
+	// Plant is a known cost, to try a measurement with.
+	Plant options.Plant
 }
 
 // With returns b as a trial wants it: what the trial's build says, and what it leaves open from b.
@@ -59,7 +62,7 @@ func (b Builtin) Flags() []string {
 			flags = append(flags, f.name, f.value)
 		}
 	}
-	return flags
+	return append(flags, b.Plant.Flags()...)
 }
 
 // Check says in one line what of b cannot be had together, whatever the driver.
@@ -81,7 +84,7 @@ func (b Builtin) CheckDriver(d cgroupjoin.Driver) error {
 }
 
 func (b Builtin) options() options.Options {
-	return options.Options{Clone: b.Clone, Strategy: b.Strategy, Join: b.Join, Cgroup: b.Cgroup}
+	return options.Options{Clone: b.Clone, Strategy: b.Strategy, Join: b.Join, Cgroup: b.Cgroup, Plant: b.Plant}
 }
 
 // builtinName is the reference without options.
@@ -96,12 +99,15 @@ func cutBuiltin(s string) (options string, is bool) {
 	return strings.CutPrefix(s, builtinName+":")
 }
 
-// builtinKeys are what can stand behind the colon, in canonical order.
-var builtinKeys = []struct {
+// builtinKey is what can stand behind the colon.
+type builtinKey struct {
 	name string
 	set  func(*Builtin, string) error
 	get  func(Builtin) string
-}{
+}
+
+// builtinKeys are in canonical order.
+var builtinKeys = []builtinKey{
 	{"clone",
 		func(b *Builtin, v string) (err error) { b.Clone, err = memfdclone.ParseWhere(v); return },
 		func(b Builtin) string { return string(b.Clone) }},
@@ -150,10 +156,12 @@ const maxReason = 400
 
 func (b *Builtin) set(key, value string) error {
 	var names []string
-	for _, k := range builtinKeys {
+	for _, k := range slices.Concat(builtinKeys, plantKeys) {
 		if k.name == key {
 			return k.set(b, printable(value, maxQuoted))
 		}
+	}
+	for _, k := range builtinKeys { // of plants whoever wants one knows
 		names = append(names, k.name)
 	}
 	return fmt.Errorf("option %s is not one of %s, each as key=value and a comma between two", quote(key), strings.Join(names, ", "))
@@ -162,7 +170,7 @@ func (b *Builtin) set(key, value string) error {
 // ref is the canonical reference: options in the order of builtinKeys, sizes as scenarios writes them.
 func (b Builtin) ref() string {
 	var said []string
-	for _, k := range builtinKeys {
+	for _, k := range slices.Concat(builtinKeys, plantKeys) {
 		if v := k.get(b); v != "" {
 			said = append(said, k.name+"="+v)
 		}

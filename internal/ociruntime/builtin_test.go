@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/builtin/options"
 	"github.com/initbench/initbench/internal/ociruntime/hostile"
 	"github.com/initbench/initbench/memfdclone"
 	"github.com/initbench/initbench/scenarios"
@@ -27,6 +29,9 @@ func TestBuiltinIsCanonical(t *testing.T) {
 		"builtin:pad=1,clone=init":        {"builtin:clone=init,pad=1", Builtin{Clone: memfdclone.InInit, Pad: 1}},
 		"builtin:clone=none":              {"builtin:clone=none", Builtin{Clone: memfdclone.Nowhere}},
 		"builtin:join=attach,cgroup=late": {"builtin:join=attach,cgroup=late", Builtin{Join: cgroupjoin.ByAttach, Cgroup: cgroupjoin.Late}},
+		"builtin:plant-syscalls=200,plant-anon=1024KiB,cgroup=late": {"builtin:cgroup=late,plant-anon=1MiB,plant-syscalls=200",
+			Builtin{Cgroup: cgroupjoin.Late, Plant: options.Plant{Anon: 1 << 20, Syscalls: 200}}},
+		"builtin:plant-sleep=18000us":     {"builtin:plant-sleep=18ms", Builtin{Plant: options.Plant{Sleep: 18 * time.Millisecond}}},
 		"builtin:strategy=memfd":          {"builtin:strategy=memfd", Builtin{Strategy: memfdclone.Memfd}},
 		"builtin:cgroup=early,join=procs": {"builtin:join=procs,cgroup=early", Builtin{Join: cgroupjoin.ByProcs, Cgroup: cgroupjoin.Early}},
 		"builtin:strategy=memfd-thp,clone=once": {"builtin:clone=once,strategy=memfd-thp",
@@ -62,6 +67,15 @@ func TestBuiltinRefuses(t *testing.T) {
 		"join=unit,cgroup=early":    "join unit: the call that makes the scope is the one that joins it",
 		"join=birth":                "join=birth needs cgroup=early",
 		"cgroup=soon":               "is not one of late, early",
+		"plant=1MiB":                "is not one of clone, strategy",
+		"plant-anon=0":              "plant-anon: 0 is no cost",
+		"plant-anon=1M":             "1MiB",
+		"plant-anon=2GiB":           "plant-anon of 2147483648 bytes is not between",
+		"plant-sleep=-1s":           "plant-sleep: -1s is no cost",
+		"plant-sleep=5":             "missing unit",
+		"plant-sleep=2m":            "plant-sleep of 2m0s is not between 1ns and 1m0s",
+		"plant-syscalls=many":       `plant-syscalls: "many" is no number`,
+		"plant-syscalls=1000001":    "is not between 1 and 1000000",
 		"clone=\x1b[31m":            "control character",
 		"clone=\u202einit":          "is not one of parent",
 	} {
@@ -102,9 +116,11 @@ func TestBuiltinCheckDriver(t *testing.T) {
 
 // Catches flags behind the verb, and one that the caller alone has to do with.
 func TestBuiltinFlags(t *testing.T) {
-	b := Builtin{Clone: memfdclone.Once, Strategy: memfdclone.MemfdTHP, Size: 1 << 24, Join: cgroupjoin.ByBirth, Cgroup: cgroupjoin.Early}
+	b := Builtin{Clone: memfdclone.Once, Strategy: memfdclone.MemfdTHP, Size: 1 << 24, Join: cgroupjoin.ByBirth, Cgroup: cgroupjoin.Early,
+		Plant: options.Plant{Anon: 4096, Sleep: time.Second, Syscalls: 2}}
 	cli := CLI{Binary: "/b", StateRoot: "/r", Options: b.Flags(), Report: "/report"}
-	want := []string{"/b", "--root", "/r", "--clone", "once", "--join", "birth", "--cgroup", "early"}
+	want := []string{"/b", "--root", "/r", "--clone", "once", "--join", "birth", "--cgroup", "early",
+		"--plant-anon", "4096", "--plant-sleep", "1s", "--plant-syscalls", "2"}
 	if got := cli.Start("x"); !slices.Equal(got, append(slices.Clone(want), "start", "x")) {
 		t.Errorf("start: %q", got)
 	}

@@ -19,6 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/internal/testenv"
 	"github.com/initbench/initbench/sequence"
 )
 
@@ -220,4 +222,32 @@ func (l *lab) loadAll() {
 			_ = cmd.Wait() // of the signal
 		})
 	}
+}
+
+// Catches a planted cost of init that is not counted, or elsewhere: what it takes to tell 200 calls.
+func TestPlantedCallsAreCounted(t *testing.T) {
+	const planted = 200
+	l := newLab(t)
+	o := l.open(Options{})
+	path := filepath.Join(os.Getenv("INITBENCH_TEST_RUNTIMES"), "builtin")
+	testenv.Require(t, testenv.File(path))
+	for _, d := range cgroupjoin.Drivers() {
+		before := l.planted(o, path, d, "builtin")
+		after := l.planted(o, path, d, "builtin:plant-syscalls="+strconv.Itoa(planted))
+		if more := after - before; more < planted-40 || more > planted+40 {
+			t.Errorf("%s: %d calls instead of %d in the container: %d more, want %d", d, after, before, more, planted)
+		}
+	}
+}
+
+// planted is the container's calls of a start as the reference says.
+func (l *lab) planted(o *Observer, binary string, d cgroupjoin.Driver, reference string) int64 {
+	l.Helper()
+	ref, err := ociruntime.ParseRef(reference)
+	l.must(err)
+	c := l.container(binary, d, limited, ociruntime.Payload{})
+	c.cli.Options = ref.Builtin.Flags()
+	got := c.life(o)
+	work, _ := got.ContainerCounters.Work()
+	return work
 }

@@ -60,15 +60,21 @@ func (l *lab) observed(o *Observer, binary string, d cgroupjoin.Driver) sequence
 func (l *lab) observedAs(o *Observer, binary string, d cgroupjoin.Driver) (sequence.Timeline, *container) {
 	l.Helper()
 	c := l.container(binary, d, limited, ociruntime.Payload{})
+	return c.life(o), c
+}
+
+// life is the container's, from before its create to after its removal.
+func (c *container) life(o *Observer) sequence.Timeline {
+	c.Helper()
 	w, err := o.Watch(c.target())
-	l.must(err)
-	l.must(c.create())
+	c.must(err)
+	c.must(c.create())
 	c.stamp = c.start()
 	c.wait()
 	c.remove()
 	t, err := w.Finish()
-	l.must(err)
-	return t, c
+	c.must(err)
+	return t
 }
 
 // eachStart observes a start of each runtime under each driver.

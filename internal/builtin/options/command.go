@@ -56,6 +56,9 @@ func Parse(args []string) (Command, error) {
 	fl.StringVar(&how, "join", "", "")
 	fl.StringVar(&when, "cgroup", "", "")
 	fl.StringVar(&c.Report, "report", "", "")
+	fl.Int64Var(&c.Plant.Anon, "plant-anon", 0, "")
+	fl.DurationVar(&c.Plant.Sleep, "plant-sleep", 0, "")
+	fl.IntVar(&c.Plant.Syscalls, "plant-syscalls", 0, "")
 	if err := fl.Parse(args); err != nil {
 		return Command{}, err
 	}

@@ -21,10 +21,14 @@ type Options struct {
 	Strategy memfdclone.Strategy
 	Join     join.Mechanism
 	Cgroup   join.When
+	Plant    Plant
 }
 
 // Check refuses what cannot be had together, whatever the driver.
 func (o Options) Check() error {
+	if err := o.Plant.Check(); err != nil {
+		return err
+	}
 	if err := o.checkClone(); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package options
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -21,6 +22,8 @@ func TestParse(t *testing.T) {
 			Root: "/r", LogFormat: "text", Options: Options{Clone: memfdclone.Once}, Report: "/f", Verb: "create", Bundle: "/b", ID: "x"},
 		"--root /r --strategy memfd --cgroup early --join procs start x": {Root: "/r", LogFormat: "text", Verb: "start", ID: "x",
 			Options: Options{Strategy: memfdclone.Memfd, Cgroup: join.Early, Join: join.ByProcs}},
+		"--root /r --plant-anon 4096 --plant-sleep 18ms --plant-syscalls 7 create -b /b x": {Root: "/r", LogFormat: "text", Verb: "create", ID: "x", Bundle: "/b",
+			Options: Options{Plant: Plant{Anon: 4096, Sleep: 18 * time.Millisecond, Syscalls: 7}}},
 		"kill x":           {Root: DefaultRoot, LogFormat: "text", Verb: "kill", ID: "x"},
 		"kill x 9":         {Root: DefaultRoot, LogFormat: "text", Verb: "kill", ID: "x", Signal: "9"},
 		"delete --force x": {Root: DefaultRoot, LogFormat: "text", Verb: "delete", ID: "x", Force: true},
@@ -51,6 +54,8 @@ func TestParseRefuses(t *testing.T) {
 		"--root / state x":           "--root must not be /",
 		"--log-format xml state x":   `--log-format "xml" is not one of text, json`,
 		"--strategy no state x":      `--strategy "no" is not one of memfd,`,
+		"--plant-anon -1 state x":    "plant-anon of -1 bytes is not between",
+		"--plant-sleep 5 state x":    `invalid value "5" for flag -plant-sleep`,
 		"--join procs --cgroup x":    `--cgroup "x" is not one of late, early`,
 	} {
 		if c, err := Parse(strings.Fields(line)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {

@@ -1,0 +1,123 @@
+//go:build amd64
+
+package scripts
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// wrapped makes a wrapper around a script, beside it, that prints its arguments and exits with 7.
+func wrapped(t *testing.T, args ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	script := "#!/bin/sh\nprintf '<%s>' \"$@\"\nexit 7\n"
+	if err := os.WriteFile(filepath.Join(dir, "baseline"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "wrapper")
+	said, err := exec.Command("plants/build.sh", append(args, out)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	return out
+}
+
+// Catches a wrapper that changes what the runtime is told or what it answers, or that costs nothing.
+func TestPlantSlow(t *testing.T) {
+	const asked = 700 * time.Millisecond
+	path := wrapped(t, "slow", "0.7s")
+	began := time.Now()
+	out, err := exec.Command(path, "--root", "/a b", "create", "").CombinedOutput()
+	took := time.Since(began)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 7 || string(out) != "<--root></a b><create><>" {
+		t.Errorf("%v, said %q", err, out)
+	}
+	if took < asked {
+		t.Errorf("create took %v, want at least %v", took, asked)
+	}
+}
+
+// Catches more calls or fewer than were asked for, and verbs that do not start a container but bear the cost.
+func TestPlantCalls(t *testing.T) {
+	path := wrapped(t, "calls", "200")
+	for verb, want := range map[string]int{"create": 200, "run": 200, "start": 0, "delete": 0} {
+		if got := getppids(t, exec.Command(path, "--root", "/x", verb, "id")); got != want {
+			t.Errorf("%s: %d calls, want %d", verb, got, want)
+		}
+	}
+}
+
+// getppids counts a program's calls of getppid until it executes another.
+func getppids(t *testing.T, cmd *exec.Cmd) int {
+	t.Helper()
+	runtime.LockOSThread() // only the thread that started it may trace it
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := cmd.Process.Pid
+	var status unix.WaitStatus
+	if _, err := unix.Wait4(pid, &status, 0, nil); err != nil || !status.Stopped() {
+		t.Fatalf("status %#x, %v", status, err)
+	}
+	stops := 0 // each call is two: where it begins and where it ends
+	for {
+		err := unix.PtraceSyscall(pid, 0)
+		if err == nil {
+			_, err = unix.Wait4(pid, &status, 0, nil)
+		}
+		var regs unix.PtraceRegs
+		if err == nil {
+			err = unix.PtraceGetRegs(pid, &regs)
+		}
+		if err != nil {
+			t.Fatalf("status %#x: %v", status, err)
+		}
+		switch regs.Orig_rax {
+		case unix.SYS_GETPPID:
+			stops++
+		case unix.SYS_EXECVE:
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // of the signal
+			return stops / 2
+		}
+	}
+}
+
+// Catches a cost that is not what was asked for, and one that is silently none.
+func TestPlantRefuses(t *testing.T) {
+	for _, args := range []string{"", "slow 5 /x", "slow 0ms /x", "slow -1s /x", "calls 0 /x", "calls 1e3 /x", "calls 5", "fast 5 /x", `calls 5 /x a"b`} {
+		out, err := exec.Command("plants/build.sh", strings.Fields(args)...).CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 2 || strings.Count(string(out), "\n") != 1 || !strings.HasPrefix(string(out), "usage: ") {
+			t.Errorf("%q: %v, said %q; want exit status 2 and how it is used", args, err, out)
+		}
+	}
+}
+
+// Catches a wrapper whose runtime is not there and that says it succeeded.
+func TestPlantWithoutRuntime(t *testing.T) {
+	path := wrapped(t, "calls", "1")
+	if err := os.Remove(filepath.Join(filepath.Dir(path), "baseline")); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(path, "--version").CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.HasPrefix(string(out), "plant: "+filepath.Dir(path)+"/baseline: No such file") {
+		t.Errorf("%v, said %q", err, out)
+	}
+}

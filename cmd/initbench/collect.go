@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,12 +17,13 @@ import (
 func newCollectCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "collect",
-		Short:  "make the trials of a job read from stdin and write their records to stdout",
+		Short:  "make the trials of a job read from stdin, or of the groups that follow it there, and write their records to stdout",
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			input := &io.LimitedReader{R: cmd.InOrStdin(), N: maxJob}
 			var job runner.Job
-			dec := json.NewDecoder(io.LimitReader(cmd.InOrStdin(), 64<<20))
+			dec := json.NewDecoder(input)
 			dec.DisallowUnknownFields()
 			if err := dec.Decode(&job); err != nil {
 				return usagef("collect: the job on stdin: %w", err)
@@ -29,9 +31,23 @@ func newCollectCommand() *cobra.Command {
 			if err := job.Spec.Validate(); err != nil {
 				return err
 			}
-			return runner.Collect(cmd.Context(), job, lineSink{cmd.OutOrStdout()}, cmd.ErrOrStderr())
+			sink := lineSink{cmd.OutOrStdout()}
+			if job.Live {
+				return runner.Collect(cmd.Context(), job, readGroups(cmd.Context(), dec, input), sink, cmd.ErrOrStderr())
+			}
+			return collectPlan(cmd.Context(), job, sink, cmd.ErrOrStderr())
 		},
 	}
+}
+
+// maxJob bounds a job as it is read.
+const maxJob = 64 << 20
+
+// collectPlan makes what is left of the job's plan.
+func collectPlan(ctx context.Context, job runner.Job, sink runner.Sink, notes io.Writer) error {
+	plan, stop := runner.Planned(job)
+	defer stop()
+	return runner.Collect(ctx, job, plan, sink, notes)
 }
 
 // lineSink writes each line with one write: whoever reads sees it as soon as its trial has ended.

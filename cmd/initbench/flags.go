@@ -37,7 +37,9 @@ type measureFlags struct {
 	timeout  time.Duration
 	// budget bounds the time for measuring; 0: the whole plan is made.
 	budget time.Duration
-	guest  guestFlags
+	// maxTime bounds an adaptive run; 0: it goes on until nothing is open.
+	maxTime time.Duration
+	guest   guestFlags
 
 	// mustObserve refuses a place in which trials cannot be observed; temporary is
 	// a run whose directory nobody will see.
@@ -85,6 +87,11 @@ func (f *measureFlags) registerBudget(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&f.budget, "budget", 0, "begin no block of trials once measuring has taken so long (one that is begun is finished); setting up, such as the guest's boot, is not counted")
 }
 
+// registerMaxTime is of runs that end when what they ask is settled.
+func (f *measureFlags) registerMaxTime(cmd *cobra.Command, otherwise time.Duration) {
+	cmd.Flags().DurationVar(&f.maxTime, "max-time", otherwise, "make trials for so long at most; what is not settled by then is inconclusive. Setting up, such as the guest's boot, is not counted")
+}
+
 func driverWords() []string { return wordsOf(cgroupjoin.Drivers()) }
 
 func orderWords() []string { return wordsOf(sequence.Orders()) }
@@ -120,6 +127,8 @@ func (f *measureFlags) check(cmd *cobra.Command, formats []string) error {
 		return usagef("--timeout %v: at least 1s is needed", f.timeout)
 	case cmd.Flags().Changed("budget") && f.budget < time.Second:
 		return usagef("--budget %v: at least 1s is needed", f.budget)
+	case cmd.Flags().Changed("max-time") && f.maxTime < time.Second:
+		return usagef("--max-time %v: at least 1s is needed", f.maxTime)
 	case f.resume != "" && f.out != "":
 		return usagef("--resume %s and --out %s: a resumed run goes on in its own directory", f.resume, f.out)
 	}
@@ -156,7 +165,7 @@ func (f *measureFlags) refusePlanFlags(cmd *cobra.Command, names ...string) erro
 // override applies the command line to a scenario.
 func (f *measureFlags) override(s scenarios.Scenario) (scenarios.Scenario, error) {
 	if f.trials > 0 {
-		s.Trials = f.trials
+		s = s.AtMost(f.trials)
 	}
 	if f.timeout > 0 {
 		s.Timeout = f.timeout

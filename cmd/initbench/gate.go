@@ -78,7 +78,7 @@ func gate(cmd *cobra.Command, f *measureFlags, arms armRefs, named, margins []st
 	if err != nil {
 		return err
 	}
-	run, err := measure(cmd, f, func() (results.Header, error) { return gateHeader(cmd, f, arms, named) })
+	run, err := measure(cmd, f, func() (results.Header, error) { return gateHeader(cmd, f, arms, named) }, nil)
 	if err != nil {
 		return err
 	}

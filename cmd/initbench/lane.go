@@ -79,7 +79,7 @@ func (f *measureFlags) goOn(changed func(string) bool, p *results.Place) error {
 
 // collectInGuest boots the guest, takes binaries there and stores what comes
 // back line by line: whatever becomes of the guest, a finished trial is kept.
-func collectInGuest(ctx context.Context, m *measurement, job runner.Job, sink runner.Sink, p *progress) (err error) {
+func collectInGuest(ctx context.Context, m *measurement, job runner.Job, live runner.Feed, sink runner.Sink, p *progress) (err error) {
 	lock, err := journal.Lock(journal.Base())
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func collectInGuest(ctx context.Context, m *measurement, job runner.Job, sink ru
 	}
 	facts := guest.Facts()
 	job.Lane = runner.Lane{Where: "vm", Accelerator: string(facts.Accelerator), Clock: string(facts.Clock), QEMU: facts.QEMU, Initbench: buildVersion()}
-	return runCollector(ctx, guest, job, sink, p.notes())
+	return runCollector(ctx, guest, job, live, sink, p.notes())
 }
 
 // push takes the runtimes' binaries to the guest's disk and points the job at
@@ -122,34 +122,68 @@ func (m *measurement) push(ctx context.Context, guest *vm.Guest, job runner.Job)
 	return job, nil
 }
 
-func runCollector(ctx context.Context, guest *vm.Guest, job runner.Job, sink runner.Sink, notes io.Writer) error {
+// collector is a machine on which collect can be run.
+type collector interface {
+	Run(context.Context, vm.Cmd) (code int, err error)
+}
+
+// runCollector has the guest make what live asks for or, without it, the job's plan.
+func runCollector(ctx context.Context, guest collector, job runner.Job, live runner.Feed, sink runner.Sink, notes io.Writer) error {
+	job.Live = live != nil
 	text, err := json.Marshal(job)
 	if err != nil {
 		return fmt.Errorf("job: %w", err)
 	}
-	r, w := io.Pipe()
-	stored := make(chan error, 1)
-	go func() {
-		err := storeLines(r, sink)
-		_ = r.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // ends the guest's writing when storing cannot go on
-		stored <- err
-	}()
-	tail := &lastLine{out: notes}
 	listening, guestSays, stop := listen(ctx, patience(job))
 	defer stop()
-	code, err := guest.Run(listening, vm.Cmd{Argv: []string{"initbench", "collect"}, Stdin: bytes.NewReader(text),
-		Stdout: guestSays.from(w), Stderr: guestSays.from(tail)})
-	_ = w.Close() // of a pipe in memory
-	err = errors.Join(<-stored, err)
-	switch {
-	case listening.Err() != nil && ctx.Err() == nil:
-		return context.Cause(listening)
+	in, sent := io.NopCloser(bytes.NewReader(text)), sentAll()
+	if live != nil {
+		s := newSender(sink)
+		sink = s
+		in, sent = s.stdin(listening, text, live, guestSays)
+	}
+	out, stored := guestSays.store(sink)
+	tail := &lastLine{out: notes}
+	code, err := guest.Run(listening, vm.Cmd{Argv: []string{"initbench", "collect"}, Stdin: in,
+		Stdout: guestSays.from(out), Stderr: guestSays.from(tail)})
+	why := context.Cause(listening) // before the guest's end ends anything else
+	_, _ = out.Close(), in.Close()  // of pipes in memory
+	stop()
+	notStored, notSent := <-stored, <-sent
+	switch err := errors.Join(notStored, err); {
+	case why != nil && ctx.Err() == nil:
+		return why
 	case err != nil:
 		return err
+	case code == exitPass && notSent != nil:
+		return errors.New("the guest ended the run before it was over")
 	case code == exitPass:
 		return nil
 	}
 	return &codeError{code: code, message: strings.TrimPrefix(tail.text(), "initbench: ")}
+}
+
+// sentAll is the end of having nothing to send.
+func sentAll() <-chan error {
+	end := make(chan error)
+	close(end)
+	return end
+}
+
+// store hands what is written to it to the sink, line by line, and gives the guest up when that cannot go on: its next
+// record would be lost too. The channel gets the end of it, once.
+func (h *heard) store(sink runner.Sink) (out io.WriteCloser, stored <-chan error) {
+	r, w := io.Pipe()
+	end := make(chan error, 1)
+	go func() {
+		err := storeLines(r, sink)
+		if err != nil {
+			h.giveUp(err)
+		}
+		_ = r.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // ends the guest's writing
+		end <- err
+	}()
+	return w, end
 }
 
 // storeLines hands each line of the guest to the store as it comes.

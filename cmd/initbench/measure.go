@@ -34,13 +34,18 @@ type measurement struct {
 	outcomes map[results.Outcome]int
 	store    *results.Store
 	trials   int64 // in the plan
+	// director says what to make in an adaptive run; nil: the plan does.
+	director director
 	// binaries has, for each arm, where its binary lies on this machine; a bare name is left to the place that measures.
 	binaries map[string]ociruntime.Binary
 }
 
 // measure makes what is left of a plan and returns the stored run. After an
 // interruption it says how to go on; the records made so far are safe.
-func measure(cmd *cobra.Command, f *measureFlags, plan func() (results.Header, error)) (*results.Run, error) {
+//
+// Where direct is given and returns a director for the run's header, that one says what is made, from the records as
+// they come, and not the plan. What a resumed run recorded is added to it first.
+func measure(cmd *cobra.Command, f *measureFlags, plan func() (results.Header, error), direct func(results.Header) (director, error)) (*results.Run, error) {
 	m := &measurement{flags: f, notes: f.notes(cmd.ErrOrStderr()), changed: cmd.Flags().Changed}
 	// Whatever can be refused is, before the run's directory is made.
 	if err := m.load(plan); err != nil {
@@ -55,6 +60,9 @@ func measure(cmd *cobra.Command, f *measureFlags, plan func() (results.Header, e
 		return nil, err
 	}
 	if err := m.settleBuiltin(); err != nil {
+		return nil, err
+	}
+	if err := m.direct(direct); err != nil {
 		return nil, err
 	}
 	if err := machineIsFree(); err != nil {
@@ -123,6 +131,30 @@ func (m *measurement) loadStored() error {
 	return nil
 }
 
+// direct has a director know the header as it will be stored and all that is stored already.
+func (m *measurement) direct(direct func(results.Header) (director, error)) error {
+	if direct == nil {
+		return nil
+	}
+	var err error
+	if m.director, err = direct(m.header); err != nil || m.director == nil || m.flags.resume == "" {
+		return err
+	}
+	run, err := results.Load(m.flags.resume)
+	if err != nil {
+		return err
+	}
+	for r, err := range run.Records() {
+		if err == nil {
+			err = m.director.Add(r)
+		}
+		if err != nil {
+			return fmt.Errorf("resume %s: %w", m.flags.resume, err)
+		}
+	}
+	return nil
+}
+
 func (m *measurement) openStore() error {
 	var err error
 	if m.flags.resume == "" {
@@ -175,23 +207,49 @@ func (m *measurement) resolveOne(ctx context.Context, r scenarios.Runtime, lane 
 }
 
 func (m *measurement) collect(ctx context.Context, lane lane, stderr io.Writer) error {
-	left := m.trials - int64(len(m.done))
-	if left == 0 {
+	if m.director == nil && m.trials == int64(len(m.done)) {
 		_, _ = fmt.Fprintln(m.notes, "every trial of the plan is recorded already") // notes are only advice
 		return nil
 	}
-	job := runner.Job{Run: m.header.ID, Spec: m.header.Spec, Done: m.done, Binaries: map[string]string{}, MustObserve: m.flags.mustObserve, Budget: m.flags.budget}
+	job := m.job()
+	p := m.newProgress(stderr)
+	defer p.stop()
+	sink := &tee{store: m.store, director: m.director, progress: p}
+	var live runner.Feed
+	if m.director != nil {
+		live = &directed{director: m.director, said: func() { p.say(m.director) }}
+	}
+	if lane.where == "vm" {
+		return collectInGuest(ctx, m, job, live, sink, p)
+	}
+	job.Lane = runner.Lane{Where: "host", Accelerator: "none", Clock: "wall", Initbench: buildVersion()}
+	if live == nil {
+		return collectPlan(ctx, job, sink, p.notes())
+	}
+	return runner.Collect(ctx, job, live, sink, p.notes())
+}
+
+// job is what is left of the run. Of an adaptive one its director has the say.
+func (m *measurement) job() runner.Job {
+	job := runner.Job{Run: m.header.ID, Spec: m.header.Spec, Binaries: map[string]string{}, MustObserve: m.flags.mustObserve}
+	if m.director == nil {
+		job.Done, job.Budget = m.done, m.flags.budget
+	}
 	for name, b := range m.binaries {
 		job.Binaries[name] = b.Path
 	}
-	p := newProgress(m.flags, stderr, m.trials, m.outcomes)
-	defer p.stop()
-	sink := &tee{store: m.store, progress: p}
-	if lane.where == "vm" {
-		return collectInGuest(ctx, m, job, sink, p)
+	return job
+}
+
+func (m *measurement) newProgress(stderr io.Writer) *progress {
+	if m.director == nil {
+		return newProgress(m.flags, stderr, m.trials, m.outcomes)
 	}
-	job.Lane = runner.Lane{Where: "host", Accelerator: "none", Clock: "wall", Initbench: buildVersion()}
-	return runner.Collect(ctx, job, sink, p.notes())
+	most := m.flags.maxTime
+	if m.header.Design != nil {
+		most = m.header.Design.MaxTime
+	}
+	return newOpenProgress(m.flags, stderr, most, m.outcomes)
 }
 
 // explain adds to an interruption or a failure how the run can be finished.
@@ -216,9 +274,10 @@ func (m *measurement) explain(ctx context.Context, err error) error {
 	return fmt.Errorf("%w (%s)", err, hint)
 }
 
-// tee stores each line and then shows that it came.
+// tee stores each line, then has the director know it, and shows that it came.
 type tee struct {
 	store    *results.Store
+	director director // nil where there is a plan
 	progress *progress
 }
 
@@ -232,6 +291,12 @@ func (t *tee) Timeline(trial int, tl sequence.Timeline) error { return t.store.T
 func (t *tee) Record(r results.Record) error {
 	if err := t.store.Append(r); err != nil {
 		return err
+	}
+	if t.director != nil {
+		if err := t.director.Add(r); err != nil {
+			return err
+		}
+		t.progress.say(t.director)
 	}
 	t.progress.recorded(r)
 	return nil

@@ -30,6 +30,10 @@ type progress struct {
 	// budget for measuring, which started; 0 where there is none.
 	budget  time.Duration
 	started time.Time
+	// open: nobody knows how many trials there will be. status is then what the director said last, and budget the most time
+	// it takes.
+	open   bool
+	status string
 }
 
 // plainEvery is the least time between two plain lines: a CI log wants a sign of
@@ -39,6 +43,11 @@ const plainEvery = 10 * time.Second
 // newProgress goes on from what earlier sessions of a resumed run recorded.
 func newProgress(f *measureFlags, stderr io.Writer, total int64, before map[results.Outcome]int) *progress {
 	p := &progress{out: stderr, log: stderr, total: total, budget: f.budget, outcomes: map[results.Outcome]int{}}
+	p.goOn(f, stderr, before)
+	return p
+}
+
+func (p *progress) goOn(f *measureFlags, stderr io.Writer, before map[results.Outcome]int) {
 	for outcome, n := range before {
 		p.outcomes[outcome] = n
 		p.done += int64(n)
@@ -52,15 +61,35 @@ func newProgress(f *measureFlags, stderr io.Writer, total int64, before map[resu
 	} else if f.progress == "auto" && isTerminal(stderr) {
 		p.makeBar(stderr)
 	}
+}
+
+// newOpenProgress is that of an adaptive run, which takes most at most; 0: nobody knows.
+func newOpenProgress(f *measureFlags, stderr io.Writer, most time.Duration, before map[results.Outcome]int) *progress {
+	p := &progress{out: stderr, log: stderr, open: true, budget: most, outcomes: map[results.Outcome]int{}}
+	p.goOn(f, stderr, before)
 	return p
 }
 
 func (p *progress) makeBar(stderr io.Writer) {
+	if p.open {
+		p.makeOpenBar(stderr)
+		return
+	}
 	p.bars = mpb.New(mpb.WithOutput(stderr), mpb.WithWidth(40))
 	p.bar = p.bars.AddBar(p.total,
 		mpb.PrependDecorators(decor.CountersNoUnit("trial %d of %d "), decor.Any(func(decor.Statistics) string { return p.tally() })),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return strings.TrimPrefix(p.remaining(), ",") })))
 	p.bar.SetCurrent(p.done)
+}
+
+// makeOpenBar fills with the time that is over, where that is bounded: how many trials are left nobody knows.
+func (p *progress) makeOpenBar(stderr io.Writer) {
+	p.bars = mpb.New(mpb.WithOutput(stderr), mpb.WithWidth(20))
+	style := mpb.BarStyle().Build
+	if p.budget == 0 {
+		style = mpb.NopStyle().Build
+	}
+	p.bar = p.bars.MustAdd(int64(p.budget), style(), mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return p.line() })))
 }
 
 // notes is where lines go that must not tear the bar.
@@ -78,6 +107,18 @@ func (p *progress) begins() {
 	p.mu.Unlock()
 }
 
+// say notes what a director says of where the run is, which not every one does.
+func (p *progress) say(d director) {
+	speaker, speaks := d.(interface{ Status() string })
+	if !speaks {
+		return
+	}
+	status := speaker.Status()
+	p.mu.Lock()
+	p.status = status
+	p.mu.Unlock()
+}
+
 // recorded counts one finished trial.
 func (p *progress) recorded(r results.Record) {
 	p.mu.Lock()
@@ -88,17 +129,50 @@ func (p *progress) recorded(r results.Record) {
 	}
 	p.done++
 	p.outcomes[r.Outcome]++
-	line := p.bar == nil && (at.Sub(p.last) >= plainEvery || p.done == p.total)
+	line := p.bar == nil && (at.Sub(p.last) >= plainEvery || !p.open && p.done == p.total)
 	if line {
 		p.last = at
 	}
 	p.mu.Unlock()
-	if p.bar != nil {
-		p.bar.Increment()
-	}
+	p.advance()
 	if line {
-		_, _ = fmt.Fprintf(p.out, "trial %d of %d, %s%s\n", p.done, p.total, p.tally(), p.remaining())
+		_, _ = fmt.Fprintln(p.out, p.line()) // progress is only advice
 	}
+}
+
+// advance moves the bar on. One that time fills is never full: the last group may take longer.
+func (p *progress) advance() {
+	switch {
+	case p.bar == nil:
+	case !p.open:
+		p.bar.Increment()
+	case p.budget > 0:
+		p.bar.SetCurrent(min(int64(p.elapsed()), int64(p.budget)-1))
+	}
+}
+
+// line says it all in one.
+func (p *progress) line() string {
+	p.mu.Lock()
+	head, status := fmt.Sprintf("trial %d", p.done), p.status
+	if !p.open {
+		head += fmt.Sprintf(" of %d", p.total)
+	}
+	p.mu.Unlock()
+	if status != "" {
+		status = ", " + status
+	}
+	return head + ", " + p.tally() + status + p.remaining()
+}
+
+// elapsed is how long this session has made trials.
+func (p *progress) elapsed() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.started.IsZero() {
+		return 0
+	}
+	return time.Since(p.started)
 }
 
 // tally says how the trials ended.
@@ -119,6 +193,9 @@ func (p *progress) tally() string {
 
 // remaining estimates from the trials of this process alone; where the budget ends first, it says what is left of that.
 func (p *progress) remaining() string {
+	if p.open {
+		return p.mostLeft()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.done >= p.total {
@@ -139,8 +216,24 @@ func (p *progress) remaining() string {
 	return fmt.Sprintf(", about %v left", toDo.Round(time.Second))
 }
 
-// stop ends the bar, finished or not.
+// mostLeft is what is known of an adaptive run, which may end at any time before.
+func (p *progress) mostLeft() string {
+	spent := p.elapsed()
+	if spent == 0 {
+		return ""
+	}
+	text := fmt.Sprintf(", %v elapsed", spent.Round(time.Second))
+	if p.budget > 0 {
+		text += fmt.Sprintf(", at most %v left", max(0, p.budget-spent).Round(time.Second))
+	}
+	return text
+}
+
+// stop ends the bar, finished or not, and says where an adaptive run has ended.
 func (p *progress) stop() {
+	if p.open && p.bars == nil && p.last != (time.Time{}) {
+		_, _ = fmt.Fprintln(p.out, p.line()) // progress is only advice
+	}
 	if p.bars == nil {
 		return
 	}

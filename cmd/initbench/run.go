@@ -65,7 +65,7 @@ func runScenarios(cmd *cobra.Command, f *measureFlags, args, runtimes []string) 
 			return results.Header{}, err
 		}
 		return newHeader(spec, false)
-	})
+	}, nil)
 	if err != nil {
 		return err
 	}

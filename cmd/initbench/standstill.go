@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/initbench/initbench/internal/runner"
@@ -26,14 +27,18 @@ func patience(job runner.Job) time.Duration {
 // heard gives up on a guest that hangs: an emulated kernel can, with all its
 // processors busy, so that neither QEMU nor the connection ends.
 type heard struct {
-	limit time.Duration
-	timer *time.Timer
+	limit  time.Duration
+	timer  *time.Timer
+	giveUp func(error)
+
+	mu      sync.Mutex
+	waiting bool // for us: the guest has nothing to say
 }
 
 // listen returns a context that ends, with the reason as its cause, when nothing was heard for so long.
 func listen(ctx context.Context, limit time.Duration) (context.Context, *heard, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	h := &heard{limit: limit}
+	h := &heard{limit: limit, giveUp: cancel}
 	h.timer = time.AfterFunc(limit, func() {
 		cancel(fmt.Errorf("the guest has said nothing for %v and is given up: what it recorded is kept, go on with --resume", limit))
 	})
@@ -41,6 +46,26 @@ func listen(ctx context.Context, limit time.Duration) (context.Context, *heard, 
 		h.timer.Stop()
 		cancel(nil)
 	}
+}
+
+// wind starts the clock anew, but not while the guest waits for us.
+func (h *heard) wind() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.waiting {
+		h.timer.Reset(h.limit)
+	}
+}
+
+// thinks stops the clock while it is we who take time, and starts it anew then.
+func (h *heard) thinks(on bool) {
+	h.mu.Lock()
+	h.waiting = on
+	if on {
+		h.timer.Stop()
+	}
+	h.mu.Unlock()
+	h.wind()
 }
 
 // from passes on what the guest says.
@@ -52,6 +77,6 @@ type ear struct {
 }
 
 func (e *ear) Write(b []byte) (int, error) {
-	e.timer.Reset(e.limit)
+	e.wind()
 	return e.w.Write(b)
 }

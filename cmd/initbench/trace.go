@@ -104,7 +104,7 @@ func trace(cmd *cobra.Command, f *traceFlags) (err error) {
 			return results.Header{}, err
 		}
 		return newHeader(spec, false)
-	})
+	}, nil)
 	if err != nil {
 		return err
 	}

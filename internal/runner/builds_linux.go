@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/initbench/initbench/internal/ociruntime"
 	"github.com/initbench/initbench/memfdclone"
@@ -20,7 +21,9 @@ import (
 type builds struct {
 	dir    string
 	padded map[buildKey]runtimeUnderTest
-	once   map[buildKey]*kept
+
+	mu   sync.Mutex // for trials that are made together
+	once map[buildKey]*kept
 }
 
 // buildKey is one file or one copy of one. Arms that differ in their options alone share them.
@@ -136,6 +139,8 @@ func (c *collector) underTest(t scenarios.Trial) (rt runtimeUnderTest, unready e
 // keep makes the copy that a caller has of a runtime for as long as it starts containers, and returns the path it is
 // executed by. Its pages are charged to initbench's own cgroup, which no trial is in.
 func (b *builds) keep(key buildKey, path string) (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	k, made := b.once[key]
 	if !made {
 		var err error

@@ -7,8 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/journal"
@@ -32,17 +32,16 @@ type collector struct {
 	room     func(dir string) (room, error) // nil: roomAt
 	env      results.Environment
 	swap     bool
-	klog     *kernelLog // nil where /dev/kmsg may not be read
-	killed   []victim   // since forgetKills
+	kills    kills
 	// observer is nil between scenarios that have use for one; noObserver where there is none to be had.
 	observer   *observe.Observer
 	noObserver bool
+	scopes     scopes
+	// shared guards what trials that are made together have in common: journal, sink and notes, and what follows.
+	shared sync.Mutex
 	// unclean is set when something of a trial could not be removed: the journal then stays.
 	unclean bool
-	scope   string // of the journal's entries: runScope or a trial's
 }
-
-const runScope = "run"
 
 type runtimeUnderTest struct {
 	path string
@@ -52,10 +51,10 @@ type runtimeUnderTest struct {
 	flags   []string
 }
 
-// Collect makes the job's trials and gives every line to sink. It returns ctx's
-// error when it was interrupted: the trial under way is then removed and not
+// Collect makes the trials that feed asks for and gives every line to sink. It returns ctx's
+// error when it was interrupted: the trials under way are then removed and not
 // recorded.
-func Collect(ctx context.Context, job Job, sink Sink, notes io.Writer) (err error) {
+func Collect(ctx context.Context, job Job, feed Feed, sink Sink, notes io.Writer) (err error) {
 	if err := CanRun(ctx, job.Spec); err != nil {
 		return err
 	}
@@ -67,11 +66,11 @@ func Collect(ctx context.Context, job Job, sink Sink, notes io.Writer) (err erro
 	if err := refuseRemains(ctx); err != nil {
 		return err
 	}
-	c := &collector{job: job, sink: sink, notes: notes, scope: runScope, dir: filepath.Join(journal.Base(), "run-"+job.Run)}
+	c := &collector{job: job, sink: sink, notes: notes, dir: filepath.Join(journal.Base(), "run-"+job.Run)}
 	if err := c.open(ctx); err != nil {
 		return errors.Join(err, c.close())
 	}
-	return errors.Join(c.runPlan(ctx), c.close())
+	return errors.Join(c.runFeed(ctx, feed), c.close())
 }
 
 // refuseRemains keeps a run from being measured on top of what a killed one left.
@@ -92,7 +91,7 @@ func (c *collector) open(ctx context.Context) error {
 	if c.journal, err = journal.Open(journal.Base(), c.job.Run); err != nil {
 		return &EnvError{Err: err}
 	}
-	if err := c.journal.Intend(journal.Entry{Scope: runScope, Kind: journal.Dir, Name: c.dir}); err != nil {
+	if err := c.intend(string(journal.Dir), c.dir); err != nil {
 		return &EnvError{Err: err}
 	}
 	if c.host, err = cgroupjoin.Open(ctx, cgroupjoin.Options{
@@ -111,10 +110,19 @@ func (c *collector) open(ctx context.Context) error {
 	return c.describe(ctx)
 }
 
-// intend journals what cgroupjoin is about to make, for the trial under
-// preparation or, outside one, for the run.
+// intend journals what is about to be made, for the trial that has claimed its name or else for the run.
 func (c *collector) intend(kind, name string) error {
-	return c.journal.Intend(journal.Entry{Scope: c.scope, Kind: journal.Kind(kind), Name: name})
+	c.shared.Lock()
+	defer c.shared.Unlock()
+	return c.journal.Intend(journal.Entry{Scope: c.scopes.of(name), Kind: journal.Kind(kind), Name: name})
+}
+
+// gone closes a scope in the journal, and gives back the names it has claimed.
+func (c *collector) gone(scope string) error {
+	c.shared.Lock()
+	defer c.shared.Unlock()
+	c.scopes.drop(scope)
+	return c.journal.Gone(scope)
 }
 
 func (c *collector) openDisk() error {
@@ -125,7 +133,7 @@ func (c *collector) openDisk() error {
 	if c.rootfs, err = ociruntime.MakeRootfs(filepath.Join(c.dir, "rootfs")); err != nil {
 		return err
 	}
-	if c.klog, err = openKernelLog(); err != nil {
+	if c.kills.log, err = openKernelLog(); err != nil {
 		c.note("the kernel log cannot be read (%v): OOM victims will not be described", err)
 	}
 	return nil
@@ -215,6 +223,8 @@ func (c *collector) describe(ctx context.Context) error {
 }
 
 func (c *collector) note(format string, args ...any) {
+	c.shared.Lock()
+	defer c.shared.Unlock()
 	_, _ = fmt.Fprintf(c.notes, "note: "+format+"\n", args...) // notes are only advice
 }
 
@@ -227,10 +237,7 @@ func (c *collector) close() error {
 	if c.host != nil {
 		errs = append(errs, c.host.Close())
 	}
-	if c.klog != nil {
-		errs = append(errs, c.klog.Close())
-	}
-	errs = append(errs, removeDir(c.dir))
+	errs = append(errs, c.kills.close(), removeDir(c.dir))
 	if c.journal == nil {
 		return errors.Join(errs...)
 	}
@@ -240,29 +247,43 @@ func (c *collector) close() error {
 	return c.journal.Close()
 }
 
-// runPlan makes what is left of the plan, or what of it the budget lets begin: a block that has begun is finished,
-// for arms are compared within it.
-func (c *collector) runPlan(ctx context.Context) error {
-	began, block := time.Now(), -1
-	for batch := range c.job.batches {
+// runFeed makes one group after another.
+func (c *collector) runFeed(ctx context.Context, feed Feed) error {
+	for {
+		g, ok, err := feed.Next(ctx)
+		if err != nil || !ok {
+			return err
+		}
+		if err := g.check(c.hasArm); err != nil {
+			return err
+		}
+		if err := c.runGroup(ctx, g); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *collector) hasArm(name string) bool {
+	return slices.ContainsFunc(c.job.Spec.Runtimes, func(r scenarios.Runtime) bool { return r.Name == name })
+}
+
+func (c *collector) runGroup(ctx context.Context, g Group) error {
+	if g.Together {
+		if err := c.forTogether(g.Trials); err != nil {
+			return err
+		}
+		err := c.runTogether(ctx, g.Trials)
+		reapOrphans()
+		return err
+	}
+	for batch := range g.batches {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if spent := time.Since(began); batch[0].Block != block && c.job.Budget > 0 && spent >= c.job.Budget {
-			return nil
-		}
-		block = batch[0].Block
 		if err := c.forScenario(batch[0].Scenario); err != nil {
 			return err
 		}
-		run := c.runInTurn
-		if batch[0].Concurrent {
-			run = c.runAtOnce
-		}
-		if batch[0].Join != (scenarios.Join{}) {
-			run = c.runJoins
-		}
-		if err := run(ctx, batch); err != nil {
+		if err := c.runBatch(ctx, batch); err != nil {
 			return err
 		}
 		reapOrphans()
@@ -270,26 +291,41 @@ func (c *collector) runPlan(ctx context.Context) error {
 	return nil
 }
 
+func (c *collector) runBatch(ctx context.Context, batch []scenarios.Trial) error {
+	switch {
+	case batch[0].Join != (scenarios.Join{}):
+		return c.runJoins(ctx, batch)
+	case batch[0].Concurrent:
+		return c.runAtOnce(ctx, batch)
+	}
+	return c.runInTurn(ctx, batch)
+}
+
 func (c *collector) runInTurn(ctx context.Context, batch []scenarios.Trial) error {
 	for _, t := range batch {
 		c.forgetKills()
-		p, err := c.prepare(ctx, t)
-		var m measured
-		if err == nil {
-			m = c.call(ctx, p)
-		}
-		end, cleanErr := c.conclude(p, m)
-		if err := errors.Join(err, cleanErr); err != nil {
-			return wrapTrial(t, err)
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := c.store(end); err != nil {
+		if err := c.runOne(ctx, t); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// runOne makes a trial from its preparation to its record.
+func (c *collector) runOne(ctx context.Context, t scenarios.Trial) error {
+	p, err := c.prepare(ctx, t)
+	var m measured
+	if err == nil {
+		m = c.call(ctx, p)
+	}
+	end, cleanErr := c.conclude(p, m)
+	if err := errors.Join(err, cleanErr); err != nil {
+		return wrapTrial(t, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return c.store(end)
 }
 
 // runAtOnce starts all trials of a batch together. They are recorded when the

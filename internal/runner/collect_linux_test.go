@@ -42,7 +42,7 @@ func harness(text string) int {
 	if err := json.Unmarshal([]byte(text), &job); err != nil {
 		return 2
 	}
-	if err := Collect(context.Background(), job, &memory{}, io.Discard); err != nil {
+	if err := collectPlan(context.Background(), job, &memory{}, io.Discard); err != nil {
 		return 1
 	}
 	return 0
@@ -69,6 +69,13 @@ func (m *memory) Timeline(trial int, t sequence.Timeline) error {
 	return nil
 }
 
+// collectPlan makes what is left of the job's plan.
+func collectPlan(ctx context.Context, j Job, sink Sink, notes io.Writer) error {
+	feed, stop := Planned(j)
+	defer stop()
+	return Collect(ctx, j, feed, sink, notes)
+}
+
 func require(t *testing.T) {
 	t.Helper()
 	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd, testenv.Command("crun"))
@@ -91,7 +98,7 @@ func job(s scenarios.Scenario, binaries map[string]string) Job {
 func collect(t *testing.T, j Job) memory {
 	t.Helper()
 	var m memory
-	if err := Collect(t.Context(), j, &m, io.Discard); err != nil {
+	if err := collectPlan(t.Context(), j, &m, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	if len(m.env) != 1 {
@@ -252,7 +259,7 @@ func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	m := interrupting{cancel: cancel}
-	err = Collect(ctx, job(scenario(cgroupjoin.Systemd), map[string]string{"hang": path}), &m, io.Discard)
+	err = collectPlan(ctx, job(scenario(cgroupjoin.Systemd), map[string]string{"hang": path}), &m, io.Discard)
 	if !errors.Is(err, context.Canceled) || len(m.records) != 0 {
 		t.Errorf("%v and %d records, want %v and none", err, len(m.records), context.Canceled)
 	}
@@ -298,7 +305,7 @@ func TestKilledHarnessIsCleaned(t *testing.T) {
 		t.Fatalf("remains %v, %v; want some: the harness was killed within a trial", left, err)
 	}
 	var envErr *EnvError
-	err = Collect(t.Context(), j, &memory{}, io.Discard)
+	err = collectPlan(t.Context(), j, &memory{}, io.Discard)
 	if !errors.As(err, &envErr) || !strings.Contains(err.Error(), "initbench clean") {
 		t.Errorf("a run on top of remains: %v, want an EnvError that names initbench clean", err)
 	}
@@ -353,7 +360,7 @@ func TestOneRunAtATime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = Collect(t.Context(), job(scenario(cgroupjoin.Cgroupfs), map[string]string{"crun": "crun"}), &memory{}, io.Discard)
+	err = collectPlan(t.Context(), job(scenario(cgroupjoin.Cgroupfs), map[string]string{"crun": "crun"}), &memory{}, io.Discard)
 	var busy *journal.BusyError
 	if !errors.As(err, &busy) {
 		t.Errorf("%v, want BusyError", err)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/results"
@@ -39,6 +37,8 @@ type concluded struct {
 
 // store hands a trial on, its timeline first.
 func (c *collector) store(end concluded) error {
+	c.shared.Lock() // and nothing between the two
+	defer c.shared.Unlock()
 	if end.timeline != nil {
 		if err := c.sink.Timeline(end.Index, *end.timeline); err != nil {
 			return err
@@ -73,10 +73,12 @@ func (c *collector) discard(p *prepared, err error) error {
 		}
 	}
 	if err = errors.Join(err, removeDir(p.dir)); err != nil {
+		c.shared.Lock()
+		defer c.shared.Unlock()
 		c.unclean = true
 		return err
 	}
-	return c.journal.Gone(p.scope)
+	return c.gone(p.scope)
 }
 
 func (c *collector) record(p *prepared, m measured, r cgroupjoin.Reading) results.Record {
@@ -136,43 +138,6 @@ func warnLimit(p *prepared, rec *results.Record) {
 		rec.Warnings = append(rec.Warnings, fmt.Sprintf("the limit of %d bytes was not in force when the container was created", p.Limit))
 	default:
 		rec.Warnings = append(rec.Warnings, fmt.Sprintf("the limit in force was %d bytes, not %d", *rec.LimitInForce, p.Limit))
-	}
-}
-
-// killPatience bounds the wait for the kernel's line about a kill it has counted.
-const killPatience = 2 * time.Second
-
-// forgetKills empties the kernel log before trials begin, so that what it says
-// afterwards is about them.
-func (c *collector) forgetKills() {
-	c.killed = nil
-	if c.klog == nil {
-		return
-	}
-	if _, err := c.klog.lines(false, 0); err != nil {
-		c.note("kernel log: %v", err)
-	}
-}
-
-// describeVictim finds the kernel's line about the first process killed in the
-// trial's tree. Trials that run at once share the log, so all victims are kept;
-// where the kernel did not print whose cgroup it was (a rate-limited line), only
-// a trial that ran alone can claim it.
-func (c *collector) describeVictim(p *prepared, rec *results.Record) {
-	if c.klog == nil || rec.Ancestor.OOMKill == 0 {
-		return
-	}
-	lines, err := c.klog.lines(len(c.killed) == 0, killPatience)
-	if err != nil {
-		rec.Warnings = append(rec.Warnings, "kernel log: "+err.Error())
-	}
-	c.killed = append(c.killed, victims(lines)...)
-	for i, v := range c.killed {
-		inside, known := v.within(strings.TrimPrefix(p.tree.PodPath(), cgroupRoot))
-		if inside || !known && !p.Concurrent {
-			rec.Victim = &c.killed[i].Victim
-			return
-		}
 	}
 }
 

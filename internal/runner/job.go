@@ -27,6 +27,9 @@ type Job struct {
 	Budget time.Duration `json:"budget_ns,omitempty"`
 	// MustObserve refuses the job where trials cannot be observed.
 	MustObserve bool `json:"must_observe,omitempty"`
+	// Live: what is to be made is not the spec's plan, but follows the job, a Group a line. Done and Budget are then whoever's who
+	// decides that.
+	Live bool `json:"live,omitempty"`
 }
 
 // Lane is what only the caller can know of where trials run.
@@ -38,7 +41,7 @@ type Lane struct {
 	Initbench   string `json:"initbench"`
 }
 
-// Sink takes the lines of a run as they are made. An observed trial's timeline comes right before its record.
+// Sink takes the lines of a run as they are made, one at a time. An observed trial's timeline comes right before its record.
 type Sink interface {
 	Environment(results.Environment) error
 	Timeline(trial int, t sequence.Timeline) error

@@ -43,8 +43,6 @@ func (c *collector) joinTrial(ctx context.Context, t scenarios.Trial) (results.R
 	}
 	j := &joining{prepared: &prepared{Trial: t, id: fmt.Sprintf("%s-%d", c.job.Run, t.Index)}}
 	j.scope, j.dir = j.id, filepath.Join(c.dir, strconv.Itoa(t.Index))
-	c.scope = j.scope
-	defer func() { c.scope = runScope }()
 	err := c.prepareJoin(ctx, j)
 	if err == nil {
 		j.measure(ctx, &rec)

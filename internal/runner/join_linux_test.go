@@ -37,7 +37,7 @@ func opened(t testing.TB) *collector {
 		t.Fatal(err)
 	}
 	j := job(scenario(cgroupjoin.Drivers()...), nil)
-	c := &collector{job: j, sink: &memory{}, notes: io.Discard, scope: runScope, dir: filepath.Join(journal.Base(), "run-"+j.Run)}
+	c := &collector{job: j, sink: &memory{}, notes: io.Discard, dir: filepath.Join(journal.Base(), "run-"+j.Run)}
 	t.Cleanup(func() {
 		if err := errors.Join(c.close(), lock.Unlock()); err != nil {
 			t.Error(err)
@@ -147,8 +147,6 @@ func TestSenselessJoins(t *testing.T) {
 func half(ctx context.Context, c *collector, t scenarios.Trial) (*joining, error) {
 	j := &joining{prepared: &prepared{Trial: t, id: fmt.Sprint("half-", t.Index)}}
 	j.scope, j.dir = j.id, filepath.Join(c.dir, strconv.Itoa(t.Index))
-	c.scope = j.scope
-	defer func() { c.scope = runScope }()
 	return j, c.prepareJoin(ctx, j)
 }
 
@@ -208,7 +206,7 @@ func joiner(driver string) int {
 	}
 	defer func() { _ = lock.Unlock() }() // never reached
 	j := job(scenario(cgroupjoin.Driver(driver)), nil)
-	c := &collector{job: j, sink: &memory{}, notes: io.Discard, scope: runScope, dir: filepath.Join(journal.Base(), "run-"+j.Run)}
+	c := &collector{job: j, sink: &memory{}, notes: io.Discard, dir: filepath.Join(journal.Base(), "run-"+j.Run)}
 	if err := c.open(context.Background()); err != nil {
 		return 4
 	}

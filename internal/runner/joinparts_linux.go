@@ -35,8 +35,13 @@ const movers = 2
 // prepareJoin makes the trial's cgroups, journal first, the processes in the runtime's cgroup, where a container's
 // init comes from too, and what the join needs to be there early.
 func (c *collector) prepareJoin(ctx context.Context, j *joining) error {
+	id := strconv.Itoa(j.Index)
+	// The scope that keeps its siblings' controllers is named as that of a tree of this name would be.
+	if err := c.claim(j.scope, j.Driver, cgroupjoin.Spec{ID: id + "kept"}); err != nil {
+		return fmt.Errorf("cgroups: %w", err)
+	}
 	var err error
-	if j.tree, err = c.host.Make(ctx, j.Driver, cgroupjoin.Spec{ID: strconv.Itoa(j.Index)}); err != nil {
+	if j.tree, err = c.makeTree(ctx, j.scope, j.Driver, cgroupjoin.Spec{ID: id}); err != nil {
 		return fmt.Errorf("cgroups: %w", err)
 	}
 	if j.program, err = idle.Open(); err != nil {

@@ -40,24 +40,7 @@ func openKernelLog() (*kernelLog, error) {
 
 func (k *kernelLog) Close() error { return k.f.Close() }
 
-// lines returns what the kernel printed since the last call. When want says
-// that a line must come, and none has, it waits for one up to patience: the
-// kernel counts the kill a moment before it prints it.
-func (k *kernelLog) lines(want bool, patience time.Duration) ([]string, error) {
-	deadline := time.Now().Add(patience)
-	var all []string
-	for {
-		fresh, err := k.drain()
-		all = append(all, fresh...)
-		if err != nil || !want || hasKill(all) || !time.Now().Before(deadline) {
-			return all, err
-		}
-		if err := k.await(time.Until(deadline)); err != nil {
-			return all, err
-		}
-	}
-}
-
+// await returns when there is something to read, or the limit is over.
 func (k *kernelLog) await(limit time.Duration) error {
 	raw, err := k.f.SyscallConn()
 	if err != nil {
@@ -114,13 +97,9 @@ func kmsgText(record string) string {
 	return text
 }
 
-func hasKill(lines []string) bool {
-	for _, l := range lines {
-		if killedLine.MatchString(l) {
-			return true
-		}
-	}
-	return false
+// isOfKill leaves out the many other lines that the kernel prints about each kill.
+func isOfKill(line string) bool {
+	return strings.HasPrefix(line, "Memory cgroup out of memory: ") || strings.HasPrefix(line, "oom-kill:")
 }
 
 // victims pairs the kernel's lines by pid. Each victim's Memcg is empty when the
@@ -136,6 +115,7 @@ func victims(lines []string) []victim {
 		}
 		if v, ok := parseKilled(l); ok {
 			v.Memcg, v.task = memcg[v.PID][0], memcg[v.PID][1]
+			delete(memcg, v.PID) // a later process of that number is another
 			out = append(out, v)
 		}
 	}

@@ -82,15 +82,24 @@ func (c *collector) openObserver() (string, error) {
 // and detaches them for one that has none. Attached, they cost every task of the machine a
 // little even where nothing is watched, and that would be in the timed trials' figures.
 func (c *collector) forScenario(name string) error {
-	wanted := anyScenario(c.job.Spec, func(s scenarios.Scenario) bool { return s.Name == name && s.Observes() })
-	switch {
-	case wanted && c.observer == nil && !c.noObserver:
-		var err error
-		if c.observer, err = observe.Open(observe.Options{}); err != nil {
-			return &EnvError{Err: err}
-		}
-	case !wanted && c.observer != nil:
+	if !c.observes(name) {
 		return c.closeObserver()
+	}
+	return c.attach()
+}
+
+// observes tells whether trials of the scenario are observed.
+func (c *collector) observes(name string) bool {
+	return anyScenario(c.job.Spec, func(s scenarios.Scenario) bool { return s.Name == name && s.Observes() })
+}
+
+func (c *collector) attach() error {
+	if c.observer != nil || c.noObserver {
+		return nil
+	}
+	var err error
+	if c.observer, err = observe.Open(observe.Options{}); err != nil {
+		return &EnvError{Err: err}
 	}
 	return nil
 }

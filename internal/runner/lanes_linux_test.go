@@ -153,7 +153,7 @@ func TestObserverIsLoadedOnlyWhereItIsUsed(t *testing.T) {
 	j.Spec.Scenarios = append(j.Spec.Scenarios, watched, last)
 	before := links(t)
 	m := &counting{t: t, links: map[string]int{}}
-	if err := Collect(t.Context(), j, m, io.Discard); err != nil {
+	if err := collectPlan(t.Context(), j, m, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	if m.links["timed"] != before || m.links["last"] != before || m.links["watched"] <= before {
@@ -249,7 +249,7 @@ func TestKilledHarnessLeavesNoFilterAndNoObserver(t *testing.T) {
 // oneTrial makes the first trial of a job up to what conclude says of it; meddle gets everything between.
 func oneTrial(t *testing.T, j Job, meddle func(*collector, *measured)) (end concluded, err error) {
 	t.Helper()
-	c := &collector{job: j, sink: &memory{}, notes: io.Discard, scope: runScope, dir: filepath.Join(journal.Base(), "run-"+j.Run)}
+	c := &collector{job: j, sink: &memory{}, notes: io.Discard, dir: filepath.Join(journal.Base(), "run-"+j.Run)}
 	defer func() {
 		if err := c.close(); err != nil {
 			t.Error(err)
@@ -313,7 +313,7 @@ func TestWithoutObserver(t *testing.T) {
 	var m memory
 	var notes strings.Builder
 	j := job(s, map[string]string{"runc": runcOf(t, "v1.1.15")})
-	if err := Collect(t.Context(), j, &m, &notes); err != nil {
+	if err := collectPlan(t.Context(), j, &m, &notes); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(m.env[0].Observer, "none: ") || strings.Count(notes.String(), "no trial is observed") != 1 {
@@ -329,7 +329,7 @@ func TestWithoutObserver(t *testing.T) {
 	}
 	j.MustObserve = true
 	var envErr *EnvError
-	if err := Collect(t.Context(), j, &m, io.Discard); !errors.As(err, &envErr) || strings.Contains(err.Error(), "\n") {
+	if err := collectPlan(t.Context(), j, &m, io.Discard); !errors.As(err, &envErr) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("a job that must observe: %v, want an EnvError of one line", err)
 	}
 	noRemains(t)
@@ -363,7 +363,7 @@ func TestInterruptUnderTheFilter(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	m := interrupting{cancel: cancel}
-	err = Collect(ctx, job(s, map[string]string{"hang": path}), &m, io.Discard)
+	err = collectPlan(ctx, job(s, map[string]string{"hang": path}), &m, io.Discard)
 	if !errors.Is(err, context.Canceled) || len(m.records)+len(m.timelines) != 0 {
 		t.Errorf("%v, %d records and %d timelines, want %v and none", err, len(m.records), len(m.timelines), context.Canceled)
 	}

@@ -15,7 +15,7 @@ import (
 var errSystem = envErrorf("trials need Linux, and this is %s: stored results can be judged here with initbench compare", runtime.GOOS)
 
 // Collect makes trials on Linux only.
-func Collect(context.Context, Job, Sink, io.Writer) error { return errSystem }
+func Collect(context.Context, Job, Feed, Sink, io.Writer) error { return errSystem }
 
 // CanMeasure says no.
 func CanMeasure(context.Context, []cgroupjoin.Driver) error { return errSystem }

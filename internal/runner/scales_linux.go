@@ -61,16 +61,15 @@ func (c *collector) checkScales(ctx context.Context) ([]results.Scale, error) {
 // weigh makes one allocation below the pod of a tree of its own. The pod's peak,
 // which every trial is judged by, is checked along with the counter.
 func (c *collector) weigh(ctx context.Context, d cgroupjoin.Driver, id string, s scale) (read []results.Scale, err error) {
-	c.scope = c.job.Run + "-" + string(d) + id
-	defer func() { c.scope = runScope }()
-	tree, err := c.host.Make(ctx, d, cgroupjoin.Spec{ID: string(d) + id})
+	scope := c.job.Run + "-" + string(d) + id
+	tree, err := c.makeTree(ctx, scope, d, cgroupjoin.Spec{ID: string(d) + id})
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		_, rerr := tree.Remove(ctx) // the leaf is ours, not a leak
 		if rerr == nil {
-			rerr = c.journal.Gone(c.scope)
+			rerr = c.gone(scope)
 		}
 		err = errors.Join(err, rerr)
 	}()

@@ -63,13 +63,13 @@ func (c *collector) prepare(ctx context.Context, t scenarios.Trial) (*prepared, 
 	p.scope = p.id
 	p.dir = filepath.Join(c.dir, strconv.Itoa(t.Index))
 	c.choose(p)
-	if err := c.makeTree(ctx, p); err != nil {
+	var err error
+	if p.tree, err = c.makeTree(ctx, p.scope, p.Driver, p.treeSpec()); err != nil {
 		return p, fmt.Errorf("cgroups: %w", err)
 	}
 	if err := c.makeBundle(p); err != nil {
 		return p, fmt.Errorf("bundle: %w", err)
 	}
-	var err error
 	if p.stdout, err = newCapture(p.nonce); err != nil {
 		return p, fmt.Errorf("pipe: %w", err)
 	}
@@ -90,16 +90,12 @@ func (c *collector) choose(p *prepared) {
 	}
 }
 
-func (c *collector) makeTree(ctx context.Context, p *prepared) error {
-	c.scope = p.scope
-	defer func() { c.scope = runScope }()
+func (p *prepared) treeSpec() cgroupjoin.Spec {
 	spec := cgroupjoin.Spec{ID: strconv.Itoa(p.Index)}
 	if p.Place == cgroupjoin.OnAncestor {
 		spec.AncestorLimit = p.Limit
 	}
-	var err error
-	p.tree, err = c.host.Make(ctx, p.Driver, spec)
-	return err
+	return spec
 }
 
 func (c *collector) makeBundle(p *prepared) error {

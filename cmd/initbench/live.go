@@ -16,6 +16,8 @@ import (
 
 // director says which trials an adaptive run makes next. Its methods are called one at a time.
 type director interface {
+	// Environment comes before the records made in it.
+	Environment(results.Environment)
 	// Add takes each record of the run, those of earlier sessions first.
 	Add(results.Record) error
 	// Next is asked when every trial of the group before was added; ok is false when the run is over.

@@ -144,6 +144,9 @@ func (m *measurement) direct(direct func(results.Header) (director, error)) erro
 	if err != nil {
 		return err
 	}
+	for _, e := range run.Environments {
+		m.director.Environment(e)
+	}
 	for r, err := range run.Records() {
 		if err == nil {
 			err = m.director.Add(r)
@@ -283,6 +286,9 @@ type tee struct {
 
 func (t *tee) Environment(e results.Environment) error {
 	t.progress.begins() // the last thing before the first trial
+	if t.director != nil {
+		t.director.Environment(e)
+	}
 	return t.store.Append(e)
 }
 

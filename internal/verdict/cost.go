@@ -56,7 +56,7 @@ func conditionsOf(list []scenarios.Scenario, planOf func(scenarios.Scenario) lay
 	var all []condition
 	seen := map[condition]bool{}
 	for _, sc := range list {
-		if sc.Containers != 1 || sc.Joins != nil {
+		if sc.Containers != 1 || sc.Joins != nil || sc.Search != nil {
 			continue
 		}
 		plan := planOf(sc)
@@ -75,7 +75,7 @@ func conditionsOf(list []scenarios.Scenario, planOf func(scenarios.Scenario) lay
 
 func startsUnder(list []scenarios.Scenario, c condition, runtime int, at func(k key, runtime int) *side) (timed, observed []float64) {
 	for _, sc := range list {
-		if sc.Containers != 1 || sc.Payload.AnonBytes != c.anon {
+		if sc.Containers != 1 || sc.Search != nil || sc.Payload.AnonBytes != c.anon {
 			continue
 		}
 		s := at(key{scenario: sc.Name, driver: c.driver, order: natural, build: c.build, place: c.place, limit: c.limit}, runtime)

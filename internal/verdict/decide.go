@@ -87,7 +87,7 @@ func (r *row) decide(opts Options, family int) {
 		why += " (" + r.example + ")"
 	}
 	r.Ruling, r.Why, r.Reason = ruling, why, r.sentence(why)
-	r.Stuck = ruling == Inconclusive && r.unfit != "" && !r.few
+	r.Stuck = ruling == Inconclusive && (r.unfit != "" && !r.few || r.sought[baseline].Edge.Done && r.sought[candidate].Edge.Done)
 }
 
 func (r *row) rule(opts Options, family int) (Ruling, string) {
@@ -98,6 +98,8 @@ func (r *row) rule(opts Options, family int) (Ruling, string) {
 		return r.ruleLeaks(opts)
 	case r.kind == rate:
 		return r.ruleRate(opts, family)
+	case r.kind == threshold:
+		return r.ruleThreshold()
 	}
 	return r.ruleChange(opts, family)
 }

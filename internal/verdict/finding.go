@@ -40,7 +40,10 @@ type Finding struct {
 	// Natural and Imposed are the counts at Limit, PHolm their p value.
 	Natural, Imposed Count
 	PHolm            float64
-	Text             string
+	// NaturalEdge and ImposedEdge are what searches found in both orders; nil where the finding is a ladder's. Limit is then the
+	// natural threshold, the counts are those of all limits from there up to the imposed one, and there is no p value.
+	NaturalEdge, ImposedEdge *stats.Edge
+	Text                     string
 }
 
 // contrast is one rung of a ladder in two orders.
@@ -152,6 +155,9 @@ func (f Finding) sentence() string {
 
 // brief is the finding in a clause, for a line that has more to say. In it "as does the baseline" fits at the end.
 func (f Finding) brief() string {
+	if f.NaturalEdge != nil {
+		return f.soughtBrief()
+	}
 	limits := append([]int64{f.Limit}, f.AlsoAt...)
 	slices.Sort(limits)
 	who, where := f.Runtime+aside(f.Build), fmt.Sprintf("at %s under %s", sizes(limits), f.Driver)

@@ -186,6 +186,7 @@ func tornWarning(run Run) []string {
 // verdict draws everything together.
 func (j *judge) verdict(name string, envs []results.Environment, warnings []string) (Verdict, error) {
 	j.settle()
+	j.seek()
 	for i, spec := range j.planned {
 		for _, sc := range spec.Scenarios {
 			j.trials.Planned += trialsOf(spec, sc, j.subjects[i])
@@ -209,6 +210,7 @@ func (j *judge) verdict(name string, envs []results.Environment, warnings []stri
 		}
 		v.Metrics = j.settleRows(rows)
 		j.orders(&v)
+		v.Searches = j.searches
 	}
 	warnings = append(warnings, j.unfinished(v)...)
 	v.Ruling, v.Reasons = overall(j.invalid, v)
@@ -222,7 +224,7 @@ func (j *judge) orders(v *Verdict) {
 	for _, sc := range j.planned[baseline].Scenarios {
 		v.Ladders = append(v.Ladders, climb(sc, j.layout(sc), armNames[:], count)...)
 	}
-	v.Findings = findings(v.Ladders, j.opts.alpha())
+	v.Findings = append(findings(v.Ladders, j.opts.alpha()), soughtFindings(j.searches)...)
 	v.Matrices = j.drawing(v.Ladders).matrices(j.planned[baseline].Scenarios)
 	v.Notes = observerCost(j.planned[baseline].Scenarios, j.layout, arms, func(k key, i int) *side { return j.at(k)[i] }, j.opts.confidence())
 }

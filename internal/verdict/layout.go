@@ -20,6 +20,15 @@ type key struct {
 	limit    int64
 }
 
+// keyOf is the cell of a record. Of a search it has neither limit nor place: its limits are outcomes of one another.
+func (o planned) keyOf(r *results.Record) key {
+	k := keyOf(r)
+	if o.searches[r.Scenario] {
+		k.limit, k.place = 0, ""
+	}
+	return k
+}
+
 func keyOf(r *results.Record) key {
 	c := r.Cell()
 	c.Order = orderOf(&r.Trial)
@@ -99,7 +108,10 @@ func (l layout) ladders() []key {
 	return all
 }
 
-// trialsOf is the number of trials planned for a runtime in a scenario, without warm-ups.
+// trialsOf is the number of trials planned for a runtime in a scenario, without warm-ups. Those of a search are not planned.
 func trialsOf(spec scenarios.Spec, sc scenarios.Scenario, rt scenarios.Runtime) int {
+	if sc.Search != nil {
+		return 0
+	}
 	return sc.Trials * sc.Containers * layoutOf(spec, sc, rt).cells
 }

@@ -187,6 +187,6 @@ func judged(sc scenarios.Scenario) ([]metric, error) {
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(table), func(m metric) bool {
-		return m.pooled || m.name != scenarios.OOMRate && !slices.Contains(sc.Judge, m.name)
+		return m.pooled || (m.name != scenarios.OOMRate || sc.Search != nil) && !slices.Contains(sc.Judge, m.name)
 	}), nil
 }

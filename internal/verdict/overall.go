@@ -32,7 +32,7 @@ func (v Verdict) said() (all []said) {
 	for _, m := range v.Metrics {
 		all = append(all, said{m.Ruling, m.Reason, m.Severity == Fail && !m.Open})
 	}
-	for _, h := range v.Held {
+	for _, h := range v.Ceilings {
 		all = append(all, said{h.Ruling, h.Reason, h.Severity == Fail})
 	}
 	return all
@@ -67,7 +67,7 @@ func (v Verdict) told() []string {
 			out = append(out, "regressed, and by its severity only told: "+m.Reason)
 		}
 	}
-	for _, h := range v.Held {
+	for _, h := range v.Ceilings {
 		if h.Severity == Warn && h.Ruling == Regressed {
 			out = append(out, "beyond its ceiling, and by its severity only told: "+h.Reason)
 		}

@@ -49,6 +49,8 @@ func (r *row) finding() string {
 	switch {
 	case b.N == 0 || c.N == 0:
 		return ""
+	case r.kind == threshold:
+		return r.moved()
 	case r.kind == leaks:
 		return fmt.Sprintf("went from %s to %s a trial", r.Unit.Format(b.Center), r.Unit.Format(c.Center))
 	case r.kind == rate:

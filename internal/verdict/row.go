@@ -35,6 +35,8 @@ type row struct {
 	unseen, imposed int
 	// example is the first failure or the first thing left behind, the candidate's if it has one.
 	example string
+	// sought are the searches of both arms, of a threshold.
+	sought [arms]Sought
 	// rungs is the evidence of each cell by itself, of a rate.
 	rungs []rung
 	// grown is the change of a sample k times as large, for the forecast.
@@ -45,6 +47,7 @@ type row struct {
 type judge struct {
 	*tally
 	opts     Options
+	searches []Sought // of both arms
 	planned  [arms]scenarios.Spec
 	subjects [arms]scenarios.Runtime
 	layouts  map[string]layout // by scenario
@@ -108,6 +111,9 @@ func (j *judge) metricRows(sc scenarios.Scenario, plan layout, group key, m metr
 	var rows []row
 	if m.natural() && group.order != natural {
 		return nil
+	}
+	if m.kind == threshold {
+		return []row{j.threshold(sc, group, m)}
 	}
 	if m.kind == rate {
 		r, seen := j.rate(group, m, plan.ladder(group))
@@ -326,7 +332,7 @@ func (r *row) miss(shortfall string) {
 // plannedTrials is the number of trials of one arm in each cell of a scenario.
 func (j *judge) plannedTrials(arm int, scenario string) int {
 	for _, sc := range j.planned[arm].Scenarios {
-		if sc.Name == scenario {
+		if sc.Name == scenario && sc.Search == nil {
 			return sc.Trials * sc.Containers
 		}
 	}

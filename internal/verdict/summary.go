@@ -25,6 +25,7 @@ type Summary struct {
 	Joins       []JoinSummary
 	Ladders     []Ladder
 	Findings    []Finding
+	Searches    []Sought
 	Victims     []VictimSummary
 	Trials      Trials
 	Warnings    []string
@@ -135,14 +136,14 @@ type cellKey struct {
 
 // survey is what Summarize keeps of the records.
 type survey struct {
-	run      Run
-	opts     Options
-	sides    map[cellKey]*observedSide
-	ids      map[string]results.RuntimeID
-	layouts  map[[2]string]layout // by scenario and runtime
-	observes observing
-	notes    tallied
-	summary  Summary
+	run     Run
+	opts    Options
+	sides   map[cellKey]*observedSide
+	ids     map[string]results.RuntimeID
+	layouts map[[2]string]layout // by scenario and runtime
+	planned planned
+	notes   tallied
+	summary Summary
 }
 
 // observedSide adds to a side what is described and not judged.
@@ -185,9 +186,9 @@ func (d *observedSide) settle() {
 func Summarize(run Run, opts Options) (Summary, error) {
 	s := &survey{
 		run: run, opts: opts, sides: map[cellKey]*observedSide{}, ids: map[string]results.RuntimeID{},
-		layouts: map[[2]string]layout{}, observes: observing{}, notes: tallied{},
+		layouts: map[[2]string]layout{}, planned: newPlanned(), notes: tallied{},
 	}
-	s.observes.plan(run.Header.Spec)
+	s.planned.plan(run.Header.Spec)
 	for r, err := range run.Records {
 		if err != nil {
 			return Summary{}, err
@@ -210,18 +211,22 @@ func (s *survey) add(r *results.Record) {
 	if r.Warmup {
 		return
 	}
-	k := cellKey{keyOf(r), r.Arm}
+	k := cellKey{s.planned.keyOf(r), r.Arm}
 	if s.sides[k] == nil {
 		s.sides[k] = newObservedSide()
 	}
 	d := s.sides[k]
 	d.look(r)
+	if s.planned.searches[r.Scenario] {
+		s.summary.Trials.Planned++
+		d.tries = append(d.tries, tryOf(r))
+	}
 	s.summary.Trials.plus(r)
 	s.notes.take(r)
 	if !d.counts(r) {
 		return
 	}
-	d.forRecord(r).add(r, s.observes.lane(r))
+	d.forRecord(r).add(r, s.planned.observes.lane(r))
 	to := &d.told
 	if wasNatural(r) {
 		to = &d.ownTold
@@ -299,8 +304,12 @@ func (s *survey) describe() {
 		for _, rt := range spec.Runtimes {
 			s.summary.Trials.Planned += trialsOf(spec, sc, rt)
 		}
-		if sc.Joins != nil {
+		switch {
+		case sc.Joins != nil:
 			s.describeJoins(sc)
+			continue
+		case sc.Search != nil: // its cells are of no limit: see Searches
+			s.describeSearches(sc)
 			continue
 		}
 		for _, k := range s.cellsOf(sc) {
@@ -331,6 +340,21 @@ func (s *survey) cellsOf(sc scenarios.Scenario) (all []cellKey) {
 		}
 	}
 	return all
+}
+
+// describeSearches replays the searches of each runtime, those of one cell next to each other.
+func (s *survey) describeSearches(sc scenarios.Scenario) {
+	var all []Sought
+	for _, rt := range s.run.Header.Spec.Runtimes {
+		all = append(all, searched(sc, s.layout(sc, rt).groups, []string{rt.Name}, func(k key, _ int) []try {
+			return slices.Clone(s.side(cellKey{k, rt.Name}).tries)
+		})...)
+	}
+	groups := s.merged(sc).groups
+	slices.SortStableFunc(all, func(a, b Sought) int {
+		return slices.Index(groups, a.key()) - slices.Index(groups, b.key())
+	})
+	s.summary.Searches = append(s.summary.Searches, all...)
 }
 
 func (s *survey) layout(sc scenarios.Scenario, rt scenarios.Runtime) layout {
@@ -370,7 +394,7 @@ func (s *survey) orders() {
 		s.summary.Ladders = append(s.summary.Ladders, s.climb(sc)...)
 	}
 	s.summary.Matrices = s.drawing().matrices(list)
-	s.summary.Findings = findings(s.summary.Ladders, s.opts.alpha())
+	s.summary.Findings = append(findings(s.summary.Ladders, s.opts.alpha()), soughtFindings(s.summary.Searches)...)
 	s.summary.Notes = observerCost(list, s.merged, len(runtimes), func(k key, i int) *side {
 		return s.side(cellKey{k, runtimes[i].Name}).side
 	}, s.opts.confidence())

@@ -54,7 +54,9 @@ func (b batch) total() (ns int64, complete bool) {
 type side struct {
 	batches map[int]*batch
 	// blocks that a trial was made in, counted or not; one may stand there more than once.
-	blocks  []int
+	blocks []int
+	// tries are the starts of a search.
+	tries   []try
 	count   Count
 	leaks   []float64 // a trial each
 	values  map[figure][]stats.Point
@@ -119,11 +121,26 @@ type tally struct {
 	invalid  []string
 	notes    tallied
 	trials   Trials
-	observes observing
+	planned  planned
 }
 
 func newTally() *tally {
-	return &tally{cells: map[key]*cell{}, notes: tallied{}, observes: observing{}}
+	return &tally{cells: map[key]*cell{}, notes: tallied{}, planned: newPlanned()}
+}
+
+// planned is what the plan says of a scenario's records that they do not say themselves.
+type planned struct {
+	observes observing
+	searches map[string]bool
+}
+
+func newPlanned() planned { return planned{observing{}, map[string]bool{}} }
+
+func (o planned) plan(spec scenarios.Spec) {
+	o.observes.plan(spec)
+	for _, sc := range spec.Scenarios {
+		o.searches[sc.Name] = sc.Search != nil
+	}
 }
 
 // observing has the scenarios for which the observer is loaded.
@@ -158,7 +175,7 @@ func (c tallied) list() []string {
 
 // read takes in a run's records; sideOf says which arm a runtime's name is.
 func (t *tally) read(run Run, sideOf func(string) (int, bool)) error {
-	t.observes.plan(run.Header.Spec)
+	t.planned.plan(run.Header.Spec)
 	for r, err := range run.Records {
 		if err != nil {
 			return err
@@ -202,18 +219,23 @@ func short(sha string) string {
 func (t *tally) add(i int, r *results.Record) {
 	t.trials.plus(r)
 	t.notes.take(r)
-	s := t.cell(keyOf(r))[i]
+	k := t.planned.keyOf(r)
+	s := t.cell(k)[i]
 	s.enter(r.Block)
+	if t.planned.searches[r.Scenario] {
+		t.trials.Planned++
+		s.tries = append(s.tries, tryOf(r))
+	}
 	counted := s.counts(r)
 	if len(r.Leaks) > 0 && (!counted || r.Outcome != results.Started) {
 		what := "after a start that was " + string(r.Outcome)
 		if !counted {
 			what = "in a trial that is not counted"
 		}
-		t.notes[leftBehind(keyOf(r), i, what)]++
+		t.notes[leftBehind(k, i, what)]++
 	}
 	if counted {
-		s.forRecord(r).add(r, t.observes.lane(r))
+		s.forRecord(r).add(r, t.planned.observes.lane(r))
 	}
 }
 
@@ -240,7 +262,7 @@ func (s *side) settle() (out *side) {
 		s.own, s.mixed = nil, own.count.Trials()
 		return own
 	}
-	own.uncounted, own.why, own.blocks = s.uncounted, s.why, s.blocks
+	own.uncounted, own.why, own.blocks, own.tries = s.uncounted, s.why, s.blocks, s.tries
 	*s = *own
 	return nil
 }

@@ -45,14 +45,27 @@ func (m Metric) FormatChange(x float64) string {
 		return signed(x, Percent(x))
 	case m.Unit == Fraction:
 		return points(x)
+	case m.Unit == Bytes && !math.IsNaN(x) && !math.IsInf(x, 0):
+		return signed(x, signedSize(x))
 	}
-	return signed(x, significant(x))
+	return signed(x, m.Unit.Format(x))
+}
+
+// signedSize writes a difference of limits exactly, since both are of a grid.
+func signedSize(x float64) string {
+	if x < 0 {
+		return "-" + exactSize(int64(-x))
+	}
+	return exactSize(int64(x))
 }
 
 // FormatMargin writes the metric's margin.
 func (m Metric) FormatMargin() string { return m.Unit.formatMargin(m.Relative, m.Margin) }
 
 func (u Unit) formatMargin(relative bool, x float64) string {
+	if u == Bytes && !relative {
+		return exactSize(int64(x))
+	}
 	text := strings.TrimSuffix(digits(x*100, 1), ".0")
 	if u == Fraction && !relative {
 		return text + " points"

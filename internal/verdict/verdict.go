@@ -58,8 +58,8 @@ type Verdict struct {
 	Findings []Finding
 	// Searches are what looked for start.threshold, of both arms.
 	Searches []Sought
-	// Held are the ceilings of the policy, one for each cell it is held against.
-	Held []Held
+	// Ceilings are those of the policy, once for each cell one is held against.
+	Ceilings []Held
 	// Warnings lower the trust in the numbers without voiding them. Notes do not even that.
 	Warnings, Notes []string
 	// Environment is the first one of the run, or of the baseline's.

@@ -28,6 +28,8 @@ builtin:clone=once,size=16MiB:
   size      what the binary is padded up to; instead pad: what it is padded by
   join      how init gets into its cgroup: procs, birth, unit or attach
   cgroup    when that is made: late (with the join) or early (before init)
+  plant-*   a cost of a known size, to see whether a gate finds it: plant-anon=1MiB, plant-sleep=18ms or
+            plant-syscalls=200
 
 The plan of a scenario that varies how builtin is built (order-matrix) begins with the cells that say
 most, so that a part of it is an answer: --budget 5m begins no block of trials once that time is over. It

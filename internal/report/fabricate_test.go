@@ -24,7 +24,7 @@ func fabricate(t *testing.T) {
 	matrix.Name, matrix.Orders, matrix.Observe = "order-matrix", sequence.Orders(), true
 	charges := startup(12)
 	charges.Name, charges.Observe = "charges", true
-	charges.Judge = []string{scenarios.ContainerChargedAtExec, scenarios.StartSyscalls, scenarios.StartPageFaults}
+	charges.Judge = []string{scenarios.ContainerChargedAtExec, scenarios.StartSyscalls, scenarios.StartPageFaults, scenarios.StartForks, scenarios.StartBytesCopied}
 	store(t, "gate", results.Header{
 		Schema: results.Schema, ID: "20241107-gate", Created: "2024-11-07T10:00:00Z", Initbench: "v0.1.0", Gate: true,
 		Spec: scenarios.Spec{
@@ -141,11 +141,13 @@ func observe(rec *results.Record, copies, inside bool) {
 	*rec.Latency.Started += 9e6
 	clone, none, exec := int64(10170368), int64(0), int64(1800<<10)
 	rec.Found = &sequence.Finding{Order: sequence.FoundNoClone, Guard: "overlay", ChargedAtExec: &exec}
-	rec.ContainerCounters = &sequence.Counters{Syscalls: 410 + int64(rec.Index%3), PageFaults: 900}
-	rec.RuntimeCounters = &sequence.Counters{Syscalls: 2210 + int64(rec.Index%7), PageFaults: 3100}
+	waits, made, polls := int64(40), int64(0), int64(300+rec.Index%50)
+	rec.ContainerCounters = &sequence.Counters{Syscalls: 450 + int64(rec.Index%3), Waits: &waits, PageFaults: 900, Forks: 3, CopiedBytes: &none}
+	rec.RuntimeCounters = &sequence.Counters{Syscalls: 2510 + int64(rec.Index%7+rec.Index%50), Waits: &polls, PageFaults: 3100, Forks: 14, CopiedBytes: &made}
 	if copies {
 		rec.Found = &sequence.Finding{Order: sequence.FoundCloneBeforeJoin, Guard: "memfd", CloneBytes: &clone, CloneToContainer: &none, CloneToRuntime: &clone, ChargedAtExec: &exec}
 		rec.ContainerCounters.Syscalls += 300
+		made = clone
 	}
 	if inside {
 		exec += clone

@@ -37,6 +37,9 @@ type jsonVerdict struct {
 	Metrics     []jsonMetric                 `json:"metrics"`
 	Ladders     []jsonLadder                 `json:"ladders"`
 	Matrices    []jsonMatrix                 `json:"matrices"`
+	Searches    []jsonSought                 `json:"searches"`
+	Ceilings    []jsonHeld                   `json:"ceilings"`
+	Open        int                          `json:"open"`
 	Findings    []jsonFinding                `json:"findings"`
 	Warnings    []string                     `json:"warnings"`
 	Notes       []string                     `json:"notes"`
@@ -70,6 +73,21 @@ type jsonMetric struct {
 	Relative  bool             `json:"relative"`
 	Why       string           `json:"why"`
 	Ladder    []jsonRung       `json:"ladder,omitempty"`
+	Severity  verdict.Severity `json:"severity"`
+	Open      bool             `json:"open"`
+	Stuck     bool             `json:"stuck"`
+	Family    int              `json:"family"`
+	Rank      int              `json:"rank"`
+	Looks     jsonLooks        `json:"looks"`
+}
+
+// jsonLooks says how often a row was looked at.
+type jsonLooks struct {
+	Blocks int    `json:"blocks"`
+	At     []int  `json:"at"`
+	Most   int    `json:"most"`
+	Level  number `json:"level"`
+	P      number `json:"p"`
 }
 
 type jsonArm struct {
@@ -113,6 +131,7 @@ func verdictJSON(v verdict.Verdict) ([]byte, error) {
 		Runtimes: map[string]results.RuntimeID{"baseline": v.Baseline, "candidate": v.Candidate},
 		Trials:   jsonTrials(v.Trials), Interleaved: v.Interleaved, Confidence: number(v.Confidence),
 		Ladders: laddersJSON(v.Ladders), Matrices: matricesJSON(v.Matrices), Findings: findingsJSON(v.Findings), Notes: list(v.Notes),
+		Searches: searchesJSON(v.Searches), Ceilings: heldJSON(v.Held), Open: v.Open(),
 	}
 	for _, m := range v.Metrics {
 		out.Metrics = append(out.Metrics, metricJSON(m))
@@ -126,7 +145,8 @@ func metricJSON(m verdict.Metric) jsonMetric {
 		Baseline: armJSON(m, m.Baseline), Candidate: armJSON(m, m.Candidate),
 		Change: number(m.Change), P: number(m.P), Verdict: m.Ruling, Reason: m.Reason, Scenario: m.Scenario,
 		ChangeLo: number(m.ChangeLo), ChangeHi: number(m.ChangeHi), Margin: number(m.Margin), PHolm: number(m.PHolm),
-		Relative: m.Relative, Why: m.Why,
+		Relative: m.Relative, Why: m.Why, Severity: m.Severity, Open: m.Open, Stuck: m.Stuck, Family: m.Family, Rank: m.Rank,
+		Looks: jsonLooks{Blocks: m.Looks.Blocks, At: append([]int{}, m.Looks.At...), Most: m.Looks.Most, Level: number(m.Looks.Level), P: number(m.Looks.P)},
 	}
 	for _, r := range m.Ladder {
 		out.Ladder = append(out.Ladder, jsonRung{Limit: orNull(r.Limit), Baseline: jsonCount(r.Baseline), Candidate: jsonCount(r.Candidate)})

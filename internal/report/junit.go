@@ -61,11 +61,7 @@ type junitMessage struct {
 }
 
 // add counts and appends one case: failed or in error by its ruling, else passed.
-func (s *junitSuite) add(class, name string, ruling verdict.Ruling, reason string, numbers ...junitProperty) {
-	c := junitCase{Class: class, Name: name}
-	if len(numbers) > 0 {
-		c.Properties = &junitNumbers{numbers}
-	}
+func (s *junitSuite) add(c junitCase, ruling verdict.Ruling, reason string) {
 	s.Tests++
 	switch ruling {
 	case verdict.Pass, verdict.Improved:
@@ -78,6 +74,48 @@ func (s *junitSuite) add(class, name string, ruling verdict.Ruling, reason strin
 		c.Error = &junitMessage{Type: string(ruling), Message: reason}
 	}
 	s.Cases = append(s.Cases, c)
+}
+
+// addTold appends the case of what rules over nothing: skipped with its reason where it does not pass. Skipped is what CI servers
+// show beside passed and failed without failing a build; what passed they do not show at all.
+func (s *junitSuite) addTold(c junitCase, ruling verdict.Ruling, why, reason string) {
+	if ruling == verdict.Pass || ruling == verdict.Improved {
+		s.add(c, ruling, reason)
+		return
+	}
+	s.Tests++
+	s.Skipped++
+	c.Skipped = &junitMessage{Message: fmt.Sprintf("%s, %s: %s", ruling, why, reason)}
+	s.Cases = append(s.Cases, c)
+}
+
+// addRow appends a row's case.
+func (s *junitSuite) addRow(m verdict.Metric) {
+	c := junitCase{Class: m.Scenario + "." + string(m.Driver), Name: metricName(m), Properties: &junitNumbers{rowNumbers(m)}}
+	switch {
+	case m.Open:
+		s.addTold(c, m.Ruling, leftOpen, m.Reason)
+	case m.Severity == verdict.Warn:
+		s.addTold(c, m.Ruling, onlyTold, m.Reason)
+	default:
+		s.add(c, m.Ruling, m.Reason)
+	}
+}
+
+// addHeld appends a ceiling's case.
+func (s *junitSuite) addHeld(h verdict.Held) {
+	c := junitCase{Class: h.Cell.Scenario + "." + string(h.Cell.Driver), Name: heldName(h), Properties: &junitNumbers{heldNumbers(h)}}
+	if h.Severity == verdict.Warn {
+		s.addTold(c, h.Ruling, onlyTold, h.Reason)
+		return
+	}
+	s.add(c, h.Ruling, h.Reason)
+}
+
+// heldName tells the ceilings of one scenario and driver apart.
+func heldName(h verdict.Held) string {
+	conditions := strings.TrimPrefix(heldOf(h), h.Cell.Scenario+", "+string(h.Cell.Driver))
+	return "ceiling " + h.Text + conditions
 }
 
 // addFindings appends the case of a scenario in which orders were imposed: passed, or skipped where there is a
@@ -115,32 +153,40 @@ func verdictJUnit(v verdict.Verdict) ([]byte, error) {
 		properties = append(properties, junitProperty{[]string{"baseline", "candidate"}[i], binary(id)})
 	}
 	for _, m := range v.Metrics {
-		s := r.suite(m.Scenario, properties)
-		s.add(m.Scenario+"."+string(m.Driver), metricName(m), m.Ruling, m.Reason, rowNumbers(m)...)
+		r.suite(m.Scenario, properties).addRow(m)
+	}
+	for _, h := range v.Held {
+		r.suite(h.Cell.Scenario, properties).addHeld(h)
 	}
 	r.orders(v.Ladders, v.Findings, properties)
 	if v.Ruling == verdict.Invalid || len(v.Metrics) == 0 {
-		r.suite("initbench", properties).add("initbench", "comparison", v.Ruling, strings.Join(v.Reasons, "; "))
+		r.suite("initbench", properties).add(junitCase{Class: "initbench", Name: "comparison"}, v.Ruling, strings.Join(v.Reasons, "; "))
 	}
 	return r.marshal(v.Findings, v.Notes, v.Warnings)
 }
 
+// namedNumber is a number by the name that the JSON has for it.
+type namedNumber struct {
+	name  string
+	value float64
+}
+
 // rowNumbers are those of the JSON under the same names; what is null there is not here.
 func rowNumbers(m verdict.Metric) []junitProperty {
-	all := []junitProperty{{"unit", string(m.Unit)}}
-	for _, n := range []struct {
-		name  string
-		value float64
-	}{
+	return append([]junitProperty{{"unit", string(m.Unit)}, {"severity", string(m.Severity)}}, numbered([]namedNumber{
 		{"baseline.n", float64(m.Baseline.N)}, {"baseline.center", m.Baseline.Center}, {"baseline.lo", m.Baseline.Lo}, {"baseline.hi", m.Baseline.Hi},
 		{"candidate.n", float64(m.Candidate.N)}, {"candidate.center", m.Candidate.Center}, {"candidate.lo", m.Candidate.Lo}, {"candidate.hi", m.Candidate.Hi},
 		{"change", m.Change}, {"change_lo", m.ChangeLo}, {"change_hi", m.ChangeHi}, {"margin", m.Margin}, {"p", m.P}, {"p_holm", m.PHolm},
-	} {
+	})...)
+}
+
+func numbered(all []namedNumber) (properties []junitProperty) {
+	for _, n := range all {
 		if text, _ := number(n.value).MarshalJSON(); string(text) != "null" { // it does not fail
-			all = append(all, junitProperty{n.name, string(text)})
+			properties = append(properties, junitProperty{n.name, string(text)})
 		}
 	}
-	return all
+	return properties
 }
 
 func (r *junitReport) suite(name string, properties []junitProperty) *junitSuite {

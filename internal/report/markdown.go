@@ -22,6 +22,9 @@ func verdictMarkdown(v verdict.Verdict) string {
 	if len(v.Metrics) > 0 {
 		b.WriteString(overview(v).markdown() + "\n" + folded("Every row with its intervals", rowsMarkdown(v)))
 	}
+	if g := heldGrid(v, Options{}); g != nil {
+		b.WriteString(g.markdown() + "\n")
+	}
 	b.WriteString(folded("Starts under each limit", gridsMarkdown(detailGrids(v))))
 	var facts []string
 	for _, fact := range measured(v) {
@@ -84,7 +87,7 @@ func overview(v verdict.Verdict) *grid {
 
 // inShort is "**regressed** 520 ms to 756 ms, +45.5 %".
 func inShort(m verdict.Metric) string {
-	ruling := string(m.Ruling)
+	ruling := ruled(Options{}, m.Ruling, m.Severity, m.Open)
 	if m.Ruling != verdict.Pass {
 		ruling = "**" + ruling + "**"
 	}

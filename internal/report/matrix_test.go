@@ -374,6 +374,14 @@ func TestUnreachedBuildsAreNoErrors(t *testing.T) {
 
 // Catches joins that the table leaves out or the JSON tells otherwise.
 func TestGoldenJoins(t *testing.T) {
+	s := joinSummary(t)
+	for _, format := range []string{Table, JSON, JUnit, Benchfmt} {
+		golden(t, "joins."+format, summaryIn(t, format, s, Options{}))
+	}
+}
+
+func joinSummary(t *testing.T) verdict.Summary {
+	t.Helper()
 	sc := scenarios.Scenario{
 		Name: "join-latency", Drivers: cgroupjoin.Drivers(), Trials: 4, Warmup: 1, Containers: 1, Timeout: 60e9, Judge: []string{scenarios.JoinLatency},
 		Joins: &scenarios.Joins{Mechanisms: cgroupjoin.Mechanisms(), Cgroup: cgroupjoin.Whens(), Siblings: []int{1, 2000}, Threads: []int{1}, Busy: []bool{false, true}},
@@ -386,10 +394,7 @@ func TestGoldenJoins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "joins.table", summaryIn(t, Table, s, Options{}))
-	for _, format := range []string{JSON, JUnit, Benchfmt} {
-		golden(t, "joins."+format, summaryIn(t, format, s, Options{}))
-	}
+	return s
 }
 
 func joinRecord(t scenarios.Trial, n int, r *rand.Rand) results.Record {

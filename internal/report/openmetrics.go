@@ -151,6 +151,10 @@ func verdictOpenMetrics(w io.Writer, v verdict.Verdict) error {
 	for _, m := range v.Metrics {
 		x.row(m)
 	}
+	for _, h := range v.Held {
+		x.held(h)
+	}
+	x.searches(v.Searches)
 	x.asides(v.Findings, v.Warnings)
 	return x.write(w)
 }
@@ -209,6 +213,8 @@ func (x *exposition) row(m verdict.Metric) {
 	x.add(name+"_margin", base, "What the "+name+" may be before it counts.", m.Margin/in, named...)
 	x.add("p_value", "", "Two-sided p value of nothing changed.", m.P, named...)
 	x.add("p_value_holm", "", "The p value adjusted for the number of rows.", m.PHolm, named...)
+	x.add("rules", "", "Whether a row rules over the whole: not one that is only told, or that a noisy clock leaves open.",
+		one(m.Severity == verdict.Fail && !m.Open), named...)
 	x.oneOf("ruling", "What was ruled of a row: 1 for the one that was given.", "ruling",
 		rulings(verdict.Pass, verdict.Improved, verdict.Regressed, verdict.Inconclusive), string(m.Ruling), named...)
 }

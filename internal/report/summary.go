@@ -382,14 +382,14 @@ func summaryJUnit(s verdict.Summary) ([]byte, error) {
 		if c.Failure != "" {
 			text += " (" + c.Failure + ")"
 		}
-		r.suite(c.Scenario, facts(s.Environment)).add(c.Scenario+"."+string(c.Driver), cellName(c), ruling, text)
+		r.suite(c.Scenario, facts(s.Environment)).add(junitCase{Class: c.Scenario + "." + string(c.Driver), Name: cellName(c)}, ruling, text)
 	}
 	for _, j := range s.Joins {
 		ruling, text := verdict.Pass, outcomesText(j.Outcomes, " ")
 		if j.Trials() == 0 || j.Failure != "" {
 			ruling, text = verdict.Inconclusive, text+after(": ", j.Failure)
 		}
-		r.suite(j.Scenario, facts(s.Environment)).add(j.Scenario+"."+string(j.Driver), joinName(j), ruling, text)
+		r.suite(j.Scenario, facts(s.Environment)).add(junitCase{Class: j.Scenario + "." + string(j.Driver), Name: joinName(j)}, ruling, text)
 	}
 	return r.marshal(s.Findings, s.Notes, s.Warnings)
 }

@@ -14,13 +14,19 @@ import (
 func verdictTable(v verdict.Verdict, opts Options) string {
 	var b strings.Builder
 	b.WriteString(openingLine(v, opts))
-	for _, p := range paragraphs(v) {
-		b.WriteString("\n" + opts.wrapped("", "", p))
+	for i, p := range paragraphs(v) {
+		if i == 0 || v.Ruling == verdict.Regressed { // of what is only open there can be a line a row
+			b.WriteString("\n")
+		}
+		b.WriteString(opts.wrapped("", "", p))
 	}
 	for _, driver := range driversOf(v.Metrics) {
 		rows := of(v.Metrics, driver)
 		b.WriteString("\n" + fit(opts, metricsGrid(string(driver), rows, opts, " "), metricsGrid(string(driver), rows, opts, "\n"),
 			narrowGrid(string(driver), rows, opts)) + whys(rows, v.Reasons, opts))
+	}
+	if g := heldGrid(v, opts); g != nil {
+		b.WriteString("\n" + fit(opts, g, g.tall()))
 	}
 	b.WriteString(details(v, opts))
 	b.WriteString("\n" + about(opts, measured(v)))
@@ -41,6 +47,7 @@ func details(v verdict.Verdict, opts Options) string {
 func detailGrids(v verdict.Verdict) []*grid {
 	var grids []*grid
 	for _, driver := range cgroupjoin.Drivers() {
+		grids = append(grids, soughtGrids(v.Searches, under(driver))...)
 		grids = append(grids, ladderGrids(v.Ladders, driver)...)
 	}
 	return grids
@@ -80,7 +87,7 @@ func metricsGrid(title string, rows []verdict.Metric, opts Options, between stri
 	g := &grid{title: title, keys: 2, header: []string{"metric", "scenario", "baseline", "candidate", "change", "margin", "p", "verdict"}}
 	for _, m := range rows {
 		g.add(metricName(m), m.Scenario, arm(m, m.Baseline, between), arm(m, m.Candidate, between),
-			change(m, between), margin(m), verdict.FormatP(m.P), opts.ruling(m.Ruling))
+			change(m, between), margin(m), verdict.FormatP(m.P), ruled(opts, m.Ruling, m.Severity, m.Open))
 	}
 	return g
 }
@@ -89,7 +96,7 @@ func metricsGrid(title string, rows []verdict.Metric, opts Options, between stri
 func narrowGrid(title string, rows []verdict.Metric, opts Options) *grid {
 	g := &grid{title: title, header: []string{"metric", "baseline", "candidate", "change", "verdict"}}
 	for _, m := range rows {
-		g.add(broken(metricName(m))+"\n"+m.Scenario, center(m, m.Baseline), center(m, m.Candidate), change(m, "\n"), opts.ruling(m.Ruling))
+		g.add(broken(metricName(m))+"\n"+m.Scenario, center(m, m.Baseline), center(m, m.Candidate), change(m, "\n"), ruled(opts, m.Ruling, m.Severity, m.Open))
 	}
 	return g
 }

@@ -94,6 +94,23 @@ func plain(m verdict.Metric) bool {
 	return (m.Ruling == verdict.Pass || m.Ruling == verdict.Improved) && !strings.Contains(m.Why, "; ")
 }
 
+// Why a row that is worse, or not settled, rules over nothing.
+const (
+	leftOpen = "left open by a noisy clock"
+	onlyTold = "by its severity only told"
+)
+
+// ruled is a ruling and, where it rules over nothing, that.
+func ruled(opts Options, r verdict.Ruling, s verdict.Severity, open bool) string {
+	switch {
+	case open:
+		return opts.ruling(r) + " (open)"
+	case s == verdict.Warn:
+		return opts.ruling(r) + " (" + string(s) + ")"
+	}
+	return opts.ruling(r)
+}
+
 // paragraphs tell why the whole is ruled so.
 func paragraphs(v verdict.Verdict) []string { return v.Reasons }
 

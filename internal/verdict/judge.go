@@ -55,6 +55,8 @@ type Run struct {
 	Environments []results.Environment
 	Records      iter.Seq2[results.Record, error]
 	Torn         *results.Torn
+	// Replays of a run that is judged again and again while it grows; nil keeps nothing.
+	Replays *Replays
 }
 
 // Stored is a run as results.Load gives it.
@@ -77,6 +79,7 @@ func Judge(run Run, opts Options) (Verdict, error) {
 	t.invalid = append(t.invalid, empty(run, t.trials.Recorded)...)
 	j := newJudge(t, opts, [arms]scenarios.Spec{spec, spec}, [arms]string(armNames))
 	j.paired, j.budget = true, run.Header.Budget
+	j.replays = run.Replays
 	j.adapt(run.Header.Design)
 	return j.verdict(run.Name, run.Environments, append(tornWarning(run), boots(run.Environments)...))
 }

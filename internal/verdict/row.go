@@ -48,6 +48,7 @@ type judge struct {
 	*tally
 	opts     Options
 	searches []Sought // of both arms
+	replays  *Replays
 	planned  [arms]scenarios.Spec
 	subjects [arms]scenarios.Runtime
 	layouts  map[string]layout // by scenario

@@ -67,21 +67,17 @@ func soughtPlace(sc scenarios.Scenario) cgroupjoin.Place {
 
 // replay makes the search again from its starts, in the order in which they were asked for: what an edge claims holds
 // for no order that depends on how starts ended, and of those that were made beside each other the quickest ended first.
-func replay(k key, sc scenarios.Scenario, runtime string, tries []try) Sought {
-	q := sc.Search
+func (p *Replays) replay(k key, sc scenarios.Scenario, runtime string, tries []try) Sought {
 	s := Sought{
 		Scenario: k.scenario, Driver: k.driver, Order: k.order, Build: k.build, Place: soughtPlace(sc), Runtime: runtime,
-		Search: *q, Trials: len(tries),
+		Search: *sc.Search, Trials: len(tries),
 	}
-	search := stats.NewSearch(stats.SearchSpec{From: q.From, To: q.To, Step: q.Step, Probability: q.Probability, Confidence: q.Confidence, Most: q.Most})
 	slices.SortStableFunc(tries, func(a, b try) int { return cmp.Compare(a.index, b.index) })
+	at := replayed{k, runtime, *sc.Search}
 	for _, t := range tries {
-		s.take(t)
-		if t.shows() && search.Add(t.limit, t.outcome == results.Started) != nil {
-			s.NotCounted++ // off the grid: of a run whose plan was another
-		}
+		s.take(t, at.onGrid(t.limit))
 	}
-	s.Edge = search.Found()
+	s.Edge = p.search(at, tries).Found()
 	if s.NotApplicable > 0 && s.Edge.Starts > 0 {
 		s.NotCounted, s.NotApplicable = s.NotCounted+s.NotApplicable, 0
 	}
@@ -90,9 +86,9 @@ func replay(k key, sc scenarios.Scenario, runtime string, tries []try) Sought {
 }
 
 // take counts one start.
-func (s *Sought) take(t try) {
+func (s *Sought) take(t try, onGrid bool) {
 	switch {
-	case !t.counted:
+	case !t.counted || !onGrid:
 		s.NotCounted++
 		return
 	case t.natural:
@@ -112,10 +108,10 @@ func (s *Sought) take(t try) {
 func (s Sought) Natural() bool { return s.NotApplicable > 0 }
 
 // searched replays a scenario's searches, of each cell one a runtime.
-func searched(sc scenarios.Scenario, groups []key, runtimes []string, tries func(k key, runtime int) []try) (all []Sought) {
+func (p *Replays) searched(sc scenarios.Scenario, groups []key, runtimes []string, tries func(k key, runtime int) []try) (all []Sought) {
 	for _, k := range groups {
 		for i, name := range runtimes {
-			all = append(all, replay(k, sc, name, tries(k, i)))
+			all = append(all, p.replay(k, sc, name, tries(k, i)))
 		}
 	}
 	for i := range all {

@@ -346,7 +346,7 @@ func (s *survey) cellsOf(sc scenarios.Scenario) (all []cellKey) {
 func (s *survey) describeSearches(sc scenarios.Scenario) {
 	var all []Sought
 	for _, rt := range s.run.Header.Spec.Runtimes {
-		all = append(all, searched(sc, s.layout(sc, rt).groups, []string{rt.Name}, func(k key, _ int) []try {
+		all = append(all, s.run.Replays.searched(sc, s.layout(sc, rt).groups, []string{rt.Name}, func(k key, _ int) []try {
 			return slices.Clone(s.side(cellKey{k, rt.Name}).tries)
 		})...)
 	}

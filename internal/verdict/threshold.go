@@ -152,7 +152,7 @@ func (s Sought) key() key {
 func (j *judge) seek() {
 	for _, sc := range j.planned[baseline].Scenarios {
 		if sc.Search != nil {
-			j.searches = append(j.searches, searched(sc, j.layout(sc).groups, armNames[:], func(k key, i int) []try {
+			j.searches = append(j.searches, j.replays.searched(sc, j.layout(sc).groups, armNames[:], func(k key, i int) []try {
 				return slices.Clone(j.at(k)[i].tries)
 			})...)
 		}

@@ -29,6 +29,7 @@ var sections = map[reflect.Type]string{
 	reflect.TypeFor[results.Scale]():       "### Scale",
 
 	reflect.TypeFor[results.Design](): "### Design",
+	reflect.TypeFor[results.Part]():   "### Part",
 
 	reflect.TypeFor[scenarios.Headroom](): "### Headroom",
 	reflect.TypeFor[scenarios.Search]():   "### Search",

@@ -29,6 +29,18 @@ type fileLine struct {
 	text   []byte // valid until the next line is asked for
 	torn   bool
 	Line
+	// own: it is written as this initbench writes lines.
+	own bool
+	// rewritten takes the place of text where the line is copied; nil where it stays.
+	rewritten []byte
+}
+
+// copied is the line as it is to be written.
+func (l fileLine) copied() []byte {
+	if l.rewritten != nil {
+		return l.rewritten
+	}
+	return l.text
 }
 
 // lineReader says which file is read, and what of it is kept.
@@ -36,6 +48,8 @@ type lineReader struct {
 	dir, file string
 	// belongs says what a line there may not be.
 	belongs func(Line) error
+	// rewrite changes lines for a copy, on any core and in any order; nil where they are only read.
+	rewrite func(*fileLine) error
 }
 
 func (lr lineReader) at(number int) string {
@@ -191,7 +205,7 @@ func (lr lineReader) decode(b *block) {
 // next is the first line of text, in the place that l has.
 func next(l fileLine, text []byte) fileLine {
 	end := bytes.IndexByte(text, '\n')
-	l.torn, l.Line = end < 0, Line{}
+	l.torn, l.Line, l.own, l.rewritten = end < 0, Line{}, false, nil
 	if l.text = text; !l.torn {
 		l.text = text[:end+1]
 	}
@@ -205,8 +219,13 @@ func (lr lineReader) decodeLine(l *fileLine, readErr error) (err error) {
 	case l.torn:
 		return readErr // where there is one, nobody knows whether the line goes on
 	}
-	if l.Line, err = DecodeLine(l.text); err != nil {
+	if l.Line, l.own = decodeOwn(l.text); !l.own {
+		if l.Line, err = decodeAny(l.text); err != nil {
+			return err
+		}
+	}
+	if err := lr.belongs(l.Line); err != nil || lr.rewrite == nil {
 		return err
 	}
-	return lr.belongs(l.Line)
+	return lr.rewrite(l)
 }

@@ -124,25 +124,36 @@ func TestTrialSet(t *testing.T) {
 	}
 }
 
-// BenchmarkRead is what one pass over a run's records costs.
-func BenchmarkRead(b *testing.B) {
-	dirs, err := scale.Write(b.TempDir(), scale.Gate, 20_000)
+// benchmarkRun are two runs that can be merged.
+func benchmarkRun(b *testing.B) []string {
+	b.Helper()
+	dirs, err := scale.Write(b.TempDir(), scale.Gate, 2, 10_000)
 	if err != nil {
 		b.Fatal(err)
 	}
-	info, err := os.Stat(filepath.Join(dirs[0], "records.jsonl"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(info.Size())
-	b.ReportAllocs()
-	n := 0
-	for b.Loop() {
-		run, err := results.Load(dirs[0])
+	for _, dir := range dirs {
+		info, err := os.Stat(filepath.Join(dir, "records.jsonl"))
 		if err != nil {
 			b.Fatal(err)
 		}
-		n += run.Done.Len()
+		b.SetBytes(int64(len(dirs)) * info.Size())
+	}
+	b.ReportAllocs()
+	return dirs
+}
+
+// BenchmarkRead is what one pass over a run's records costs.
+func BenchmarkRead(b *testing.B) {
+	dirs := benchmarkRun(b)
+	n := 0
+	for b.Loop() {
+		for _, dir := range dirs {
+			run, err := results.Load(dir)
+			if err != nil {
+				b.Fatal(err)
+			}
+			n += run.Done.Len()
+		}
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
 }

@@ -63,7 +63,7 @@ func Open(dir string) (*Run, error) {
 // Records streams the run's trials in the order they ended.
 func (r *Run) Records() iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		for line, err := range r.checked() {
+		for line, err := range r.checked(r.recordLines()) {
 			switch {
 			case err != nil:
 				yield(Record{}, err)
@@ -77,13 +77,13 @@ func (r *Run) Records() iter.Seq2[Record, error] {
 }
 
 // checked streams records.jsonl, and the first time notes what the lines say together.
-func (r *Run) checked() iter.Seq2[fileLine, error] {
+func (r *Run) checked(lines lineReader) iter.Seq2[fileLine, error] {
 	return func(yield func(fileLine, error) bool) {
 		first := !r.read
 		if first {
 			r.Environments, r.Torn, r.Done = nil, nil, TrialSet{}
 		}
-		for line, err := range r.recordLines().lines() {
+		for line, err := range lines.lines() {
 			if err == nil && first {
 				err = r.note(line)
 			}

@@ -198,6 +198,8 @@ type Header struct {
 	// Place is where the run was begun, for a resumed run to go on in one like it;
 	// nil in runs stored before it was recorded.
 	Place *Place `json:"place,omitempty"`
+	// MergedFrom are the runs that this one was put together from, each of the whole plan; nil in one as it was measured.
+	MergedFrom []Part `json:"merged_from,omitempty"`
 }
 
 // Place says where trials are made, and of the guest what was asked for.

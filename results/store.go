@@ -40,14 +40,21 @@ func Create(dir string, h Header) (*Store, error) {
 	case len(entries) > 0:
 		return nil, &InputError{Path: dir, Why: "is not empty: name a new directory, or finish the run in it with --resume"}
 	}
-	text, err := json.MarshalIndent(h, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("results: header: %w", err)
-	}
-	if err := maybe.WriteFile(filepath.Join(dir, headerFile), append(text, '\n'), 0o644); err != nil {
-		return nil, fmt.Errorf("results: %w", err)
+	if err := writeHeader(dir, h); err != nil {
+		return nil, err
 	}
 	return openStore(dir, os.O_CREATE|os.O_EXCL)
+}
+
+func writeHeader(dir string, h Header) error {
+	text, err := json.MarshalIndent(h, "", "  ")
+	if err != nil {
+		return fmt.Errorf("results: header: %w", err)
+	}
+	if err := maybe.WriteFile(filepath.Join(dir, headerFile), append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	return nil
 }
 
 // cause leaves out the operation and the path, which the message has.
@@ -62,6 +69,9 @@ func cause(err error) error {
 // Resume opens the run in r, which was read, for appending. A torn last line of either file is cut off first:
 // its trial never finished, and a line must start at a line's beginning.
 func Resume(r *Run) (*Store, error) {
+	if err := r.Resumable(); err != nil {
+		return nil, err
+	}
 	path := filepath.Join(r.Dir, recordsFile)
 	if r.Torn != nil {
 		if err := os.Truncate(path, r.Torn.Offset); err != nil {
@@ -72,6 +82,14 @@ func Resume(r *Run) (*Store, error) {
 		return nil, err
 	}
 	return openStore(r.Dir, os.O_CREATE)
+}
+
+// Resumable refuses a run that cannot be finished: a merged one has no plan of its own, but several.
+func (r *Run) Resumable() error {
+	if n := len(r.Header.MergedFrom); n > 0 {
+		return &InputError{Path: r.Dir, Why: fmt.Sprintf("was merged from %d runs: only a run as it was measured can be resumed", n)}
+	}
+	return nil
 }
 
 func openStore(dir string, flags int) (*Store, error) {

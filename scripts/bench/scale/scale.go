@@ -12,9 +12,6 @@ import (
 	"github.com/initbench/initbench/sequence"
 )
 
-// partTrials is what one run holds at most.
-const partTrials = scenarios.MaxTrials
-
 // Shape is what the runs are of.
 type Shape []string
 
@@ -25,41 +22,38 @@ var (
 	Startup = Shape{"startup"}
 )
 
-// Write makes gates below dir that hold at least that many records together, and returns their directories.
-func Write(dir string, shape Shape, records int) ([]string, error) {
+// Write makes gates of one plan below dir, each with about so many trials and no more, and returns their directories.
+func Write(dir string, shape Shape, parts, trials int) ([]string, error) {
 	var dirs []string
-	for left := records; left > 0; {
-		part := filepath.Join(dir, fmt.Sprintf("part-%02d", len(dirs)))
-		wrote, err := writePart(part, shape, min(records, partTrials), uint64(len(dirs)+1))
-		if err != nil {
+	for i := range parts {
+		part := filepath.Join(dir, fmt.Sprintf("part-%02d", i))
+		if err := writePart(part, shape, trials, uint64(i+1)); err != nil {
 			return nil, err
 		}
 		dirs = append(dirs, part)
-		left -= wrote
 	}
 	return dirs, nil
 }
 
-func writePart(dir string, shape Shape, most int, seed uint64) (records int, err error) {
+func writePart(dir string, shape Shape, most int, seed uint64) error {
 	h, err := header(shape, most, seed)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	store, err := results.Create(dir, h)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if err := store.Append(environment(seed)); err != nil {
-		return 0, err
+		return err
 	}
 	f := fabricator{rng: rand.New(rand.NewPCG(seed, 1)), seed: seed, clock: 5e9}
 	for t := range h.Spec.Trials() {
 		if err := store.Append(f.record(t)); err != nil {
-			return 0, err
+			return err
 		}
-		records++
 	}
-	return records, store.Close()
+	return store.Close()
 }
 
 // header plans a gate of the shape's scenarios with as many trials as fit into most.

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"io"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -12,28 +12,34 @@ import (
 )
 
 func newReportCommand() *cobra.Command {
-	var format string
+	var out outputs
+	var by judging
 	cmd := &cobra.Command{
-		Use:   "report DIR",
-		Short: "print a stored run, gate or trace again, on any machine, without root",
+		Use:   "report DIR [-o FILE]...",
+		Short: "show a stored run, gate or trace again, on any machine, without root: report.html too",
 		Long: `report prints what a run, a gate or a trace printed when it was made, from its records, in any format, and ends
-with the same exit code. A run that is not whole is summarised as far as it came.`,
+with the same exit code. A run that is not whole is summarised as far as it came. -o writes to a file in the format
+that its name says, which is whole or not there at all; report.html is one page with everything in it.
+
+A gate is judged by the policy that it was made with; --policy FILE takes the place of that one.`,
 		Example: `  initbench report results-20260102t030405ab12
+  initbench report results-20260102t030405ab12 -o report.html -o verdict.md
   initbench report results-20260102t030405ab12 --format svg > matrix.svg`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeRuns(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkWord("--format", format, storedFormats()...); err != nil {
+			if err := out.check(cmd, storedFormats()); err != nil {
 				return err
 			}
 			run, err := results.Load(args[0])
 			if err != nil {
 				return err
 			}
-			return reportStored(cmd, format, run)
+			return reportStored(cmd, &out, &by, run)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "table", "output format")
-	complete(cmd, "format", storedFormats()...)
+	out.register(cmd, storedFormats())
+	by.register(cmd)
 	return cmd
 }
 
@@ -44,28 +50,66 @@ func storedFormats() []string {
 	return slices.Compact(all)
 }
 
-func reportStored(cmd *cobra.Command, format string, run *results.Run) error {
+func reportStored(cmd *cobra.Command, out *outputs, by *judging, run *results.Run) error {
 	spec := run.Header.Spec
 	isTrace := !run.Header.Gate && len(spec.Scenarios) == 1 && spec.Scenarios[0].Name == traceName
-	if formats := formatsOf(isTrace); !slices.Contains(formats, format) {
-		return checkWord("--format", format, formats...)
+	if err := out.suits(formatsOf(isTrace)); err != nil {
+		return err
 	}
 	switch {
 	case isTrace:
-		return printTrace(cmd, format, run)
+		return reportTrace(cmd, out, run)
 	case run.Header.Gate:
-		v, err := verdict.Judge(verdict.Stored(run), verdict.Options{})
-		if err != nil {
-			return err
-		}
-		return deliver(cmd, format, "", io.Discard, v)
+		return reportGate(cmd, out, by, run)
 	}
-	return summariseAs(cmd, format, io.Discard, run)
+	s, err := verdict.Summarize(verdict.Stored(run), verdict.Options{})
+	if err != nil {
+		return err
+	}
+	if err := out.deliver(cmd, ofSummary(s, run)); err != nil {
+		return err
+	}
+	return worthless(s, run.Dir)
+}
+
+func reportTrace(cmd *cobra.Command, out *outputs, run *results.Run) error {
+	records, traces, err := tracesOf(run)
+	if err != nil {
+		return err
+	}
+	if err := out.deliver(cmd, ofTraces(traces)); err != nil {
+		return err
+	}
+	return traced(records)
+}
+
+func reportGate(cmd *cobra.Command, out *outputs, by *judging, run *results.Run) error {
+	v, err := by.judge(run)
+	if err != nil {
+		return err
+	}
+	if err := out.deliver(cmd, ofVerdict(v, run)); err != nil {
+		return err
+	}
+	return ruledBy(v)
+}
+
+// suits refuses a format in which what is stored cannot be shown.
+func (o *outputs) suits(formats []string) error {
+	if len(o.files) == 0 {
+		return checkWord("--format", o.format, formats...)
+	}
+	for _, path := range o.files {
+		if format := formatOfFile[filepath.Ext(path)]; !slices.Contains(formats, format) {
+			return usagef("-o %s: what is stored cannot be shown as %s", path, format)
+		}
+	}
+	return nil
 }
 
 func formatsOf(isTrace bool) []string {
 	if isTrace {
 		return report.TraceFormats()
 	}
-	return report.Formats()
+	return append(report.Formats(), htmlFormat)
 }

@@ -12,11 +12,11 @@ import (
 
 // heldGrid has the ceilings of the policy, each with what was measured against it; nil where there is none.
 func heldGrid(v verdict.Verdict, opts Options) *grid {
-	if len(v.Held) == 0 {
+	if len(v.Ceilings) == 0 {
 		return nil
 	}
 	g := &grid{title: "ceilings of the policy, on the candidate alone", keys: 2, header: []string{"ceiling", "of", "candidate", "verdict"}}
-	for _, h := range v.Held {
+	for _, h := range v.Ceilings {
 		g.add(h.Text, heldOf(h), heldValue(h), ruled(opts, h.Ruling, h.Severity, false))
 	}
 	return g

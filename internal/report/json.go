@@ -131,7 +131,7 @@ func verdictJSON(v verdict.Verdict) ([]byte, error) {
 		Runtimes: map[string]results.RuntimeID{"baseline": v.Baseline, "candidate": v.Candidate},
 		Trials:   jsonTrials(v.Trials), Interleaved: v.Interleaved, Confidence: number(v.Confidence),
 		Ladders: laddersJSON(v.Ladders), Matrices: matricesJSON(v.Matrices), Findings: findingsJSON(v.Findings), Notes: list(v.Notes),
-		Searches: searchesJSON(v.Searches), Ceilings: heldJSON(v.Held), Open: v.Open(),
+		Searches: searchesJSON(v.Searches), Ceilings: heldJSON(v.Ceilings), Open: v.Open(),
 	}
 	for _, m := range v.Metrics {
 		out.Metrics = append(out.Metrics, metricJSON(m))

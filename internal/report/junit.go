@@ -155,7 +155,7 @@ func verdictJUnit(v verdict.Verdict) ([]byte, error) {
 	for _, m := range v.Metrics {
 		r.suite(m.Scenario, properties).addRow(m)
 	}
-	for _, h := range v.Held {
+	for _, h := range v.Ceilings {
 		r.suite(h.Cell.Scenario, properties).addHeld(h)
 	}
 	r.orders(v.Ladders, v.Findings, properties)

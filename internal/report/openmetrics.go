@@ -151,7 +151,7 @@ func verdictOpenMetrics(w io.Writer, v verdict.Verdict) error {
 	for _, m := range v.Metrics {
 		x.row(m)
 	}
-	for _, h := range v.Held {
+	for _, h := range v.Ceilings {
 		x.held(h)
 	}
 	x.searches(v.Searches)
@@ -232,7 +232,7 @@ func (x *exposition) searches(all []verdict.Sought) {
 		bytes("above", "The true threshold is more than this.", s.Edge.Lo, of)
 		bytes("at_most", "The true threshold is at most this.", s.Edge.Hi, of)
 		x.add("search_sharp", "", "Whether every start below the threshold failed and none from it on.", one(s.Edge.Sharp), of...)
-		x.add("search_starts", "", "Starts that the search spent.", float64(s.Edge.Starts), of...)
+		x.add("search_starts", "", "Starts that the search spent.", float64(s.Trials), of...)
 		for _, p := range s.Points {
 			for _, c := range []struct {
 				outcome string

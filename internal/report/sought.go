@@ -99,18 +99,21 @@ func soughtText(group []verdict.Sought, order sequence.Order, runtime string) st
 // edgeText is "12.5 MiB (12.25, 12.5], 41 starts, sharp".
 func edgeText(s verdict.Sought) string {
 	e := s.Edge
-	if e.Starts == 0 {
+	if s.Trials == 0 {
 		return "not measured"
 	}
-	parts := []string{thresholdText(s), starts(e.Starts)}
+	parts := []string{thresholdText(s), starts(s.Trials)}
 	if e.Sharp {
 		parts = append(parts, "sharp")
 	}
 	if !e.Done {
 		parts = append(parts, "not finished")
 	}
-	if s.NotApplicable > 0 && s.NotApplicable == e.Starts {
-		parts = append(parts, "order not applicable")
+	if s.NotApplicable > 0 {
+		parts = append(parts, "order not applicable: as it is by itself")
+	}
+	if s.Failed > 0 {
+		parts = append(parts, fmt.Sprintf("%d failed", s.Failed))
 	}
 	if s.NotCounted > 0 {
 		parts = append(parts, fmt.Sprintf("%d not counted", s.NotCounted))

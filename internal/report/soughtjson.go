@@ -21,6 +21,8 @@ type jsonSought struct {
 	Sharp         bool             `json:"sharp"`
 	Done          bool             `json:"done"`
 	Starts        int              `json:"starts"`
+	Trials        int              `json:"trials"`
+	Failed        int              `json:"failed"`
 	NotCounted    int              `json:"not_counted"`
 	NotApplicable int              `json:"order_not_applicable"`
 	Tried         []jsonTried      `json:"tried"`
@@ -59,7 +61,7 @@ func searchesJSON(all []verdict.Sought) []jsonSought {
 		row := jsonSought{
 			Scenario: s.Scenario, Driver: string(s.Driver), Order: string(s.Order), Build: buildJSON(s.Build), Place: s.Place, Runtime: s.Runtime,
 			Search:    jsonSearch{s.Search.From, s.Search.To, s.Search.Step, number(s.Search.Probability), number(s.Search.Confidence), s.Search.Most},
-			Threshold: orNull(e.Threshold), Above: orNull(e.Lo), AtMost: orNull(e.Hi), Sharp: e.Sharp, Done: e.Done, Starts: e.Starts,
+			Threshold: orNull(e.Threshold), Above: orNull(e.Lo), AtMost: orNull(e.Hi), Sharp: e.Sharp, Done: e.Done, Starts: e.Starts, Trials: s.Trials, Failed: s.Failed,
 			NotCounted: s.NotCounted, NotApplicable: s.NotApplicable, Tried: []jsonTried{}, Curve: []jsonChance{},
 		}
 		for _, p := range s.Points {

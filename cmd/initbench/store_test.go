@@ -28,6 +28,7 @@ type fake struct {
 	kernel   string
 	seed     uint64
 	clock    string // of the guest it was begun in; empty: not recorded
+	id       string // of the run
 }
 
 func (f *fake) parse(args []string) (dir string, err error) {
@@ -40,6 +41,7 @@ func (f *fake) parse(args []string) (dir string, err error) {
 	fl.StringVar(&f.startsAt, "starts-at", "8MiB", "smallest limit that starts")
 	fl.StringVar(&f.kernel, "kernel", "6.1.0-28-cloud-amd64", "of the environment")
 	fl.Uint64Var(&f.seed, "seed", 1, "of plan and noise")
+	fl.StringVar(&f.id, "id", "made-up", "of the run")
 	fl.StringVar(&f.clock, "clock", "", "of the guest it was begun in")
 	if err := fl.Parse(args); err != nil {
 		return "", err
@@ -87,7 +89,7 @@ func (f *fake) store(dir string) error {
 	if err != nil {
 		return err
 	}
-	h := results.Header{Schema: results.Schema, ID: "made-up", Created: "2026-01-02T03:04:05Z", Initbench: "test", Spec: spec, Gate: f.gate}
+	h := results.Header{Schema: results.Schema, ID: f.id, Created: "2026-01-02T03:04:05Z", Initbench: "test", Spec: spec, Gate: f.gate}
 	if f.clock != "" {
 		h.Place = &results.Place{In: "vm", GuestClock: f.clock}
 	}

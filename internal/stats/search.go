@@ -1,5 +1,10 @@
 package stats
 
+import (
+	"fmt"
+	"math"
+)
+
 // SearchSpec is what a search looks for, on the grid From, From+Step, ... up to To.
 type SearchSpec struct {
 	From, To, Step          int64
@@ -22,8 +27,222 @@ type Edge struct {
 	Starts int
 }
 
-// CurvePoint is the estimated probability of a start under one limit, with its pointwise interval.
-type CurvePoint struct {
-	Limit     int64
-	P, Lo, Hi float64
+// Search looks for the start threshold: the smallest limit at which a container starts with at least a given probability,
+// when the probability rises with the limit. It has two halves that know nothing of each other's methods:
+//
+//   - where to try next is chosen by a Bayesian model of curves (belief), in the manner of Kontsevich and Tyler's psi
+//     method (1999) and Watson's QUEST+ (2017). Nothing is claimed by it;
+//   - what is claimed rests on two families of test martingales (evidence) that hold for every curve that rises,
+//     however the limits were chosen and whenever one stops.
+//
+// The model places the bets of the martingales, and a bet is placed before its outcome is known. So starts have to be
+// added in an order that does not depend on how they ended: that in which Next proposed them. In another order no number
+// of the model changes, but which of the starts are evidence may.
+type Search struct {
+	spec         SearchSpec
+	limits       int
+	tried        []tally
+	starts       int
+	belief       *belief
+	above, below *evidence
+}
+
+// tally is how the starts under one limit ended.
+type tally struct{ started, failed int }
+
+// NewSearch begins a search. The spec is one that has been checked: From <= To, 0 < Step, Probability and Confidence within 0..1.
+func NewSearch(spec SearchSpec) *Search {
+	n := int((spec.To-spec.From)/spec.Step) + 1
+	alpha := 1 - spec.Confidence
+	return &Search{
+		spec: spec, limits: n, tried: make([]tally, n),
+		belief: newBelief(n, spec.Probability),
+		// A failure where starts are sure is ten times likelier if they are not (at a probability of 0.9), a start where they
+		// are not sure is 1.1 times likelier if they are: the end that is cheap to show gets a tenth of the error.
+		above: newEvidence(n, spec.Probability, 0.9*alpha),
+		below: newEvidence(n, 1-spec.Probability, 0.1*alpha),
+	}
+}
+
+// Add takes the outcome of one start in; see Search for the order. A limit that is not on the grid is refused.
+func (s *Search) Add(limit int64, started bool) error {
+	i, on := s.index(limit)
+	if !on {
+		return fmt.Errorf("search: a start at %d bytes, which is none of %d, %d, ... %d", limit, s.spec.From, s.spec.From+s.spec.Step, s.spec.To)
+	}
+	// The bets come first: they may know nothing of this outcome. If starts were not sure at this limit they would be
+	// so at no lower one, and the other way round.
+	if low := s.belief.atMost(i); low >= boldness {
+		s.above.bet(i, s.limits, started)
+	} else if low <= 1-boldness {
+		s.below.bet(0, i+1, !started)
+	}
+	s.belief.see(i, started)
+	s.starts++
+	if started {
+		s.tried[i].started++
+	} else {
+		s.tried[i].failed++
+	}
+	return nil
+}
+
+// boldness is how sure the model must be that the threshold lies on one side of a limit before an outcome there
+// is bet on. A bet that is lost has to be won back, one that is not placed is a start without evidence.
+const boldness = 0.7
+
+func (s *Search) index(limit int64) (int, bool) {
+	d := limit - s.spec.From
+	return int(d / s.spec.Step), d >= 0 && d%s.spec.Step == 0 && d/s.spec.Step < int64(s.limits)
+}
+
+func (s *Search) limit(i int) int64 { return s.spec.From + int64(i)*s.spec.Step }
+
+// ends are the indices of Lo, -1 if nothing is shown, and Hi, the number of limits if nothing is. Each is reached by
+// testing one limit after the other from its end of the grid, each at the full level, up to the first that is not shown: of the
+// hypotheses that are true only the one tested first can lead to a false claim, so their number costs nothing (Marcus,
+// Peritz and Gabriel 1976; Maurer, Hothorn and Lehmacher 1995).
+func (s *Search) ends() (lo, hi int) {
+	lo, hi = -1, s.limits
+	for lo+1 < s.limits && s.below.shown[lo+1] {
+		lo++
+	}
+	for hi > 0 && s.above.shown[hi-1] {
+		hi--
+	}
+	// Both cannot be true, and need not be where starts do not get likelier with the limit: the weaker claim stays.
+	return lo, max(hi, lo+1)
+}
+
+// Found is what is shown by now.
+func (s *Search) Found() Edge {
+	lo, hi := s.ends()
+	e := Edge{Starts: s.starts, Done: len(s.Next(1)) == 0}
+	if lo >= 0 {
+		e.Lo = s.limit(lo)
+	}
+	if hi < s.limits {
+		e.Hi = s.limit(hi)
+		e.Threshold, e.Sharp = e.Hi, s.sharp(hi)
+	}
+	return e
+}
+
+func (s *Search) sharp(edge int) bool {
+	for i, t := range s.tried {
+		if i < edge && t.started > 0 || i >= edge && t.failed > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Next proposes up to n limits to be tried at once, given that none is outstanding; none when the search is over.
+func (s *Search) Next(n int) []int64 {
+	lo, hi := s.ends()
+	left := s.spec.Most - s.starts
+	if hi-lo <= 1 || left <= 0 {
+		return nil
+	}
+	n = min(n, left)
+	var at []int
+	if s.exploring() {
+		at = s.belief.quantiles(min(n, together), lo, hi)
+	} else {
+		at = s.aims(n, lo, hi, left)
+	}
+	limits := make([]int64, len(at))
+	for i, x := range at {
+		limits[i] = s.limit(x)
+	}
+	return limits
+}
+
+// together is how many limits are explored at once. n of them shrink the bracket to 1/(n+1), so that eight spend 20
+// starts where bisection spends 8; three spend 12.
+const together = 3
+
+// exploring: the model does not know yet where the threshold lies, and a share of the starts is for learning it.
+func (s *Search) exploring() bool {
+	lo, hi := s.belief.between((1-boldness)/2, (1+boldness)/2)
+	return hi > lo && s.starts < s.spec.Most/exploration
+}
+
+const exploration = 5
+
+// aim is an end of the interval to be moved to a limit, and what that is worth.
+type aim struct {
+	at    int
+	score float64
+	// starts that it takes if every one goes well
+	starts int
+}
+
+// aims spends starts on what moves an end farthest for a start: each end's best aim, the better one first.
+func (s *Search) aims(n, lo, hi, left int) []int {
+	up, down := s.best(lo, hi, left)
+	if up.score < down.score {
+		up, down = down, up
+	}
+	var at []int
+	for _, a := range []aim{up, down} {
+		for ; a.score > 0 && a.starts > 0 && len(at) < n; a.starts-- {
+			at = append(at, a.at)
+		}
+	}
+	return at
+}
+
+// best are the aims for Hi and for Lo. What an aim is worth is by how much the interval would shrink, as a ratio, times
+// the chance that it can be, by the starts that this takes.
+func (s *Search) best(lo, hi, left int) (up, down aim) {
+	width := float64(hi - lo)
+	for _, x := range s.candidates(lo, hi) {
+		low := s.belief.atMost(x)
+		sure, unsure := s.belief.chances(x)
+		if x < hi {
+			up = better(up, x, math.Log(width/float64(x-lo))*low, sure, left, s.above, x, hi)
+		}
+		if x > lo {
+			down = better(down, x, math.Log(width/float64(hi-x))*(1-low), 1-unsure, left, s.below, lo+1, x+1)
+		}
+	}
+	return up, down
+}
+
+func better(have aim, x int, gain, win float64, left int, e *evidence, from, to int) aim {
+	expected, least := e.needed(from, to, win)
+	if expected > reach*float64(left) || least > left {
+		return have
+	}
+	if score := gain / expected; score > have.score {
+		return aim{at: x, score: score, starts: least}
+	}
+	return have
+}
+
+// reach is how many times the starts that are left an aim may be expected to take: the model is not that sure.
+const reach = 1.2
+
+// candidates are the limits worth looking at: quantiles of where the threshold may lie with their neighbours, and some
+// farther out, where outcomes are surer.
+func (s *Search) candidates(lo, hi int) []int {
+	seen, out := map[int]bool{}, []int{}
+	add := func(x int) {
+		if x = min(max(x, lo+1), hi-1); !seen[x] {
+			seen[x] = true
+			out = append(out, x)
+		}
+	}
+	for q := 0.05; q < 1; q += 0.1 {
+		at, _ := s.belief.between(q, q)
+		add(at - 1)
+		add(at)
+	}
+	low, high := s.belief.between(0.05, 0.95)
+	for away := 1; away < s.limits; away *= 2 {
+		add(low - away)
+		add(high + away)
+	}
+	return out
 }

@@ -1,0 +1,123 @@
+package stats
+
+import "math"
+
+// evidence is a family of test martingales, one a limit, for the hypothesis that what counts as a win there has no
+// more than a given probability. Each is the wealth of someone who bets on wins at fair odds: if the hypothesis is true
+// it exceeds 1/alpha at any time at all with a probability of at most alpha (Ville 1939; as a test: Robbins 1970; Shafer et al.
+// 2011). So one may look after each start, choose limits by what was seen, and stop for any reason.
+type evidence struct {
+	enough float64 // 1/alpha
+	win    [strategies]float64
+	limits []wealth
+	shown  []bool
+}
+
+const (
+	strategies = 3
+	restarts   = 5
+)
+
+// losses are what the strategies keep of their stake when a bet is lost. Each is best against one truth: with wins at
+// 0.9 or less to be refuted, the first if they come always, the others at 0.98 and 0.95.
+var losses = [strategies]float64{0.005, 0.2, 0.5}
+
+// shares of the capital: the mixture over strategies (Robbins's) costs a sharp edge two starts, the one over restarts another two.
+var shares = [strategies]float64{0.8, 0.15, 0.05}
+
+// wealth is the capital of each strategy times that of when it began: at once, or after the first, second, ... bet was lost.
+// Those who begin later have lost nothing at limits that turned out to be too low (or too high).
+type wealth struct {
+	capital [restarts][strategies]float64
+	lost    int
+}
+
+// restartShare is the part of the capital that begins after so many lost bets.
+func restartShare(lost int) float64 { return 0.85 * math.Pow(0.15, float64(lost)) }
+
+func newEvidence(limits int, win, alpha float64) *evidence {
+	e := &evidence{enough: 1 / alpha, limits: make([]wealth, limits), shown: make([]bool, limits)}
+	for k, kept := range losses {
+		e.win[k] = (1 - kept*(1-win)) / win // fair: win*e.win + (1-win)*kept = 1
+	}
+	for i := range e.limits {
+		for j := range restarts {
+			for k := range strategies {
+				e.limits[i].capital[j][k] = restartShare(j) * shares[k]
+			}
+		}
+	}
+	return e
+}
+
+// bet places and settles one on each limit of from..to-1. What was shown once stays so.
+func (e *evidence) bet(from, to int, won bool) {
+	factor := losses
+	if won {
+		factor = e.win
+	}
+	for i := from; i < to; i++ {
+		w := &e.limits[i]
+		for j := range min(w.lost+1, restarts) {
+			for k := range strategies {
+				w.capital[j][k] *= factor[k]
+			}
+		}
+		if !won {
+			w.lost++
+		}
+		if w.total(&e.win, 0) >= e.enough {
+			e.shown[i] = true
+		}
+	}
+}
+
+// total is the capital after so many wins more.
+func (w *wealth) total(win *[strategies]float64, wins int) float64 {
+	var grown [strategies]float64
+	for k := range grown {
+		grown[k] = math.Pow(win[k], float64(wins))
+	}
+	sum := 0.0
+	for j := range w.capital {
+		for k, c := range w.capital[j] {
+			if j <= w.lost {
+				c *= grown[k]
+			}
+			sum += c
+		}
+	}
+	return sum
+}
+
+// needed is how many starts it takes until all limits of from..to-1 are shown, if wins have this probability, and at the least.
+func (e *evidence) needed(from, to int, win float64) (expected float64, least int) {
+	expected = 1
+	for i := from; i < to; i++ {
+		if e.shown[i] {
+			continue
+		}
+		w := &e.limits[i]
+		expected = math.Max(expected, e.expected(w, win))
+		for least < 1000 && w.total(&e.win, least) < e.enough {
+			least++
+		}
+	}
+	return expected, max(least, 1)
+}
+
+// expected is when the strategy that does best grows to what is enough, by its mean growth (Wald 1945).
+func (e *evidence) expected(w *wealth, win float64) float64 {
+	fewest := math.Inf(1)
+	for k := range strategies {
+		growth := win*math.Log(e.win[k]) + (1-win)*math.Log(losses[k])
+		capital := 0.0
+		for j := range min(w.lost+1, restarts) {
+			capital += w.capital[j][k]
+		}
+		if growth > 0 && capital > 0 {
+			fewest = math.Min(fewest, math.Log(e.enough/capital)/growth)
+		}
+	}
+	return math.Max(1, fewest)
+}

@@ -214,6 +214,7 @@ func (j *judge) verdict(name string, envs []results.Environment, warnings []stri
 		v.Metrics = j.settleRows(rows)
 		j.orders(&v)
 		v.Searches = j.searches
+		v.Ceilings = j.hold()
 	}
 	warnings = append(warnings, j.unfinished(v)...)
 	v.Ruling, v.Reasons = overall(j.invalid, v)

@@ -29,7 +29,10 @@ func (r *row) key() key {
 }
 
 // label names a row: "start.latency (startup, cgroupfs, 16MiB)".
-func label(name string, k key) string {
+func label(name string, k key) string { return fmt.Sprintf("%s (%s)", name, cellText(k)) }
+
+// cellText names a cell: "startup, cgroupfs, 16MiB".
+func cellText(k key) string {
 	parts := []string{k.scenario, string(k.driver)}
 	if k.order != natural {
 		parts = append(parts, string(k.order))
@@ -40,7 +43,7 @@ func label(name string, k key) string {
 	if k.limit != 0 {
 		parts = append(parts, scenarios.FormatSize(k.limit))
 	}
-	return fmt.Sprintf("%s (%s)", name, strings.Join(parts, ", "))
+	return strings.Join(parts, ", ")
 }
 
 // finding is what was measured, in words, as far as there is something.

@@ -1,0 +1,173 @@
+package verdict
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
+)
+
+func held(t *testing.T, run Run, all ...Ceiling) Verdict {
+	t.Helper()
+	opts := roomy()
+	for _, c := range all {
+		if c.Text == "" {
+			c.Text = c.Metric
+		}
+		opts.Ceilings = append(opts.Ceilings, c)
+	}
+	v, err := Judge(run, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func rulingsOf(v Verdict) (all []Ruling) {
+	for _, h := range v.Ceilings {
+		all = append(all, h.Ruling)
+	}
+	return all
+}
+
+// Catches a bound that is held against the baseline, that a median on both sides of it meets, or that rules where it is only told.
+func TestACeilingIsHeldAgainstTheCandidatesInterval(t *testing.T) {
+	run := model{cv: 0.05, factor: map[string]float64{"container.memory.peak": 0.5}}.run(gateOf(startup(16)))
+	peak := Ceiling{Metric: "container.memory.peak"}
+	for _, c := range []struct {
+		atMost   float64
+		severity Severity
+		want     Ruling
+		whole    Ruling
+	}{{1.2e6, "", Pass, Pass}, {0.8e6, Fail, Regressed, Regressed}, {1.0e6, Fail, Inconclusive, Inconclusive}, {0.8e6, Warn, Regressed, Pass}} {
+		peak.AtMost, peak.Severity = c.atMost, c.severity
+		v := held(t, run, peak)
+		if got := rulingsOf(v); !slices.Equal(got, []Ruling{c.want, c.want}) {
+			t.Errorf("at most %v: %v, want twice %s: %+v", c.atMost, got, c.want, v.Ceilings[0].Reason)
+		}
+		if v.Ruling != c.whole {
+			t.Errorf("at most %v, severity %s: the whole is %s, want %s", c.atMost, c.severity, v.Ruling, c.whole)
+		}
+		if c.severity == Warn && !strings.Contains(strings.Join(v.Warnings, "\n"), "by its severity only told: ceiling container.memory.peak (startup, cgroupfs): the candidate's median") {
+			t.Errorf("a ceiling that only warns is not told: %q", v.Warnings)
+		}
+	}
+	peak.Driver, peak.Severity = cgroupjoin.Systemd, Fail
+	if v := held(t, run, peak); len(v.Ceilings) != 1 || v.Ceilings[0].Cell.Driver != cgroupjoin.Systemd || v.Ceilings[0].Cell.Scenario != "startup" {
+		t.Errorf("%+v", v.Ceilings)
+	}
+}
+
+// Catches a ceiling that passes for want of a measurement.
+func TestACeilingOnWhatWasNotMeasuredNeverPasses(t *testing.T) {
+	run := model{cv: 0.05, mutate: func(r *results.Record) {
+		if r.Arm == "candidate" {
+			r.ContainerPeak = nil
+		}
+	}}.run(gateOf(startup(16)))
+	v := held(t, run, Ceiling{Metric: "container.memory.peak", AtMost: 1e12})
+	if v.Ruling != Inconclusive || !slices.Equal(rulingsOf(v), []Ruling{Inconclusive, Inconclusive}) {
+		t.Errorf("%s, %v", v.Ruling, rulingsOf(v))
+	}
+	wantText(t, v.Ceilings[0].Reason, "no trial of the candidate measured it")
+	for _, c := range []Ceiling{
+		{Metric: "start.threshold", AtMost: 1e12}, {Metric: "oom.rate", Limit: 16 * mib}, {Metric: "start.latency", AtMost: 1e12, Scenario: "density"},
+		{Metric: "container.memory.peak", AtMost: 1e12, Limit: 16 * mib}, {Metric: "start.syscalls", AtMost: 1e12, Driver: cgroupjoin.Systemd},
+	} {
+		if v := held(t, run, c); v.Ruling != Invalid || !strings.Contains(v.Reasons[0], "the run has nothing that measures it") {
+			t.Errorf("%+v: %s %q", c, v.Ruling, v.Reasons)
+		}
+	}
+}
+
+// Catches a threshold held by its middle, and a worst order that is not the worst.
+func TestACeilingOnAThreshold(t *testing.T) {
+	sc := thresholds(natural, joinFirst)
+	racing := edges(func(arm string, _ cgroupjoin.Driver, o sequence.Order, limit int64) float64 {
+		if arm == "candidate" && limit < map[sequence.Order]int64{natural: 7 * mib, joinFirst: 17 * mib}[o] {
+			return 0
+		}
+		return 1
+	})
+	run := runOf(gateOf(sc), racing.search(1, sc, nil))
+	for _, c := range []struct {
+		atMost float64
+		order  sequence.Order
+		want   Ruling
+	}{
+		{7 * float64(mib), "", Pass}, {6.75 * float64(mib), "", Regressed}, {6.875 * float64(mib), "", Inconclusive}, {12 * float64(mib), WorstOrder, Regressed},
+		{17 * float64(mib), WorstOrder, Pass}, {12 * float64(mib), joinFirst, Regressed}, {12 * float64(mib), "", Pass},
+	} {
+		v := held(t, run, Ceiling{Metric: "start.threshold", Order: c.order, AtMost: c.atMost})
+		if got := rulingsOf(v); !slices.Equal(got, []Ruling{c.want, c.want}) {
+			t.Errorf("at most %v MiB in order %q: %v, want twice %s: %s", c.atMost/float64(mib), c.order, got, c.want, v.Ceilings[0].Reason)
+		}
+	}
+	worst := held(t, run, Ceiling{Metric: "start.threshold", Order: WorstOrder, AtMost: 12 << 20, Text: "start.threshold <= 12MiB in worst order"}).Ceilings[0]
+	wantText(t, worst.Reason, "ceiling start.threshold <= 12MiB in worst order (thresholds, cgroupfs, worst): the candidate's threshold in the worst order, join-before-clone, is in (16.75 MiB, 17 MiB], which is beyond it")
+	for _, c := range []struct {
+		limit  int64
+		order  sequence.Order
+		atMost float64
+		want   Ruling
+	}{
+		{16 * mib, "", 0, Pass}, {16 * mib, WorstOrder, 0, Regressed}, {6 * mib, "", 0, Regressed}, {32 * mib, WorstOrder, 0, Pass},
+		{6 * mib, "", 0.05, Regressed}, {16 * mib, "", 0.1, Pass}, {16 * mib, "", 0.01, Inconclusive},
+	} {
+		v := held(t, run, Ceiling{Metric: "oom.rate", Limit: c.limit, Order: c.order, AtMost: c.atMost})
+		if got := rulingsOf(v); !slices.Equal(got, []Ruling{c.want, c.want}) {
+			t.Errorf("oom.rate at %d MiB in order %q <= %v: %v, want twice %s: %s", c.limit/mib, c.order, c.atMost, got, c.want, v.Ceilings[0].Reason)
+		}
+	}
+}
+
+// Catches a rate that is called 0 after a handful of trials, or although it was seen not to be.
+func TestACeilingOfNothing(t *testing.T) {
+	zero := Ceiling{Metric: "oom.rate", Limit: 12 * mib, Driver: cgroupjoin.Systemd}
+	for _, c := range []struct {
+		trials int
+		below  int64
+		want   Ruling
+	}{{8, 8, Inconclusive}, {16, 8, Pass}, {8, 16, Regressed}} {
+		v := held(t, model{killed: [arms]func(int64) bool{nil, below(c.below)}}.run(gateOf(oomLimits(c.trials))), zero)
+		if got := rulingsOf(v); !slices.Equal(got, []Ruling{c.want}) {
+			t.Errorf("%d trials, killed below %d MiB: %v, want %s: %s", c.trials, c.below, got, c.want, v.Ceilings[0].Reason)
+		}
+	}
+	left := model{mutate: func(r *results.Record) {
+		if r.Arm == "candidate" && r.Driver == cgroupjoin.Systemd {
+			r.Leaks = []string{"cgroup /x"}
+		}
+	}}.run(gateOf(startup(16)))
+	if got := rulingsOf(held(t, left, Ceiling{Metric: LeakCount})); !slices.Equal(got, []Ruling{Pass, Regressed}) {
+		t.Errorf("leak.count: %v", got)
+	}
+	if got := rulingsOf(held(t, left, Ceiling{Metric: StartFailures})); !slices.Equal(got, []Ruling{Pass, Pass}) {
+		t.Errorf("start.failures: %v", got)
+	}
+}
+
+// Catches a ceiling that a policy may set though no scenario of the run can hold it.
+func TestACeilingKnowsWhichScenarioMeasuresIt(t *testing.T) {
+	sc := thresholds(natural)
+	for _, c := range []struct {
+		c    Ceiling
+		sc   scenarios.Scenario
+		want bool
+	}{
+		{Ceiling{Metric: "start.threshold"}, sc, true}, {Ceiling{Metric: "start.threshold"}, startup(4), false},
+		{Ceiling{Metric: "start.threshold", Order: joinFirst}, sc, false}, {Ceiling{Metric: "start.threshold", Order: WorstOrder}, sc, true},
+		{Ceiling{Metric: "oom.rate", Limit: 16 * mib}, sc, true}, {Ceiling{Metric: "oom.rate", Limit: 128 * mib}, sc, false},
+		{Ceiling{Metric: "oom.rate", Limit: 16 * mib}, oomLimits(4), true}, {Ceiling{Metric: "oom.rate", Limit: 17 * mib}, oomLimits(4), false},
+		{Ceiling{Metric: "leak.count"}, startup(4), true}, {Ceiling{Metric: "start.latency", Scenario: "density"}, startup(4), false},
+		{Ceiling{Metric: "nonsense"}, startup(4), false},
+	} {
+		if got := c.c.Measures(c.sc); got != c.want {
+			t.Errorf("%+v in %s: %v", c.c, c.sc.Name, got)
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package verdict
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/initbench/initbench/internal/stats"
+	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
+)
+
+// A rate that is to be 0 is never shown to be: what can be shown is that no event was seen, and that a rate of more than the
+// metric's margin is excluded. One event refutes it.
+
+// holdRate holds the candidate's share in one cell of a ladder, or in the worst of its orders.
+func (j *judge) holdRate(c Ceiling, m metric, k key) Held {
+	h := newHeld(c, m, k)
+	at, order := j.at(k)[candidate], k.order
+	if c.Order == WorstOrder {
+		at, order = j.worstSide(k)
+	}
+	n := at.events(m)
+	if n.N == 0 {
+		h.say(Inconclusive, "no trial of the candidate shows it"+at.because(m, j))
+		return h
+	}
+	h.ruleRate(n, j.looked(j.at(k).shared()).Level, j.opts.margin(m.name).Fraction, h.inOrder(order))
+	return h
+}
+
+// ruleRate rules over x events in n trials, by Wilson's interval.
+func (h *Held) ruleRate(n stats.Count, level, margin float64, in string) {
+	iv := stats.Difference([]stats.Stratum{{Base: n, Cand: n}}, 1-level).Cand
+	h.Value, h.Lo, h.Hi = n.Rate(), iv.Lo, iv.Hi
+	what := fmt.Sprintf("%.0f of %.0f trials of the candidate%s", n.X, n.N, in)
+	switch {
+	case h.AtMost > 0:
+		h.rule(what + fmt.Sprintf(" [%s, %s]:", Percent(iv.Lo), Percent(iv.Hi)) + " its rate")
+	case n.X > 0:
+		h.say(Regressed, what+" refute it")
+	case iv.Hi <= margin:
+		h.say(Pass, what+fmt.Sprintf(", and more than %s is excluded", Percent(iv.Hi)))
+	default:
+		h.say(Inconclusive, what+fmt.Sprintf(" exclude no more than %s, %s have to be: more trials are needed", Percent(iv.Hi), Percent(margin)))
+	}
+}
+
+// worstSide is the candidate's side in the order with the greatest share of starts that were none.
+func (j *judge) worstSide(k key) (*side, sequence.Order) {
+	worst, order, highest := j.at(k)[candidate], k.order, -1.0
+	for _, o := range sequence.Orders() {
+		k.order = o
+		s := j.at(k)[candidate]
+		n := s.count
+		if n.Trials() == 0 || o != natural && n.Natural() {
+			continue
+		}
+		if share := float64(n.OOMKilled+n.Failed) / float64(n.Trials()); share > highest {
+			worst, order, highest = s, o, share
+		}
+	}
+	return worst, order
+}
+
+// holdSearchedRate holds oom.rate at one limit against what a search shows of it: its trials at that very limit, and where the
+// threshold lies. A kill at a higher limit is one at this limit too, for a start gets no likelier with less memory.
+func (j *judge) holdSearchedRate(c Ceiling, m metric, sc scenarios.Scenario, group key) Held {
+	h := newHeld(c, m, group)
+	h.Cell.Place, h.Cell.Limit = soughtPlace(sc), c.Limit
+	s, known := j.soughtFor(c, group)
+	if !known {
+		h.say(Inconclusive, "no start of the candidate shows it")
+		return h
+	}
+	above, very := s.kills(c.Limit)
+	unlikely := 1 - s.Search.Probability
+	h.Lo, h.Hi = 0, 1
+	if s.Edge.Hi > 0 && s.Edge.Hi <= c.Limit {
+		h.Hi = unlikely
+	}
+	if very.N > 0 {
+		h.Value = very.Rate()
+		h.Lo = stats.Difference([]stats.Stratum{{Base: very, Cand: very}}, j.opts.confidence()).Cand.Lo
+	}
+	what := fmt.Sprintf("the candidate's threshold%s is in %s", h.inOrder(s.Order), s.Bracket())
+	switch {
+	case c.AtMost == 0 && above > 0:
+		h.Lo = math.Max(h.Lo, math.SmallestNonzeroFloat64)
+		h.say(Regressed, fmt.Sprintf("%s of the candidate at this limit or above it%s", plural(above, "kill"), h.inOrder(s.Order)))
+	case h.Lo > c.AtMost || s.Edge.Lo >= c.Limit && unlikely >= c.AtMost:
+		h.say(Regressed, what+", above this limit")
+	case h.Hi <= math.Max(c.AtMost, j.zeroIs(m, c)):
+		h.say(Pass, what+fmt.Sprintf(": no more than %s of the starts at this limit are killed", Percent(unlikely)))
+	default:
+		h.say(Inconclusive, what+", which does not settle how often it starts at this limit")
+	}
+	return h
+}
+
+// zeroIs is how much of a rate has to be excluded where none is allowed.
+func (j *judge) zeroIs(m metric, c Ceiling) float64 {
+	if c.AtMost == 0 {
+		return j.opts.margin(m.name).Fraction
+	}
+	return 0
+}
+
+// kills counts those at a limit or above it, and the trials at the very limit.
+func (s Sought) kills(limit int64) (above int, very stats.Count) {
+	for _, p := range s.Points {
+		if p.Limit >= limit {
+			above += p.OOMKilled
+		}
+		if p.Limit == limit {
+			very = stats.Count{X: float64(p.OOMKilled), N: float64(p.OOMKilled + p.Started)}
+		}
+	}
+	return above, very
+}
+
+// holdPooled holds a metric over all scenarios of a driver and order.
+func (j *judge) holdPooled(c Ceiling, m metric) (held []Held) {
+	for _, pool := range j.pools() {
+		if !c.in(pool) && !(c.Order == "" && (c.Driver == "" || c.Driver == pool.driver)) {
+			continue
+		}
+		held = append(held, j.holdPool(c, m, pool))
+	}
+	return held
+}
+
+func (j *judge) holdPool(c Ceiling, m metric, pool key) Held {
+	h := newHeld(c, m, pool)
+	var n stats.Count
+	var left []float64
+	for _, at := range j.everywhere(pool) {
+		if c.Scenario != "" && c.Scenario != at.scenario {
+			continue
+		}
+		s := j.at(at.key)[candidate]
+		left = append(left, s.leaks...)
+		if m.kind == rate {
+			e := s.events(m)
+			n.X, n.N = n.X+e.X, n.N+e.N
+		}
+	}
+	switch {
+	case m.kind == leaks && len(left) > 0:
+		h.holdLeaks(left)
+	case n.N > 0:
+		h.ruleRate(n, j.opts.alpha(), j.opts.margin(m.name).Fraction, "")
+	default:
+		h.say(Inconclusive, "no trial of the candidate shows it")
+	}
+	return h
+}
+
+// holdLeaks has no interval: one thing left behind is a fact.
+func (h *Held) holdLeaks(left []float64) {
+	sum := 0.0
+	for _, n := range left {
+		sum += n
+	}
+	h.Value, h.Lo, h.Hi = sum/float64(len(left)), slices.Min(left), slices.Max(left)
+	what := fmt.Sprintf("%s left behind by %s of the candidate", plural(int(sum), "thing"), plural(len(left), "start"))
+	if h.Hi > h.AtMost {
+		h.say(Regressed, what)
+		return
+	}
+	h.say(Pass, what)
+}
+

@@ -36,13 +36,18 @@ func TestMain(m *testing.M) {
 	testenv.Main(m)
 }
 
-// harness collects the job and says when its first trial hangs, as the runtime told it to.
+// harness collects the job, a live one together, and says when its first trial hangs, as the runtime told it to.
 func harness(text string) int {
 	var job Job
 	if err := json.Unmarshal([]byte(text), &job); err != nil {
 		return 2
 	}
-	if err := collectPlan(context.Background(), job, &memory{}, io.Discard); err != nil {
+	feed, stop := Planned(job)
+	defer stop()
+	if job.Live {
+		feed = together(job)
+	}
+	if err := Collect(context.Background(), job, feed, &memory{}, io.Discard); err != nil {
 		return 1
 	}
 	return 0
@@ -76,7 +81,7 @@ func collectPlan(ctx context.Context, j Job, sink Sink, notes io.Writer) error {
 	return Collect(ctx, j, feed, sink, notes)
 }
 
-func require(t *testing.T) {
+func require(t testing.TB) {
 	t.Helper()
 	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd, testenv.Command("crun"))
 }
@@ -399,7 +404,7 @@ func TestRuncUpgradeUnderLimit(t *testing.T) {
 }
 
 // runcOf is the binary of a runc version that the guest lane brings along.
-func runcOf(t *testing.T, version string) string {
+func runcOf(t testing.TB, version string) string {
 	t.Helper()
 	path := "/var/lib/initbench/runtimes/runc@" + version
 	testenv.Require(t, testenv.File(path))

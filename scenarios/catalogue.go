@@ -54,12 +54,13 @@ func Load(arg string) (Scenario, error) {
 	}
 	s, err := fromCatalogue(path.Join("catalogue", arg+".yaml"))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
-		return Scenario{}, &Error{Wrong: "no scenario " + quoted(arg), Right: suggestion(arg) + "write " + strings.Join(catalogueNames(), ", ") + ", or the path of a .yaml file"}
+		return Scenario{}, &Error{Wrong: "no scenario " + quoted(arg), Right: suggestion(arg) + "write " + strings.Join(Names(), ", ") + ", or the path of a .yaml file"}
 	}
 	return s, err
 }
 
-func catalogueNames() []string {
+// Names lists the catalogue.
+func Names() []string {
 	var names []string
 	// The pattern is a constant and well formed, the one thing Glob objects to.
 	files, _ := fs.Glob(embedded, "catalogue/*.yaml")
@@ -72,7 +73,7 @@ func catalogueNames() []string {
 // suggestion names the scenario that a slip of the hand away from arg would have named.
 func suggestion(arg string) string {
 	const slips = 2 // two letters exchanged are two
-	for _, name := range catalogueNames() {
+	for _, name := range Names() {
 		if len(arg) > slips && (distance(arg, name) <= slips || strings.HasPrefix(name, arg)) {
 			return "did you mean " + name + "? else "
 		}

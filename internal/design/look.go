@@ -1,6 +1,9 @@
 package design
 
 import (
+	"math"
+	"slices"
+
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -121,7 +124,9 @@ func isSettled(v verdict.Verdict, sc scenarios.Scenario, c *cell) bool {
 			return false
 		}
 	}
-	return true
+	return !slices.ContainsFunc(v.Ceilings, func(h verdict.Held) bool {
+		return isHeld(h, sc, c.Cell) && (h.Cell.Limit == 0 || h.Cell.Limit == c.Limit) && !math.IsNaN(h.Value)
+	})
 }
 
 // isSought tells whether the row of a cell's thresholds is settled, and with it every ceiling on them.
@@ -136,7 +141,13 @@ func isSought(v verdict.Verdict, sc scenarios.Scenario, c scenarios.Cell) bool {
 		}
 		known = true
 	}
-	return known
+	return known && !slices.ContainsFunc(v.Ceilings, func(h verdict.Held) bool { return isHeld(h, sc, c) })
+}
+
+// isHeld tells whether a ceiling that rules is still open in a cell. One on the worst order is open in every order.
+func isHeld(h verdict.Held, sc scenarios.Scenario, c scenarios.Cell) bool {
+	return h.Ruling == verdict.Inconclusive && h.Severity != verdict.Warn && h.Cell.Scenario == sc.Name &&
+		h.Cell.Driver == c.Driver && h.Cell.Build == c.Build && (h.Order == verdict.WorstOrder || h.Cell.Order == c.Order)
 }
 
 // isOpen tells whether more trials may settle a row that rules.

@@ -21,7 +21,25 @@ func (b *buildFlags) register(cmd *cobra.Command) {
 	fl.StringArrayVar(&b.sizes, "size", nil, "builtin: the binary padded up to this size, such as 16MiB (may be repeated)")
 	complete(cmd, "clone", wordsOf(memfdclone.Wheres())...)
 	complete(cmd, "strategy", wordsOf(memfdclone.Strategies())...)
-	complete(cmd, "size")
+	completeBy(cmd, "size", completeSizes)
+}
+
+// completeSizes offers those that the catalogue measures; any other will do.
+func completeSizes(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	all, err := scenarios.Catalogue()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var sizes []int64
+	for _, s := range all {
+		sizes = append(sizes, s.Sizes...)
+	}
+	slices.Sort(sizes)
+	var words []string
+	for _, n := range slices.Compact(sizes) {
+		words = append(words, scenarios.FormatSize(n))
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (b *buildFlags) override(s scenarios.Scenario) (scenarios.Scenario, error) {

@@ -119,6 +119,9 @@ func (m *measurement) loadStored() error {
 	if err := m.flags.goOn(m.changed, run.Header.Place); err != nil {
 		return err
 	}
+	if was := m.header.Budget; was != m.flags.budget && was > 0 {
+		_, _ = fmt.Fprintf(m.notes, "note: the run was begun with --budget %v, which was its first session's: this one has %s\n", was, budgetWords(m.flags.budget)) // notes are only advice
+	}
 	m.outcomes = map[results.Outcome]int{}
 	for r, err := range run.Records() {
 		if err != nil {
@@ -156,6 +159,13 @@ func (m *measurement) direct(direct func(results.Header) (director, error)) erro
 		}
 	}
 	return nil
+}
+
+func budgetWords(budget time.Duration) string {
+	if budget == 0 {
+		return "none, and goes on to the plan's end"
+	}
+	return "--budget " + budget.String()
 }
 
 func (m *measurement) openStore() error {

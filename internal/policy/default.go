@@ -1,0 +1,48 @@
+package policy
+
+import (
+	_ "embed" // the default policy's text
+	"fmt"
+	"strings"
+	"text/template"
+
+	"github.com/initbench/initbench/internal/verdict"
+)
+
+// defaultTemplate is a policy but for its metrics, which are verdict's own: so each default stands in one place.
+//
+//go:embed default.yaml
+var defaultTemplate string
+
+// defaultMetric is a line of the default policy.
+type defaultMetric struct {
+	Name, Margin string
+	Severity     verdict.Severity
+}
+
+// DefaultText is the default policy as a file.
+func DefaultText() string {
+	var all []defaultMetric
+	margins := verdict.DefaultMargins()
+	for _, name := range verdict.MetricNames() {
+		m := defaultMetric{Name: name, Severity: verdict.Fail}
+		if margin, has := margins[name]; has {
+			m.Margin = margin.Text(verdict.UnitOf(name))
+		}
+		all = append(all, m)
+	}
+	var out strings.Builder
+	if err := template.Must(template.New("policy").Parse(defaultTemplate)).Execute(&out, all); err != nil {
+		panic(fmt.Sprintf("the default policy: %v", err)) // a mistake in the program, which every test would find
+	}
+	return out.String()
+}
+
+// Default is the policy that a gate has without one.
+func Default() Policy {
+	p := Policy{Margins: map[string]verdict.Margin{}, Severities: map[string]verdict.Severity{}}
+	if err := p.parse([]byte(DefaultText())); err != nil {
+		panic(fmt.Sprintf("the default policy: %v", err)) // likewise
+	}
+	return p
+}

@@ -1,0 +1,128 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// Policy is what a gate measures and judges by.
+type Policy struct {
+	// File is where it was read, empty for the default one; Text is all of it.
+	File, Text string
+	// Scenarios are names of the catalogue or files.
+	Scenarios []string
+	Drivers   []cgroupjoin.Driver
+	// Limits take the place of a ladder's; none leaves it to the scenario.
+	Limits []int64
+	// MaxTime is how long trials are made; 0 is no bound.
+	MaxTime time.Duration
+	Alpha   float64
+	// NoisyClock is what becomes of a time that an emulated wall clock cannot settle: warn or fail.
+	NoisyClock verdict.Severity
+	Margins    map[string]verdict.Margin
+	Severities map[string]verdict.Severity
+	Ceilings   []verdict.Ceiling
+	// at has the place of each ceiling in the file.
+	at []scenarios.Position
+}
+
+// MaxFileBytes bounds a policy: the default one has four thousand.
+const MaxFileBytes = 64 << 10
+
+// Load reads a file.
+func Load(file string) (Policy, error) {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return Policy{}, unreadable(file, err)
+	case !info.Mode().IsRegular(): // a FIFO would be waited for, a directory has no text
+		return Policy{}, &scenarios.Error{Pos: scenarios.Position{File: file}, Wrong: "no regular file", Right: "give a policy file"}
+	case info.Size() > MaxFileBytes:
+		return Policy{}, tooLarge(file)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return Policy{}, unreadable(file, err)
+	}
+	return Parse(file, data)
+}
+
+func unreadable(file string, err error) error {
+	return &scenarios.Error{Pos: scenarios.Position{File: file}, Wrong: err.Error(), Right: "give a policy file (initbench policy init writes one)", Err: err}
+}
+
+func tooLarge(file string) *scenarios.Error {
+	return &scenarios.Error{Pos: scenarios.Position{File: file}, Wrong: "the file is too large", Right: fmt.Sprintf("the most is %d KiB", MaxFileBytes>>10)}
+}
+
+// Stored is the policy that a run's header keeps; a run without one was judged by the default.
+func Stored(run, text string) (Policy, error) {
+	if text == "" {
+		return Default(), nil
+	}
+	return Parse(run+"'s policy", []byte(text))
+}
+
+// Options are those that a verdict takes.
+func (p Policy) Options() verdict.Options {
+	return verdict.Options{
+		Alpha: p.Alpha, Margins: maps.Clone(p.Margins), Severities: maps.Clone(p.Severities), Ceilings: slices.Clone(p.Ceilings),
+		NoisyClock: p.NoisyClock,
+	}
+}
+
+// Apply narrows a scenario to the policy's drivers, and gives a ladder the policy's limits.
+func (p Policy) Apply(sc scenarios.Scenario) (scenarios.Scenario, error) {
+	drivers := slices.DeleteFunc(slices.Clone(sc.Drivers), func(d cgroupjoin.Driver) bool { return !slices.Contains(p.Drivers, d) })
+	if len(drivers) == 0 {
+		return sc, &scenarios.Error{Pos: scenarios.Position{File: p.File}, Wrong: fmt.Sprintf("scenario %s has none of the drivers %v", sc.Name, p.Drivers),
+			Right: fmt.Sprintf("it has %v: name one of them, or leave the scenario out", sc.Drivers)}
+	}
+	sc.Drivers = drivers
+	if len(p.Limits) > 0 && len(sc.Limits) > 0 {
+		sc.Limits = p.Limits
+	}
+	return sc, nil
+}
+
+// Check refuses a ceiling that none of the scenarios measures: it could never be held.
+func (p Policy) Check(all []scenarios.Scenario) error {
+	for i, c := range p.Ceilings {
+		if c.Severity == verdict.Ignore || slices.ContainsFunc(all, c.Measures) {
+			continue
+		}
+		var names []string
+		for _, sc := range all {
+			names = append(names, sc.Name)
+		}
+		return &scenarios.Error{Pos: p.at[i], Wrong: fmt.Sprintf("ceiling %q: none of the scenarios %v measures it", c.Text, names),
+			Right: "add a scenario that does, or leave the ceiling out" + measuredBy(c)}
+	}
+	return nil
+}
+
+// measuredBy names the catalogue's scenarios that measure a ceiling.
+func measuredBy(c verdict.Ceiling) string {
+	var names []string
+	all, err := scenarios.Catalogue()
+	if err != nil {
+		return "" // it is tested, and this only a hint
+	}
+	for _, sc := range all {
+		if c.Measures(sc) {
+			names = append(names, sc.Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s measure it)", strings.Join(names, ", "))
+}

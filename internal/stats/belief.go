@@ -39,10 +39,13 @@ func newBelief(limits int, probability float64) *belief {
 			share := lapse.prior / float64(len(b.widths()))
 			b.add(&prior, 0.1*share, func(d float64) float64 { return logistic(d, width, probability, top) })
 			for _, landing := range []float64{0.1, 0.45, 0.75, 0.93} {
-				b.add(&prior, 0.2*share/4, func(d float64) float64 {
+				b.add(&prior, 0.04*share, func(d float64) float64 {
 					return math.Max(step(d, 0, top), step(d, -2*width, landing*probability))
 				})
 			}
+			b.add(&prior, 0.02*share, func(d float64) float64 { // the landing itself is sure enough
+				return math.Max(step(d, 2*width, top), step(d, 0, 0.6*probability+0.4*top))
+			})
 		}
 	}
 	for shape, p := range prior {
@@ -149,16 +152,28 @@ func (b *belief) quantiles(n, lo, hi int) (at []int) {
 	return at
 }
 
-// chances of a start under a limit, if that is at or above the threshold and if it is below.
-func (b *belief) chances(limit int) (above, below float64) {
-	var mass, mean [2]float64
+// mean of a function of the shapes under a limit, if that is at or above the threshold and if it is below.
+func (b *belief) mean(limit int, above, below [][]float64) (ifAbove, ifBelow float64) {
+	var mass, sum [2]float64
 	for _, g := range b.guesses {
-		side := 0
+		side, table := 0, above
 		if int(g.place) > limit {
-			side = 1
+			side, table = 1, below
 		}
 		mass[side] += g.weight
-		mean[side] += g.weight * b.chance(g, limit)
+		sum[side] += g.weight * table[g.shape][limit-int(g.place)+b.places]
 	}
-	return mean[0] / math.Max(mass[0], 1e-300), mean[1] / math.Max(mass[1], 1e-300)
+	return sum[0] / math.Max(mass[0], 1e-300), sum[1] / math.Max(mass[1], 1e-300)
+}
+
+// table is a function of the shapes' probabilities.
+func (b *belief) table(f func(p float64) float64) [][]float64 {
+	out := make([][]float64, len(b.shapes))
+	for i, shape := range b.shapes {
+		out[i] = make([]float64, len(shape))
+		for d, p := range shape {
+			out[i][d] = f(p)
+		}
+	}
+	return out
 }

@@ -90,34 +90,31 @@ func (w *wealth) total(win *[strategies]float64, wins int) float64 {
 	return sum
 }
 
-// needed is how many starts it takes until all limits of from..to-1 are shown, if wins have this probability, and at the least.
-func (e *evidence) needed(from, to int, win float64) (expected float64, least int) {
-	expected = 1
+// needed is by which factor the poorest limit of from..to-1 that is not shown yet must grow, as a logarithm, and how many
+// bets that takes if every one is won.
+func (e *evidence) needed(from, to int) (growth float64, bets int) {
 	for i := from; i < to; i++ {
 		if e.shown[i] {
 			continue
 		}
 		w := &e.limits[i]
-		expected = math.Max(expected, e.expected(w, win))
-		for least < 1000 && w.total(&e.win, least) < e.enough {
-			least++
+		growth = math.Max(growth, math.Log(e.enough/w.total(&e.win, 0)))
+		for bets < unreachable && w.total(&e.win, bets) < e.enough {
+			bets++
 		}
 	}
-	return expected, max(least, 1)
+	return growth, bets
 }
 
-// expected is when the strategy that does best grows to what is enough, by its mean growth (Wald 1945).
-func (e *evidence) expected(w *wealth, win float64) float64 {
-	fewest := math.Inf(1)
-	for k := range strategies {
-		growth := win*math.Log(e.win[k]) + (1-win)*math.Log(losses[k])
-		capital := 0.0
-		for j := range min(w.lost+1, restarts) {
-			capital += w.capital[j][k]
-		}
-		if growth > 0 && capital > 0 {
-			fewest = math.Min(fewest, math.Log(e.enough/capital)/growth)
-		}
+// unreachable is a number of bets that no search has.
+const unreachable = 1000
+
+// pace is the mean growth of the logarithm by a bet, of the strategy that does best, if wins have this probability; 0 if
+// none grows.
+func (e *evidence) pace(win float64) float64 {
+	best := 0.0
+	for k, kept := range losses {
+		best = math.Max(best, win*math.Log(e.win[k])+(1-win)*math.Log(kept))
 	}
-	return math.Max(1, fewest)
+	return best
 }

@@ -45,6 +45,8 @@ type Search struct {
 	starts       int
 	belief       *belief
 	above, below *evidence
+	// rising and falling are the paces of above and below under the curves of the belief.
+	rising, falling [][]float64
 }
 
 // tally is how the starts under one limit ended.
@@ -54,7 +56,7 @@ type tally struct{ started, failed int }
 func NewSearch(spec SearchSpec) *Search {
 	n := int((spec.To-spec.From)/spec.Step) + 1
 	alpha := 1 - spec.Confidence
-	return &Search{
+	s := &Search{
 		spec: spec, limits: n, tried: make([]tally, n),
 		belief: newBelief(n, spec.Probability),
 		// A failure where starts are sure is ten times likelier if they are not (at a probability of 0.9), a start where they
@@ -62,6 +64,9 @@ func NewSearch(spec SearchSpec) *Search {
 		above: newEvidence(n, spec.Probability, 0.9*alpha),
 		below: newEvidence(n, 1-spec.Probability, 0.1*alpha),
 	}
+	s.rising = s.belief.table(s.above.pace)
+	s.falling = s.belief.table(func(p float64) float64 { return s.below.pace(1 - p) })
+	return s
 }
 
 // Add takes the outcome of one start in; see Search for the order. A limit that is not on the grid is refused.
@@ -199,30 +204,27 @@ func (s *Search) best(lo, hi, left int) (up, down aim) {
 	width := float64(hi - lo)
 	for _, x := range s.candidates(lo, hi) {
 		low := s.belief.atMost(x)
-		sure, unsure := s.belief.chances(x)
-		if x < hi {
-			up = better(up, x, math.Log(width/float64(x-lo))*low, sure, left, s.above, x, hi)
-		}
-		if x > lo {
-			down = better(down, x, math.Log(width/float64(hi-x))*(1-low), 1-unsure, left, s.below, lo+1, x+1)
-		}
+		rising, falling := s.belief.mean(x, s.rising, s.falling)
+		growth, bets := s.above.needed(x, hi)
+		up = up.orBetter(aim{x, math.Log(width/float64(x-lo)) * low, bets}, growth/rising, left, hi < s.limits)
+		growth, bets = s.below.needed(lo+1, x+1)
+		down = down.orBetter(aim{x, math.Log(width/float64(hi-x)) * (1 - low), bets}, growth/falling, left, lo >= 0)
 	}
 	return up, down
 }
 
-func better(have aim, x int, gain, win float64, left int, e *evidence, from, to int) aim {
-	expected, least := e.needed(from, to, win)
-	if expected > reach*float64(left) || least > left {
-		return have
+// orBetter is the other aim, if that is better and within reach. It takes so many starts in the mean. An end that
+// is not shown at all is worth whatever is left.
+func (a aim) orBetter(other aim, mean float64, left int, shown bool) aim {
+	other.score /= math.Max(1, mean)
+	if shown && mean > reach*float64(left) || other.starts > left || other.score <= a.score {
+		return a
 	}
-	if score := gain / expected; score > have.score {
-		return aim{at: x, score: score, starts: least}
-	}
-	return have
+	return other
 }
 
 // reach is how many times the starts that are left an aim may be expected to take: the model is not that sure.
-const reach = 1.2
+const reach = 2
 
 // candidates are the limits worth looking at: quantiles of where the threshold may lie with their neighbours, and some
 // farther out, where outcomes are surer.

@@ -92,7 +92,11 @@ func (p shownPlan) writeSenseless(w io.Writer) error {
 func (p shownPlan) writeList(w io.Writer, all []scenarios.Cell, indent string) error {
 	columns := []string{"DRIVER", "ORDER", "LIMIT", "PLACE"}
 	words := containerWords
-	switch {
+	switch q := p.Scenario.Search; {
+	case q != nil:
+		columns, words = []string{"DRIVER", "ORDER", "PLACE"}, func(c scenarios.Cell) []string {
+			return []string{string(c.Driver), string(c.Order), string(p.Scenario.Place)}
+		}
 	case p.Scenario.Joins != nil:
 		columns, words = []string{"DRIVER", "JOIN", "CGROUP", "SIBLINGS", "THREADS", "BUSY"}, joinWords
 	case slices.ContainsFunc(p.Planned, func(c scenarios.Cell) bool { return c.Build != (scenarios.Build{}) }):

@@ -1,10 +1,11 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"github.com/initbench/initbench/internal/report"
-	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 )
 
@@ -26,7 +27,7 @@ place of it, and --margin that of one metric's margin.`,
 		Args:              cobra.RangeArgs(1, 2),
 		ValidArgsFunction: completeRuns(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := out.check(cmd, report.Formats()); err != nil {
+			if err := errors.Join(out.check(cmd, report.Formats()), by.check(), by.checkExplain(&out)); err != nil {
 				return err
 			}
 			runs, err := loadAll(args)
@@ -55,49 +56,4 @@ func loadAll(dirs []string) ([]*results.Run, error) {
 		runs = append(runs, run)
 	}
 	return runs, nil
-}
-
-// judging is by what stored runs are judged again.
-type judging struct {
-	margins []string
-}
-
-func (j *judging) register(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&j.margins, "margin", nil, "METRIC=MARGIN, such as start.latency=10% (may be repeated)")
-	completeBy(cmd, "margin", completeMargins)
-}
-
-// judge judges a gate, or the first run against the second.
-func (j *judging) judge(runs ...*results.Run) (verdict.Verdict, error) {
-	opts, err := judgeOptions(j.margins)
-	if err != nil {
-		return verdict.Verdict{}, err
-	}
-	if len(runs) == 2 {
-		return verdict.JudgeRuns(verdict.Stored(runs[0]), verdict.Stored(runs[1]), opts)
-	}
-	if !runs[0].Header.Gate {
-		return verdict.Verdict{}, &results.InputError{Path: runs[0].Dir, Why: "is not a gate's: it has no baseline and candidate; give two runs to compare"}
-	}
-	return verdict.Judge(verdict.Stored(runs[0]), opts)
-}
-
-// answer delivers a verdict, and makes it the exit code.
-func (j *judging) answer(cmd *cobra.Command, out *outputs, v verdict.Verdict, runs []*results.Run) error {
-	var run *results.Run
-	if len(runs) == 1 {
-		run = runs[0]
-	}
-	if err := out.deliver(cmd, ofVerdict(v, run)); err != nil {
-		return err
-	}
-	return ruledBy(v)
-}
-
-// ruledBy is how a command ends that judged: with the verdict's code, and no message besides what it printed.
-func ruledBy(v verdict.Verdict) error {
-	if code := v.ExitCode(); code != exitPass {
-		return &codeError{code: code}
-	}
-	return nil
 }

@@ -47,13 +47,18 @@ type measureFlags struct {
 }
 
 func (f *measureFlags) register(cmd *cobra.Command, formats []string) {
+	f.registerRun(cmd, formats)
+	cmd.Flags().IntVar(&f.trials, "trials", 0, "trials of each runtime in each cell instead of the scenario's own number")
+}
+
+// registerRun are the flags of whatever stores a run, however many trials it has.
+func (f *measureFlags) registerRun(cmd *cobra.Command, formats []string) {
 	f.registerPlace(cmd, formats)
 	fl := cmd.Flags()
 	fl.StringVar(&f.out, "out", "", "directory for the run's records (default results-<time>)")
 	fl.StringVar(&f.resume, "resume", "", "finish the interrupted run in this directory: its own plan and seed, only the trials it lacks")
 	fl.StringVar(&f.progress, "progress", "auto", "progress on stderr: auto (a bar on a terminal, else plain lines), plain, off")
 	fl.StringArrayVar(&f.drivers, "driver", nil, "only this cgroup driver: cgroupfs or systemd (may be repeated)")
-	fl.IntVar(&f.trials, "trials", 0, "trials of each runtime in each cell instead of the scenario's own number")
 	fl.Uint64Var(&f.seed, "seed", 0, "seed of the plan's random order (default: a random one, recorded)")
 	complete(cmd, "driver", driverWords()...)
 	complete(cmd, "progress", "auto", "plain", "off")

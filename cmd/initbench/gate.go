@@ -3,111 +3,196 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/initbench/initbench/internal/design"
+	"github.com/initbench/initbench/internal/policy"
 	"github.com/initbench/initbench/internal/report"
-	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 )
 
-// gateScenarios are what an upgrade is judged by when nothing else is asked:
-// latency and memory of a start, and the limits it survives on itself and on its pod.
-// Besides, what it charges and calls, which noise cannot touch.
-var gateScenarios = []string{"startup", "oom-limits", "pod-limit", "charges"}
+// gateFlags are what a gate is told besides where and how to measure.
+type gateFlags struct {
+	measureFlags
+	baseline, candidate string
+	scenarios           []string
+	by                  judging
+}
 
 func newGateCommand() *cobra.Command {
-	var f measureFlags
-	var baseline, candidate string
-	var named, margins []string
+	var g gateFlags
 	cmd := &cobra.Command{
 		Use:   "gate --baseline REF --candidate REF",
 		Short: "judge a runtime upgrade: exit 0 pass, 1 regressed, 3 inconclusive",
 		Long: `gate runs two runtimes interleaved, in random blocks of baseline, candidate, candidate, baseline,
-and judges each metric against a practical margin. "Could not measure" is never "no change".`,
+and judges each metric against a practical margin. "Could not measure" is never "no change".
+
+It looks at what it has after 10, 12, 14, 17 and more blocks of a cell, by a rule that keeps the error of all looks together at
+5 %, goes on only where a metric is not settled, and ends when none is left or --max-time is over. Start
+thresholds are searched for. With --trials every cell has that many trials instead, whatever they show.`,
 		Example: `  initbench gate --baseline runc@v1.1.14 --candidate runc@v1.1.15
-  initbench gate --baseline /usr/bin/runc --candidate ./runc --driver systemd --format markdown`,
+  initbench gate --baseline /usr/bin/runc --candidate ./runc --driver systemd --format markdown
+  initbench gate --baseline runc@v1.2.6 --candidate ./runc --policy policy.yaml`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("%q is no flag: to judge by a scenario write --scenario %s", args[0], args[0])
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return gate(cmd, &f, armRefs{baseline, candidate}, named, margins)
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return gate(cmd, &g) },
 	}
-	f.register(cmd, report.Formats())
-	fl := cmd.Flags()
-	fl.StringVar(&baseline, "baseline", "", "runtime that is known good: a path, a name on PATH, or runc@vX.Y.Z")
-	fl.StringVar(&candidate, "candidate", "", "runtime to be judged")
-	fl.StringArrayVar(&named, "scenario", gateScenarios, "scenario or file to judge by (may be repeated)")
-	fl.StringArrayVar(&margins, "margin", nil, "METRIC=MARGIN, such as start.latency=10% (may be repeated)")
-	completeBy(cmd, "scenario", completeScenarios)
-	completeBy(cmd, "margin", completeMargins)
+	g.register(cmd)
 	return cmd
 }
 
-// completeMargins offers the metrics; the margin itself is the user's to say.
-func completeMargins(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	var words []string
-	for _, name := range verdict.MetricNames() {
-		words = append(words, name+"=")
-	}
-	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+func (g *gateFlags) register(cmd *cobra.Command) {
+	g.measureFlags.register(cmd, report.Formats())
+	g.registerMaxTime(cmd, policy.Default().MaxTime)
+	g.by.register(cmd)
+	fl := cmd.Flags()
+	fl.StringVar(&g.baseline, "baseline", "", "runtime that is known good: a path, a name on PATH, or runc@vX.Y.Z")
+	fl.StringVar(&g.candidate, "candidate", "", "runtime to be judged")
+	fl.StringArrayVar(&g.scenarios, "scenario", policy.Default().Scenarios, "scenario or file to judge by, instead of the policy's (may be repeated)")
+	completeBy(cmd, "scenario", completeScenarios)
 }
 
-type armRefs struct{ baseline, candidate string }
-
-func gate(cmd *cobra.Command, f *measureFlags, arms armRefs, named, margins []string) error {
-	if err := f.check(cmd, report.Formats()); err != nil {
+func gate(cmd *cobra.Command, g *gateFlags) error {
+	if err := g.check(cmd); err != nil {
 		return err
 	}
-	opts, err := judgeOptions(margins)
+	run, err := measure(cmd, &g.measureFlags, func() (results.Header, error) { return gateHeader(cmd, g) }, g.director(cmd))
 	if err != nil {
 		return err
 	}
-	if f.resume != "" {
-		err = f.refusePlanFlags(cmd, "baseline", "candidate", "scenario")
-	} else if arms.baseline == "" || arms.candidate == "" {
-		err = usagef("gate: both --baseline REF and --candidate REF are needed, such as --baseline runc@v1.1.14 --candidate runc@v1.1.15")
-	}
-	if err != nil {
-		return err
-	}
-	run, err := measure(cmd, f, func() (results.Header, error) { return gateHeader(cmd, f, arms, named) }, nil)
-	if err != nil {
-		return err
-	}
-	return judgeGate(cmd, f, run, opts)
+	return judgeGate(cmd, g, run)
 }
 
-func gateHeader(cmd *cobra.Command, f *measureFlags, arms armRefs, named []string) (results.Header, error) {
-	all, err := loadScenarios(f, named)
+// check refuses what is wrong before anything is started.
+func (g *gateFlags) check(cmd *cobra.Command) error {
+	if err := g.measureFlags.check(cmd, report.Formats()); err != nil {
+		return err
+	}
+	if err := g.by.check(); err != nil {
+		return err
+	}
+	if err := g.by.checkExplain(&outputs{format: g.format}); err != nil {
+		return err
+	}
+	switch {
+	case g.resume != "":
+		return g.refusePlanFlags(cmd, "baseline", "candidate", "scenario", "policy")
+	case g.baseline == "" || g.candidate == "":
+		return usagef("gate: both --baseline REF and --candidate REF are needed, such as --baseline runc@v1.1.14 --candidate runc@v1.1.15")
+	case g.trials > 0 && cmd.Flags().Changed("max-time"):
+		return usagef("--trials %d and --max-time %v: with --trials every cell has that many, however long it takes: leave one out", g.trials, g.maxTime)
+	}
+	return nil
+}
+
+func gateHeader(cmd *cobra.Command, g *gateFlags) (results.Header, error) {
+	p, err := g.by.policy()
 	if err != nil {
 		return results.Header{}, err
+	}
+	spec, err := gateSpec(cmd, g, p)
+	if err != nil {
+		return results.Header{}, err
+	}
+	h, err := newHeader(spec, true)
+	if h.Policy = p.Text; p.File == "" {
+		h.Policy = ""
+	}
+	if g.trials == 0 {
+		h.Design = gateDesign(cmd, g, p)
+		h.Spec = design.Adapt(spec, *h.Design)
+	}
+	return h, err
+}
+
+// gateDesign takes the time from the command line, else from the policy.
+func gateDesign(cmd *cobra.Command, g *gateFlags, p policy.Policy) *results.Design {
+	d := design.Default(p.MaxTime)
+	if cmd.Flags().Changed("max-time") {
+		d.MaxTime = g.maxTime
+	}
+	if p.Alpha > 0 {
+		d.Alpha = p.Alpha
+	}
+	return d
+}
+
+func gateSpec(cmd *cobra.Command, g *gateFlags, p policy.Policy) (scenarios.Spec, error) {
+	named := g.scenarios
+	if !cmd.Flags().Changed("scenario") {
+		named = p.Scenarios
+	}
+	all, err := loadScenarios(&g.measureFlags, named)
+	if err != nil {
+		return scenarios.Spec{}, err
 	}
 	for i, s := range all {
 		if len(s.Runtimes) > 0 {
-			return results.Header{}, &scenarios.Error{Pos: s.Runtimes[0].Pos, Wrong: "a gate's runtimes are its baseline and its candidate",
+			return scenarios.Spec{}, &scenarios.Error{Pos: s.Runtimes[0].Pos, Wrong: "a gate's runtimes are its baseline and its candidate",
 				Right: "leave runtimes out of the file, or use initbench run"}
 		}
-		all[i] = s
-		warnFew(f.notes(cmd.ErrOrStderr()), s)
+		if all[i], err = g.narrow(s, p); err != nil {
+			return scenarios.Spec{}, err
+		}
+		if g.trials > 0 {
+			warnFew(g.notes(cmd.ErrOrStderr()), s)
+		}
 	}
-	seed, err := f.seedOrRandom(cmd)
+	if err := p.Check(all); err != nil {
+		return scenarios.Spec{}, err
+	}
+	seed, err := g.seedOrRandom(cmd)
 	if err != nil {
-		return results.Header{}, err
+		return scenarios.Spec{}, err
 	}
-	spec, err := scenarios.NewSpec(all, []scenarios.Runtime{
-		{Name: "baseline", Ref: arms.baseline}, {Name: "candidate", Ref: arms.candidate}}, seed)
+	return scenarios.NewSpec(all, []scenarios.Runtime{{Name: "baseline", Ref: g.baseline}, {Name: "candidate", Ref: g.candidate}}, seed)
+}
+
+// narrow leaves the policy's drivers to a command line that names its own.
+func (g *gateFlags) narrow(s scenarios.Scenario, p policy.Policy) (scenarios.Scenario, error) {
+	if len(g.drivers) > 0 {
+		p.Drivers = s.Drivers
+	}
+	return p.Apply(s)
+}
+
+// director looks at the records of a gate that is adaptive, or that has searches, as they come.
+func (g *gateFlags) director(cmd *cobra.Command) func(results.Header) (director, error) {
+	return func(h results.Header) (director, error) {
+		opts, err := g.by.options(h)
+		if err != nil {
+			return nil, err
+		}
+		return directorFor(h, design.Options{Judge: opts, MaxTime: g.sessionTime(cmd)})
+	}
+}
+
+// sessionTime is what a resumed run is given on the command line; 0 leaves it what it was begun with.
+func (f *measureFlags) sessionTime(cmd *cobra.Command) time.Duration {
+	if f.resume == "" || !cmd.Flags().Changed("max-time") {
+		return 0
+	}
+	return f.maxTime
+}
+
+// directorFor is nil for a run whose plan says it all.
+func directorFor(h results.Header, opts design.Options) (director, error) {
+	if h.Design == nil && !slices.ContainsFunc(h.Spec.Scenarios, func(s scenarios.Scenario) bool { return s.Search != nil }) {
+		return nil, nil
+	}
+	d, err := design.New(h, opts)
 	if err != nil {
-		return results.Header{}, err
+		return nil, err
 	}
-	return newHeader(spec, true)
+	return d, nil
 }
 
 // fewestTrials make six blocks, the fewest with an interval of 95 % for what is no rate. With
@@ -115,7 +200,7 @@ func gateHeader(cmd *cobra.Command, f *measureFlags, arms armRefs, named []strin
 const fewestTrials = 12
 
 func warnFew(notes io.Writer, s scenarios.Scenario) {
-	if s.Trials >= fewestTrials {
+	if s.Trials >= fewestTrials || s.Search != nil {
 		return
 	}
 	for _, name := range s.Judge {
@@ -126,56 +211,17 @@ func warnFew(notes io.Writer, s scenarios.Scenario) {
 	}
 }
 
-func judgeGate(cmd *cobra.Command, f *measureFlags, run *results.Run, opts verdict.Options) error {
+func judgeGate(cmd *cobra.Command, g *gateFlags, run *results.Run) error {
 	if !run.Header.Gate {
 		return &results.InputError{Path: run.Dir, Why: "is not a gate's: resume it with initbench run"}
 	}
-	v, err := verdict.Judge(verdict.Stored(run), opts)
+	v, err := g.by.judge(run)
 	if err != nil {
 		return err
 	}
-	return deliver(cmd, f.format, run.Dir, f.notes(cmd.ErrOrStderr()), v)
-}
-
-// judgeOptions reads the --margin flags.
-func judgeOptions(margins []string) (verdict.Options, error) {
-	opts := verdict.Options{Margins: map[string]verdict.Margin{}}
-	for _, text := range margins {
-		name, m, err := verdict.ParseMargin(text)
-		if err != nil {
-			return opts, usagef("--%w", err)
-		}
-		opts.Margins[name] = m
-	}
-	return opts, nil
-}
-
-// deliver keeps the verdict beside the records, prints it and makes it the exit code.
-func deliver(cmd *cobra.Command, format, dir string, notes io.Writer, v verdict.Verdict) error {
-	if dir != "" {
-		if err := keepVerdict(dir, v); err != nil {
-			return err
-		}
-		_, _ = fmt.Fprintf(notes, "records: %s (judge them again: initbench compare %s)\n", dir, dir) // notes are only advice
-	}
-	out := cmd.OutOrStdout()
-	if err := report.Write(out, format, v, reportOptions(out)); err != nil {
+	if err := keepReports(run.Dir, v, run); err != nil {
 		return err
 	}
-	if code := v.ExitCode(); code != exitPass {
-		return &codeError{code: code}
-	}
-	return nil
-}
-
-func keepVerdict(dir string, v verdict.Verdict) error {
-	f, err := os.Create(filepath.Join(dir, "verdict.json"))
-	if err != nil {
-		return err
-	}
-	if err := report.Write(f, "json", v, report.Options{}); err != nil {
-		_ = f.Close() // the write's error is the one that matters
-		return err
-	}
-	return f.Close()
+	_, _ = fmt.Fprintf(g.notes(cmd.ErrOrStderr()), "records: %s (judge them again: initbench compare %s)\n", run.Dir, run.Dir) // notes are only advice
+	return g.by.answer(cmd, &outputs{format: g.format}, v, []*results.Run{run})
 }

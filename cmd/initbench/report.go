@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 
@@ -28,7 +29,7 @@ A gate is judged by the policy that it was made with; --policy FILE takes the pl
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeRuns(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := out.check(cmd, storedFormats()); err != nil {
+			if err := errors.Join(out.check(cmd, storedFormats()), by.check(), by.checkExplain(&out)); err != nil {
 				return err
 			}
 			run, err := results.Load(args[0])
@@ -88,10 +89,7 @@ func reportGate(cmd *cobra.Command, out *outputs, by *judging, run *results.Run)
 	if err != nil {
 		return err
 	}
-	if err := out.deliver(cmd, ofVerdict(v, run)); err != nil {
-		return err
-	}
-	return ruledBy(v)
+	return by.answer(cmd, out, v, []*results.Run{run})
 }
 
 // suits refuses a format in which what is stored cannot be shown.

@@ -67,7 +67,7 @@ func runScenarios(cmd *cobra.Command, f *measureFlags, args, runtimes []string) 
 			return results.Header{}, err
 		}
 		return newHeader(spec, false)
-	}, nil)
+	}, searchesOnly(f.budget))
 	if err != nil {
 		return err
 	}

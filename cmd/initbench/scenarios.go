@@ -43,8 +43,8 @@ order-matrix, their number is in a column of its own.`,
 }
 
 // listed is a scenario's line in the catalogue. GateStarts are the container
-// starts of a gate, which has two arms; 0 where joins are measured, which no gate judges.
-// BuiltinCells are those of the built-in runtime where it has others.
+// starts of two arms, every trial made; 0 where joins are measured, which no gate judges. A search takes as many at
+// the most. BuiltinCells are those of the built-in runtime where it has others.
 type listed struct {
 	Name         string `json:"name"`
 	Description  string `json:"description"`
@@ -52,10 +52,11 @@ type listed struct {
 	Trials       int    `json:"trials"`
 	GateStarts   int64  `json:"gate_starts"`
 	BuiltinCells int    `json:"builtin_cells,omitempty"`
+	AtMost       bool   `json:"at_most,omitempty"`
 }
 
 func list(s scenarios.Scenario) (listed, error) {
-	row := listed{Name: s.Name, Description: s.Description, Trials: s.Trials}
+	row := listed{Name: s.Name, Description: s.Description, Trials: s.Trials, AtMost: s.Search != nil}
 	if s.Joins == nil {
 		gate := scenarios.Spec{Scenarios: []scenarios.Scenario{s}, Runtimes: gateArms()}
 		var err error
@@ -93,13 +94,17 @@ func listScenarios(w io.Writer, all []scenarios.Scenario, format string) error {
 		return json.NewEncoder(w).Encode(rows)
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "NAME\tCELLS\tTRIALS\tSTARTS IN A GATE\tCELLS OF BUILTIN\tDESCRIPTION")
+	fmt.Fprintln(tw, "NAME\tCELLS\tTRIALS\tSTARTS OF TWO ARMS\tCELLS OF BUILTIN\tDESCRIPTION")
 	for _, r := range rows {
 		ofBuiltin := r.BuiltinCells
 		if ofBuiltin == 0 && r.GateStarts > 0 {
 			ofBuiltin = r.Cells
 		}
-		fmt.Fprintf(tw, "%s\t%d\t%d\t%s\t%s\t%s\n", r.Name, r.Cells, r.Trials, orNone(r.GateStarts), orNone(int64(ofBuiltin)), r.Description)
+		most := ""
+		if r.AtMost {
+			most = "<="
+		}
+		fmt.Fprintf(tw, "%s\t%d\t%s%d\t%s%s\t%s\t%s\n", r.Name, r.Cells, most, r.Trials, most, orNone(r.GateStarts), orNone(int64(ofBuiltin)), r.Description)
 	}
 	return tw.Flush()
 }
@@ -220,6 +225,9 @@ func (f *showFlags) plan(cmd *cobra.Command, arg string) (shownPlan, error) {
 	if !f.all {
 		shown = min(starts, int64(f.first))
 	}
+	if spec.Scenarios[0].Search != nil {
+		shown = min(shown, warmUps(spec))
+	}
 	p := shownPlan{
 		Scenario: spec.Scenarios[0], Runtimes: spec.Runtimes, Seed: spec.Seed, cells: shownCells(spec), Starts: starts,
 		PerTrial: f.perTrial, Estimate: estimate, Shown: shown, plan: spec.Trials(), whole: f.all,
@@ -228,6 +236,14 @@ func (f *showFlags) plan(cmd *cobra.Command, arg string) (shownPlan, error) {
 		p.Reach = within(spec, f.measure.budget, f.perTrial)
 	}
 	return p, nil
+}
+
+// warmUps are all that is planned of a search.
+func warmUps(spec scenarios.Spec) (n int64) {
+	for range spec.Trials() {
+		n++
+	}
+	return n
 }
 
 func (f *showFlags) spec(arg string) (scenarios.Spec, error) {
@@ -309,18 +325,30 @@ func (p shownPlan) writeSummary(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(tw, "scenario\t%s: %s\n", s.Name, s.Description)
 	fmt.Fprintf(tw, "arms\t%s\n", strings.Join(arms, ", "))
-	fmt.Fprintf(tw, "trials\t%d for each arm in each of %d cells, after %d to warm up\n", s.Trials, len(p.Planned), s.Warmup)
+	if q := s.Search; q != nil {
+		fmt.Fprintf(tw, "search\tfor the smallest limit from %s to %s, in steps of %s, that starts %g of all, at a confidence of %g\n",
+			scenarios.FormatSize(q.From), scenarios.FormatSize(q.To), scenarios.FormatSize(q.Step), q.Probability, q.Confidence)
+	}
+	fmt.Fprintf(tw, "trials\t%s%d for each arm in each of %d cells, after %d to warm up\n", p.most(), s.Trials, len(p.Planned), s.Warmup)
 	if s.Containers > 1 {
 		fmt.Fprintf(tw, "containers\t%d in each trial, %s\n", s.Containers, pace(s.Concurrent))
 	}
 	fmt.Fprintf(tw, "judged\t%s\n", strings.Join(s.Judge, ", "))
 	fmt.Fprintf(tw, "seed\t%d\n", p.Seed)
-	fmt.Fprintf(tw, "size\t%d container starts\n", p.Starts)
+	fmt.Fprintf(tw, "size\t%s%d container starts\n", p.most(), p.Starts)
 	fmt.Fprintf(tw, "estimate\tabout %s if a start takes %s (assumed, not measured: see --per-trial)\n", p.Estimate.Round(time.Second), p.PerTrial)
 	if r := p.Reach; r != nil {
 		fmt.Fprintf(tw, "budget\t%d trials in %d of %d cells, %d or more of an arm in %d\n", r.Trials, r.Cells, len(p.Planned), r.Few, r.CellsWithFew)
 	}
 	return tw.Flush()
+}
+
+// most stands before numbers that a search need not come up to.
+func (p shownPlan) most() string {
+	if p.Scenario.Search != nil {
+		return "at most "
+	}
+	return ""
 }
 
 func pace(concurrent bool) string {
@@ -353,6 +381,10 @@ func (p shownPlan) writeTrials(w io.Writer) error {
 		if _, err := fmt.Fprintf(w, row, t.Index, t.Block, t.Batch, t.Driver, order, limit, t.Arm, purpose(t)); err != nil {
 			return err
 		}
+	}
+	if p.Scenario.Search != nil {
+		_, err := fmt.Fprintln(w, "... and what the searches ask for, one start after the other")
+		return err
 	}
 	if p.Shown < p.Starts {
 		_, err := fmt.Fprintf(w, "... and %d more (--all prints them)\n", p.Starts-p.Shown)

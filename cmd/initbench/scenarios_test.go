@@ -44,7 +44,7 @@ func TestScenariosList(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(table), "\n")
-	if !strings.HasPrefix(lines[0], "NAME  ") || len(lines) != 11 {
+	if !strings.HasPrefix(lines[0], "NAME  ") || len(lines) != 13 {
 		t.Errorf("got\n%s", table)
 	}
 	out, err := scenariosOutput(t, "--format", "json")
@@ -89,6 +89,43 @@ TRIAL    BLOCK   BATCH   DRIVER    ORDER              LIMIT      ARM   PURPOSE
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Catches a search that is shown as a plan with limits, or as one that is made to its end.
+func TestScenariosShowSearch(t *testing.T) {
+	got, err := scenariosOutput(t, "show", "thresholds", "--driver", "systemd", "--trials", "60")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `scenario  thresholds: the smallest memory limit at which a container starts, in the natural and the worst order
+arms      baseline (BASELINE), candidate (CANDIDATE)
+search    for the smallest limit from 1MiB to 64MiB, in steps of 256KiB, that starts 0.9 of all, at a confidence of 0.95
+trials    at most 60 for each arm in each of 2 cells, after 1 to warm up
+judged    start.threshold
+seed      1
+size      at most 242 container starts
+estimate  about 2m1s if a start takes 500ms (assumed, not measured: see --per-trial)
+
+DRIVER   ORDER              PLACE
+systemd  natural            container
+systemd  join-before-clone  container
+
+TRIAL    BLOCK   BATCH   DRIVER    ORDER              LIMIT      ARM        PURPOSE
+0        0       0       systemd   natural            none       baseline   warm-up
+1        0       1       systemd   natural            none       candidate  warm-up
+... and what the searches ask for, one start after the other
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	got, err = scenariosOutput(t, "show", "thresholds", "--all", "--format", "json")
+	var shown struct {
+		Shown int64 `json:"plan_shown"`
+		Plan  []scenarios.Trial
+	}
+	if err := errors.Join(err, json.Unmarshal([]byte(got), &shown)); err != nil || shown.Shown != 4 || len(shown.Plan) != 4 {
+		t.Errorf("%d of the plan: %v", len(shown.Plan), err)
 	}
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"golang.org/x/perf/benchfmt"
@@ -76,7 +77,7 @@ func verdictBenchfmt(w io.Writer, v verdict.Verdict) error {
 			a := []verdict.Arm{m.Baseline, m.Candidate}[i]
 			unit, name := benchUnit(m.Name, m.Unit), benchName(m.Name, m.Scenario, string(m.Driver), string(m.Order), m.Build, m.Place, m.Limit)
 			switch {
-			case a.N == 0: // nothing was measured: no line
+			case a.N == 0 || math.IsNaN(a.Center): // nothing was measured: no line
 			case a.Values == nil:
 				b.values(config, name, unit, a.Center)
 			default:

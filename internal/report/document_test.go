@@ -32,6 +32,7 @@ var sections = map[reflect.Type]string{
 	reflect.TypeFor[jsonSearch]():      "### What is searched for",
 	reflect.TypeFor[jsonTried]():       "### A limit that was tried",
 	reflect.TypeFor[jsonChance]():      "### A chance",
+	reflect.TypeFor[jsonEdge]():        "### An edge",
 	reflect.TypeFor[jsonHeld]():        "### A ceiling",
 	reflect.TypeFor[jsonSummary]():     "## A summary",
 	reflect.TypeFor[jsonCell]():        "### A cell",

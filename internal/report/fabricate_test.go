@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/stats"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
@@ -19,7 +20,7 @@ import (
 // under a limit never, unless the order is imposed.
 func fabricate(t *testing.T) {
 	t.Helper()
-	both, matrix := ladder(8), ladder(2)
+	both, matrix, sought := ladder(8), ladder(2), thresholds()
 	both.Orders = []sequence.Order{sequence.Natural, sequence.JoinBeforeClone}
 	matrix.Name, matrix.Orders, matrix.Observe = "order-matrix", sequence.Orders(), true
 	charges := startup(12)
@@ -28,7 +29,7 @@ func fabricate(t *testing.T) {
 	store(t, "gate", results.Header{
 		Schema: results.Schema, ID: "20241107-gate", Created: "2024-11-07T10:00:00Z", Initbench: "v0.1.0", Gate: true,
 		Spec: scenarios.Spec{
-			Scenarios: []scenarios.Scenario{startup(12), both, charges}, Seed: 1,
+			Scenarios: []scenarios.Scenario{startup(12), both, charges, sought}, Seed: 1,
 			Runtimes: []scenarios.Runtime{{Name: "baseline", Ref: "runc@v1.1.14"}, {Name: "candidate", Ref: "runc@v1.1.15"}},
 		},
 	})
@@ -37,7 +38,7 @@ func fabricate(t *testing.T) {
 	store(t, "run", results.Header{
 		Schema: results.Schema, ID: "20241107-run", Created: "2024-11-07T11:00:00Z", Initbench: "v0.1.0",
 		Spec: scenarios.Spec{
-			Scenarios: []scenarios.Scenario{hundred, matrix}, Seed: 2,
+			Scenarios: []scenarios.Scenario{hundred, matrix, sought}, Seed: 2,
 			Runtimes: []scenarios.Runtime{{Name: "runc-1.1.15", Ref: "runc@v1.1.15"}, {Name: "crun", Ref: "crun"}},
 		},
 	})
@@ -48,6 +49,44 @@ func startup(trials int) scenarios.Scenario {
 		Name: "startup", Drivers: cgroupjoin.Drivers(), Trials: trials, Warmup: 1, Containers: 1, Timeout: 30e9,
 		Judge: []string{scenarios.StartLatency, scenarios.ContainerMemoryPeak, scenarios.RuntimeMemoryPeak},
 	}
+}
+
+func thresholds() scenarios.Scenario {
+	q := scenarios.DefaultSearch()
+	return scenarios.Scenario{
+		Name: "thresholds", Drivers: cgroupjoin.Drivers(), Orders: []sequence.Order{sequence.Natural, sequence.JoinBeforeClone}, Search: &q,
+		Place: cgroupjoin.OnContainer, Trials: q.Most, Containers: 1, Timeout: 30e9, Judge: []string{scenarios.StartThreshold},
+	}
+}
+
+// searched makes the starts of a scenario's searches, each after the one before it. One that was not brought into its order is
+// asked for again; after three natural ones of a runtime that cannot take the order it is not.
+func searched(sc scenarios.Scenario, runtimes []scenarios.Runtime, from int, record func(scenarios.Trial) results.Record) (all []results.Record) {
+	q := sc.Search
+	for _, driver := range sc.Drivers {
+		for _, order := range sc.AllOrders() {
+			for _, rt := range runtimes {
+				search := stats.NewSearch(stats.SearchSpec{From: q.From, To: q.To, Step: q.Step, Probability: q.Probability, Confidence: q.Confidence, Most: q.Most})
+				natural := 0
+				for limits := search.Next(1); len(limits) > 0 && natural < 3; limits = search.Next(1) {
+					at := from + len(all)
+					rec := record(scenarios.Trial{
+						Index: at, Scenario: sc.Name, Arm: rt.Name, Driver: driver, Order: order, Place: sc.Place, Limit: limits[0],
+						Block: at, Batch: at, BatchSize: 1, Observe: order != sequence.Natural, Together: true,
+					})
+					all = append(all, rec)
+					if rec.Enforcement != nil && rec.Enforcement.Outcome != sequence.OrderImposed {
+						natural++
+						continue
+					}
+					if err := search.Add(limits[0], rec.Outcome == results.Started); err != nil {
+						panic(err) // a limit off the grid that it asked for itself
+					}
+				}
+			}
+		}
+	}
+	return all
 }
 
 func ladder(trials int) scenarios.Scenario {
@@ -71,6 +110,14 @@ func store(t *testing.T, name string, h results.Header) {
 	r := rand.New(rand.NewPCG(h.Spec.Seed, 0))
 	for trial := range h.Spec.Trials() {
 		lines = append(lines, record(trial, r))
+	}
+	for _, sc := range h.Spec.Scenarios {
+		if sc.Search == nil {
+			continue
+		}
+		for _, rec := range searched(sc, h.Spec.Runtimes, len(lines), func(t scenarios.Trial) results.Record { return record(t, r) }) {
+			lines = append(lines, rec)
+		}
 	}
 	for _, line := range lines {
 		if err := s.Append(line); err != nil {
@@ -125,7 +172,7 @@ func record(t scenarios.Trial, r *rand.Rand) results.Record {
 	if t.Observe {
 		observe(&rec, copies, inside)
 	}
-	if inside && t.Limit != 0 && t.Limit < 20<<20 {
+	if needs := map[bool]int64{true: 19<<20 + 256<<10, false: 7 << 20}[inside]; t.Limit != 0 && t.Limit < needs {
 		rec.Outcome, rec.Reason = results.InitOOMKilled, "1 OOM kill(s) in the container's cgroup before the payload's first instruction"
 		rec.Latency = results.Latency{}
 		if rec.Found != nil {
@@ -136,7 +183,8 @@ func record(t scenarios.Trial, r *rand.Rand) results.Record {
 	return rec
 }
 
-// observe adds what the observer saw and the enforcer did. One trial in sixteen cannot be brought into its order.
+// observe adds what the observer saw and the enforcer did. One trial in sixteen, of a search
+// one in a hundred, cannot be brought into its order.
 func observe(rec *results.Record, copies, inside bool) {
 	*rec.Latency.Started += 9e6
 	clone, none, exec := int64(10170368), int64(0), int64(1800<<10)
@@ -159,7 +207,7 @@ func observe(rec *results.Record, copies, inside bool) {
 	case rec.Order == sequence.Natural:
 	case !copies:
 		rec.Enforcement = &sequence.Enforcement{Outcome: sequence.OrderNotApplicable, Why: "nothing was copied inside init", Notifications: 4, AnsweredNS: 300e3}
-	case rec.Index%16 == 0:
+	case rec.Index%map[bool]int{true: 100, false: 16}[rec.Scenario == "thresholds"] == 0:
 		rec.Enforcement = &sequence.Enforcement{Outcome: sequence.OrderCouldNot, Why: "the deadline of 10 s passed while memfd_create was held", Notifications: 5, Held: 1, HeldNS: 10e9}
 	default:
 		rec.Enforcement = &sequence.Enforcement{Outcome: sequence.OrderImposed, Why: "the join was seen before the clone", Notifications: 6, Held: 1, HeldNS: 21e6}

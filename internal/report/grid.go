@@ -21,6 +21,25 @@ type grid struct {
 
 func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
 
+// measured leaves out the columns in which no row has a value.
+func (g *grid) measured() *grid {
+	out := &grid{title: g.title, keys: g.keys, rows: make([][]string, len(g.rows))}
+	for column, title := range g.header {
+		has := column < max(1, g.keys)
+		for _, row := range g.rows {
+			has = has || row[column] != "-" && row[column] != "not measured"
+		}
+		if !has {
+			continue
+		}
+		out.header = append(out.header, title)
+		for i, row := range g.rows {
+			out.rows[i] = append(out.rows[i], row[column])
+		}
+	}
+	return out
+}
+
 func (g *grid) writer() table.Writer {
 	w := table.NewWriter()
 	w.AppendHeader(cells(g.header))
@@ -102,12 +121,38 @@ func (g *grid) tall() *grid {
 	}
 	for _, row := range g.rows {
 		var cells []string
-		for _, cell := range row {
+		for i, cell := range row {
+			if i == 0 {
+				cell = hyphenated(cell)
+			}
 			cells = append(cells, part(cell))
 		}
 		out.rows = append(out.rows, cells)
 	}
 	return out
+}
+
+// hyphenated parts a long name, such as one made of a reference's options, at its hyphens.
+func hyphenated(name string) string {
+	const long = 22
+	if len(name) <= long || strings.Contains(name, " ") {
+		return name
+	}
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Split(name, "-") {
+		if i > 0 {
+			b.WriteByte('-')
+			column++
+		}
+		if column > 0 && column+len(word) > long {
+			b.WriteByte('\n')
+			column = 0
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
 }
 
 func (o Options) heading(title string) string {

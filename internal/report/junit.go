@@ -8,6 +8,7 @@ import (
 
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/sequence"
 )
 
 // JUnit's XML as Jenkins and GitLab read it: a failure is a product that is
@@ -110,6 +111,20 @@ func (s *junitSuite) addHeld(h verdict.Held) {
 		return
 	}
 	s.add(c, h.Ruling, h.Reason)
+}
+
+// addSought appends the case of a run's search: in error where it showed no threshold.
+func (s *junitSuite) addSought(q verdict.Sought) {
+	name := q.Runtime + after(" ", verdict.BuildText(q.Build)) + " " + verdict.StartThreshold + onPlace(q.Place)
+	if q.Order != sequence.Natural {
+		name += ", " + string(q.Order)
+	}
+	c := junitCase{Class: q.Scenario + "." + string(q.Driver), Name: name}
+	ruling := verdict.Pass
+	if q.Edge.Threshold == 0 {
+		ruling = verdict.Inconclusive
+	}
+	s.add(c, ruling, edgeText(q))
 }
 
 // heldName tells the ceilings of one scenario and driver apart.

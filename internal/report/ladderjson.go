@@ -54,7 +54,16 @@ type jsonFinding struct {
 	Natural  jsonCount           `json:"natural"`
 	Imposed  jsonCount           `json:"imposed"`
 	PHolm    number              `json:"p_holm"`
+	OwnEdge  *jsonEdge           `json:"natural_edge,omitempty"`
+	Edge     *jsonEdge           `json:"imposed_edge,omitempty"`
 	Text     string              `json:"text"`
+}
+
+// jsonEdge is what a search found.
+type jsonEdge struct {
+	Threshold *int64 `json:"threshold_bytes"`
+	Above     *int64 `json:"above_bytes"`
+	AtMost    *int64 `json:"at_most_bytes"`
 }
 
 func laddersJSON(ladders []verdict.Ladder) []jsonLadder {
@@ -96,11 +105,22 @@ func rungsJSON(limits []int64, counts []verdict.Count, orders []sequence.Order) 
 func findingsJSON(findings []verdict.Finding) []jsonFinding {
 	out := []jsonFinding{}
 	for _, f := range findings {
-		out = append(out, jsonFinding{
+		j := jsonFinding{
 			Kind: f.Kind, Scenario: f.Scenario, Driver: string(f.Driver), Build: buildJSON(f.Build), Place: f.Place, Runtime: f.Runtime, Order: string(f.Order),
 			Limit: f.Limit, AlsoAt: append([]int64{}, f.AlsoAt...), Natural: jsonCount(f.Natural), Imposed: jsonCount(f.Imposed),
 			PHolm: number(f.PHolm), Text: f.Text,
-		})
+		}
+		if e := f.NaturalEdge; e != nil {
+			j.OwnEdge = edgeJSON(e.Threshold, e.Lo, e.Hi)
+		}
+		if e := f.ImposedEdge; e != nil {
+			j.Edge = edgeJSON(e.Threshold, e.Lo, e.Hi)
+		}
+		out = append(out, j)
 	}
 	return out
+}
+
+func edgeJSON(threshold, lo, hi int64) *jsonEdge {
+	return &jsonEdge{Threshold: orNull(threshold), Above: orNull(lo), AtMost: orNull(hi)}
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/initbench/initbench/cgroupjoin"
@@ -16,11 +17,36 @@ func matrixGrids(m verdict.Matrix, between string) []*grid {
 	if len(m.Rows) == 0 {
 		return nil
 	}
-	return []*grid{payers(m, between), startsByLimit(m)}
+	grids := []*grid{payers(m, between).measured()}
+	if saysMore(m) {
+		grids = append(grids, startsByLimit(m).measured())
+	}
+	return grids
+}
+
+// saysMore tells whether there is a limit or an order to speak of, or a copy's time. That trials without a limit started is
+// in the table of their latencies.
+func saysMore(m verdict.Matrix) bool {
+	return slices.ContainsFunc(m.Rows, func(r verdict.MatrixRow) bool {
+		limited := slices.ContainsFunc(r.Cells, func(c verdict.MatrixCell) bool { return c.Limit != 0 })
+		return limited || len(r.Found) > 0 || r.Copy.N > 0
+	})
+}
+
+// payersTitle names what the table has: of timed trials nobody knows who paid.
+func payersTitle(m verdict.Matrix) string {
+	paid := slices.ContainsFunc(m.Rows, func(r verdict.MatrixRow) bool { return r.Payer != verdict.PayerUnknown })
+	switch {
+	case paid:
+		return "who pays for the clone, which limit suffices, and how long a start takes (medians)"
+	case len(m.Places) > 0:
+		return "which limit suffices, and how long a start takes (medians)"
+	}
+	return "how long a start takes (medians)"
 }
 
 func payers(m verdict.Matrix, between string) *grid {
-	g := matrixGrid(m, "who pays for the clone, which limit suffices, and how long a start takes (medians)",
+	g := matrixGrid(m, payersTitle(m),
 		append(append([]string{"trials", "who pays", "to container", "to runtime"}, thresholdTitles(m)...), "start latency", "lane", "as predicted")...)
 	for _, r := range m.Rows {
 		row := []string{matrixTrials(r), string(r.Payer), toContainer(r, between), rangeText(verdict.Bytes, r.ToRuntime, between)}

@@ -208,6 +208,8 @@ func (r readRow) cells() string {
 	short := func(x float64) string { return strings.TrimSuffix(m.FormatChange(x), " points") }
 	changed, marginText := m.FormatChange(orNaN(r.Change)), m.FormatMargin()
 	switch {
+	case r.ChangeLo != nil && r.ChangeHi == nil:
+		changed = "[" + short(*r.ChangeLo) + ", +inf]"
 	case r.ChangeLo != nil:
 		changed += bracket(short, *r.ChangeLo, *r.ChangeHi)
 	case r.Change != nil && r.Name != verdict.LeakCount:
@@ -228,6 +230,16 @@ func (a readArm) cell(r readRow) string {
 		return "not measured"
 	case r.Name == verdict.LeakCount:
 		return fmt.Sprintf("%d in %d", *a.Events, a.N)
+	}
+	if r.Name == "start.threshold" {
+		mib := func(x *float64) string { return fmt.Sprint(orNaN(x) / (1 << 20)) }
+		switch {
+		case a.Center == nil:
+			return "> " + mib(a.Lo) + " MiB"
+		case *a.Lo == 0:
+			return mib(a.Center) + " MiB (<= " + mib(a.Hi) + ")"
+		}
+		return mib(a.Center) + " MiB (" + mib(a.Lo) + ", " + mib(a.Hi) + "]"
 	}
 	text := r.Unit.Format(orNaN(a.Center))
 	if r.Unit == verdict.Fraction {

@@ -21,6 +21,7 @@ func summaryOpenMetrics(w io.Writer, s verdict.Summary) error {
 	for _, c := range s.Cells {
 		x.cell(c)
 	}
+	x.searches(s.Searches)
 	for _, j := range s.Joins {
 		x.join(j)
 	}

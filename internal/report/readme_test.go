@@ -136,14 +136,14 @@ func stored(t *testing.T, dir string) *results.Run {
 	return run
 }
 
-// gateExcerpt leaves out what is above the tables, why each row was ruled so, the
-// ladder of pods, warnings and reasons.
+// gateExcerpt keeps the first lines, each driver's rows and ladder, and findings: it leaves out all paragraphs but one, why
+// rows were ruled so, the ladder of pods, what was measured and warnings.
 func gateExcerpt(lines []string) []string {
-	out := []string{"..."}
+	out := append(slices.Clone(lines[:min(3, len(lines))]), "", "...")
 	for _, driver := range []string{"cgroupfs", "systemd"} {
-		out = append(append(out, section(lines, driver+", oom-limits: ")...), "")
 		rows := slices.DeleteFunc(section(lines, driver), func(line string) bool { return strings.HasPrefix(line, "  ") })
 		out = append(append(out, rows...), "")
+		out = append(append(out, section(lines, driver+", oom-limits: ")...), "")
 	}
 	out[len(out)-1] = "..."
 	for _, line := range lines {

@@ -102,15 +102,15 @@ func edgeText(s verdict.Sought) string {
 	if s.Trials == 0 {
 		return "not measured"
 	}
+	if s.Natural() {
+		return fmt.Sprintf("%s, as by itself: order not applicable, %s", thresholdText(s), starts(s.Trials))
+	}
 	parts := []string{thresholdText(s), starts(s.Trials)}
 	if e.Sharp {
 		parts = append(parts, "sharp")
 	}
 	if !e.Done {
 		parts = append(parts, "not finished")
-	}
-	if s.NotApplicable > 0 {
-		parts = append(parts, "order not applicable: as it is by itself")
 	}
 	if s.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", s.Failed))

@@ -100,6 +100,7 @@ func summaryGrids(s verdict.Summary, between string) []*grid {
 		}
 		grids = append(grids, runLadders(s.Ladders, cells[0].Scenario)...)
 	}
+	grids = append(grids, soughtGrids(s.Searches, func(verdict.Sought) bool { return true })...)
 	for i, j := range s.Joins {
 		if i == 0 || s.Joins[i-1].Scenario != j.Scenario {
 			grids = append(grids, joins(s.Joins, j.Scenario, between))
@@ -384,6 +385,9 @@ func summaryJUnit(s verdict.Summary) ([]byte, error) {
 		}
 		r.suite(c.Scenario, facts(s.Environment)).add(junitCase{Class: c.Scenario + "." + string(c.Driver), Name: cellName(c)}, ruling, text)
 	}
+	for _, q := range s.Searches {
+		r.suite(q.Scenario, facts(s.Environment)).addSought(q)
+	}
 	for _, j := range s.Joins {
 		ruling, text := verdict.Pass, outcomesText(j.Outcomes, " ")
 		if j.Trials() == 0 || j.Failure != "" {
@@ -428,6 +432,12 @@ func summaryBenchfmt(w io.Writer, s verdict.Summary) error {
 			} {
 				b.values(config, benchName(m.name, c.Scenario, string(c.Driver), string(c.Order), c.Build, c.Place, c.Limit), m.unit, m.values...)
 			}
+		}
+	}
+	for _, q := range s.Searches {
+		if q.Edge.Threshold != 0 {
+			config := append([]benchfmt.Config{fileConfig("runtime", q.Runtime)}, common...)
+			b.values(config, benchName(verdict.StartThreshold, q.Scenario, string(q.Driver), string(q.Order), q.Build, q.Place, 0), "B/op", float64(q.Edge.Threshold))
 		}
 	}
 	for _, j := range s.Joins {

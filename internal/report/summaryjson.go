@@ -17,6 +17,7 @@ type jsonSummary struct {
 	Matrices    []jsonMatrix        `json:"matrices"`
 	Joins       []jsonJoin          `json:"joins"`
 	Ladders     []jsonLadder        `json:"ladders"`
+	Searches    []jsonSought        `json:"searches"`
 	Findings    []jsonFinding       `json:"findings"`
 	Victims     []jsonVictim        `json:"victims"`
 	Warnings    []string            `json:"warnings"`
@@ -114,7 +115,7 @@ func summaryJSON(s verdict.Summary) ([]byte, error) {
 		Runtimes: append([]results.RuntimeID{}, s.Runtimes...), Trials: jsonTrials(s.Trials),
 		Confidence: number(s.Confidence), Environment: s.Environment,
 		Matrices: matricesJSON(s.Matrices), Joins: joinsJSON(s.Joins),
-		Ladders: laddersJSON(s.Ladders), Findings: findingsJSON(s.Findings), Notes: list(s.Notes),
+		Ladders: laddersJSON(s.Ladders), Searches: searchesJSON(s.Searches), Findings: findingsJSON(s.Findings), Notes: list(s.Notes),
 	}
 	for _, c := range s.Cells {
 		out.Cells = append(out.Cells, cellJSON(c))

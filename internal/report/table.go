@@ -112,8 +112,11 @@ func broken(name string) string {
 }
 
 func arm(m verdict.Metric, a verdict.Arm, between string) string {
-	if counts(m) {
+	switch {
+	case counts(m):
 		return center(m, a)
+	case m.Name == verdict.StartThreshold:
+		return stack(center(m, a), edgeSpread(a), between)
 	}
 	return stack(center(m, a), spread(m.Unit, a), between)
 }

@@ -47,12 +47,38 @@ func center(m verdict.Metric, a verdict.Arm) string {
 	switch {
 	case a.N == 0:
 		return "not measured"
+	case m.Name == verdict.StartThreshold:
+		return edgeCenter(a)
 	case m.Unit == verdict.Fraction:
 		return fmt.Sprintf("%d/%d", a.Events, a.N)
 	case counts(m):
 		return fmt.Sprintf("%d in %d", a.Events, a.N)
 	}
 	return m.Unit.Format(a.Center)
+}
+
+// edgeCenter is the start threshold of a search, or what it is above where none was shown.
+func edgeCenter(a verdict.Arm) string {
+	switch {
+	case !math.IsNaN(a.Center):
+		return fine(int64(a.Center))
+	case a.Lo > 0:
+		return "> " + fine(int64(a.Lo))
+	}
+	return "not shown"
+}
+
+// edgeSpread is where the threshold lies, for sure enough.
+func edgeSpread(a verdict.Arm) string {
+	switch {
+	case a.N == 0 || math.IsNaN(a.Center):
+		return ""
+	case math.IsInf(a.Hi, 1):
+		return "(> " + bare(int64(a.Lo)) + ")"
+	case a.Lo <= 0:
+		return "(<= " + bare(int64(a.Hi)) + ")"
+	}
+	return "(" + bare(int64(a.Lo)) + ", " + bare(int64(a.Hi)) + "]"
 }
 
 // spread is an arm's interval, empty where it is not bounded on both sides.
@@ -69,12 +95,15 @@ func bracket(format func(float64) string, lo, hi float64) string {
 
 // change is the metric's change and its interval.
 func change(m verdict.Metric, between string) string {
+	bounded := !math.IsInf(m.ChangeLo, 0) || !math.IsInf(m.ChangeHi, 0)
 	switch {
+	case math.IsNaN(m.Change) && m.Name == verdict.StartThreshold && bounded:
+		return bracket(m.FormatChange, m.ChangeLo, m.ChangeHi)
 	case math.IsNaN(m.Change):
 		return "-"
 	case counts(m):
 		return m.FormatChange(m.Change)
-	case math.IsInf(m.ChangeLo, 0) && math.IsInf(m.ChangeHi, 0):
+	case !bounded:
 		return m.FormatChange(m.Change) + between + "[no interval]"
 	}
 	short := func(x float64) string { return strings.TrimSuffix(m.FormatChange(x), " points") }

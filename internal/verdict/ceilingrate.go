@@ -170,4 +170,3 @@ func (h *Held) holdLeaks(left []float64) {
 	}
 	h.say(Pass, what)
 }
-

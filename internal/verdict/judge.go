@@ -216,6 +216,7 @@ func (j *judge) verdict(name string, envs []results.Environment, warnings []stri
 		v.Searches = j.searches
 		v.Ceilings = j.hold()
 	}
+	v.tell()
 	warnings = append(warnings, j.unfinished(v)...)
 	v.Ruling, v.Reasons = overall(j.invalid, v)
 	v.Warnings = slices.Concat(v.told(), warnings, binaries(j.runtimes), j.notCounted(), j.skipped, j.notes.list())

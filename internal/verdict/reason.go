@@ -116,8 +116,23 @@ func (r *row) forecast() string {
 	if math.IsInf(k, 1) {
 		return "; the change is so near the margin that a hundred times the trials would not settle it"
 	}
+	if l := r.Looks; l.Most > 0 {
+		return forecastBlocks(int(math.Ceil(k*float64(l.Blocks))), l)
+	}
 	n := int(math.Ceil(k * float64(max(r.Baseline.N, r.Candidate.N))))
 	return fmt.Sprintf("; about %s an arm would settle it, were the spread to stay the same", plural(n, r.per))
+}
+
+// forecastBlocks is that of an adaptive run, which has a most.
+func forecastBlocks(n int, l Looks) string {
+	text := fmt.Sprintf("; about %s in all would settle it, were the spread to stay the same", plural(n, "block"))
+	switch {
+	case n > l.Most:
+		return text + fmt.Sprintf(", but a run makes %d", l.Most)
+	case l.Blocks < l.Most:
+		return text + ": time was over before"
+	}
+	return text
 }
 
 // fewUnits says how many units there are and how many it takes. In blocks of A B B A an

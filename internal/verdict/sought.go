@@ -77,7 +77,8 @@ func (p *Replays) replay(k key, sc scenarios.Scenario, runtime string, tries []t
 	for _, t := range tries {
 		s.take(t, at.onGrid(t.limit))
 	}
-	s.Edge = p.search(at, tries).Found()
+	search := p.search(at, tries)
+	s.Edge, s.Curve = search.Found(), search.Curve()
 	if s.NotApplicable > 0 && s.Edge.Starts > 0 {
 		s.NotCounted, s.NotApplicable = s.NotCounted+s.NotApplicable, 0
 	}
@@ -170,4 +171,6 @@ type Held struct {
 	Value, Lo, Hi float64
 	Ruling        Ruling
 	Reason        string
+	// Trace and Paragraph are as a row's.
+	Trace, Paragraph string
 }

@@ -169,6 +169,11 @@ type Metric struct {
 	// Reason is one sentence with subject, numbers and why; Why is its last part alone,
 	// for where the numbers stand beside it.
 	Reason, Why string
+	// Trace is the command that shows one start of each arm under these conditions; empty where there is none.
+	Trace string
+	// Paragraph is of a row that is regressed or inconclusive: what changed, from what to what, how sure that is, under which
+	// conditions, and Trace.
+	Paragraph string
 	// Ladder has the counts behind a fraction, one rung a limit.
 	Ladder []Rung
 }

@@ -1,0 +1,70 @@
+package verdict
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/memfdclone"
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
+)
+
+func named(r *results.Record) {
+	r.Runtime.Ref = map[string]string{"baseline": "runc@v1.1.14", "candidate": "./my runc"}[r.Arm]
+}
+
+// Catches a failure that is told without its numbers, its conditions or the command that shows it.
+func TestAFailureHasAParagraph(t *testing.T) {
+	m := upgrade()
+	m.mutate = named
+	v := mustJudge(t, m.run(gateOf(startup(16), oomLimits(6))))
+	latency := v.find(t, "start.latency", cgroupjoin.Systemd)
+	wantText(t, latency.Paragraph, "start.latency rose from ", " ms to ", " ms, by ", " to ", "The whole interval is beyond the margin of 20 %; chance alone would do as much with p = ",
+		"adjusted for 8 tests; measured in 8 blocks. Conditions: driver systemd, scenario startup. To see a start of it: initbench trace --runtime runc@v1.1.14 --runtime './my runc' --driver systemd")
+	if strings.HasSuffix(latency.Trace, "--limit") || strings.Contains(latency.Trace, "--order") {
+		t.Errorf("trace: %s", latency.Trace)
+	}
+	oom := v.find(t, "oom.rate", cgroupjoin.Cgroupfs)
+	wantText(t, oom.Paragraph, "oom.rate rose from 0 of 30 to 18 of 30 trials, by 60.0 points (", "--driver cgroupfs --limit 8MiB")
+	if passed := v.find(t, "runtime.memory.peak", cgroupjoin.Systemd); passed.Paragraph != "" || passed.Trace == "" {
+		t.Errorf("a row that passed: %q, %q", passed.Paragraph, passed.Trace)
+	}
+	noise := mustJudge(t, model{cv: 0.4, mutate: named}.run(gateOf(startup(16)))).find(t, "start.latency", cgroupjoin.Systemd)
+	wantText(t, noise.Paragraph, "start.latency is not settled: the interval straddles the margin of 20 %")
+}
+
+// Catches a threshold that is told without the limit at which one starts and the other does not.
+func TestAThresholdHasAParagraph(t *testing.T) {
+	sc := thresholds(natural, joinFirst)
+	v := mustJudge(t, runOf(gateOf(sc), sharpAt(7*mib, 17*mib).search(1, sc, named)))
+	m := v.inOrder(t, "start.threshold", cgroupjoin.Systemd, joinFirst)
+	wantText(t, m.Paragraph, "start.threshold rose from 7 MiB to 17 MiB, by 10 MiB (9.75 MiB to 10.25 MiB). Even the smallest difference of both brackets is beyond the margin of 512KiB",
+		"each search claims its bracket at 95.0 % confidence", "Conditions: driver systemd, scenario thresholds, order join-before-clone imposed.", "--driver systemd --order join-before-clone --limit 7MiB")
+	never := sharpAt(7*mib, 100*mib).search(1, sc, named)
+	wantText(t, mustJudge(t, runOf(gateOf(sc), never)).inOrder(t, "start.threshold", cgroupjoin.Systemd, natural).Paragraph,
+		"start.threshold was 7 MiB and is above ", "the candidate started at no limit that was tried")
+	opts := held(t, runOf(gateOf(sc), never), Ceiling{Metric: "start.threshold", AtMost: 12 << 20, Text: "start.threshold <= 12MiB"})
+	wantText(t, opts.Ceilings[0].Paragraph, "ceiling start.threshold <= 12MiB", "initbench trace --runtime './my runc' --driver cgroupfs --limit 12MiB")
+}
+
+// Catches a command that traces another build than the row's.
+func TestATraceHasTheBuild(t *testing.T) {
+	v := Verdict{Baseline: results.RuntimeID{Ref: "builtin"}, Candidate: results.RuntimeID{Ref: "builtin:join=birth"}}
+	m := Metric{Name: "oom.rate", Driver: "systemd", Order: natural, Place: cgroupjoin.OnAncestor, Limit: 12 << 20, Build: scenarios.Build{Clone: memfdclone.InInit, Strategy: "memfd", BinaryBytes: 16 << 20}}
+	want := "initbench trace --runtime builtin:clone=init,strategy=memfd,size=16MiB --runtime builtin:join=birth,clone=init,strategy=memfd,size=16MiB --driver systemd --limit 12MiB --limit-place ancestor"
+	if got := v.trace(m); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	v.Candidate = v.Baseline
+	if got := v.trace(m); strings.Count(got, "--runtime") != 1 {
+		t.Errorf("one runtime: %s", got)
+	}
+	if got := v.trace(Metric{Name: scenarios.JoinLatency}); got != "" {
+		t.Errorf("a join that no runtime made: %s", got)
+	}
+	v.Baseline.Ref = ""
+	if got := v.trace(m); got != "" {
+		t.Errorf("an unnamed runtime: %s", got)
+	}
+}

@@ -1,0 +1,243 @@
+package verdict
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/stats"
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
+	"github.com/initbench/initbench/sequence"
+)
+
+// looking is a gate of an adaptive design, of which so many blocks of each cell were made.
+func looking(blocks int, looks []int, list ...scenarios.Scenario) (whole, made results.Header) {
+	most := slices.Clone(list)
+	for i := range list {
+		list[i].Trials, most[i].Trials = 2*blocks, 2*looks[len(looks)-1]
+	}
+	whole = gateOf(most...)
+	whole.Design = &results.Design{Alpha: 0.05, Looks: looks, MaxTime: 6 * time.Minute}
+	return whole, gateOf(list...)
+}
+
+func (m model) look(t *testing.T, blocks int, looks []int, list ...scenarios.Scenario) Verdict {
+	t.Helper()
+	whole, made := looking(blocks, looks, list...)
+	return mustJudge(t, runOf(whole, m.all(made)))
+}
+
+func latencyOnly() scenarios.Scenario {
+	sc := startup(2)
+	sc.Judge = []string{"start.latency"}
+	return sc
+}
+
+// Catches a look that may err as much as the only one, looks that were not made, and a settled cell held for an interrupted one.
+func TestARowIsJudgedAtItsLook(t *testing.T) {
+	looks := []int{10, 20, 40, 80}
+	for _, c := range []struct {
+		blocks int
+		at     []int
+	}{{10, []int{10}}, {20, []int{10, 20}}, {33, []int{10, 20, 33}}, {7, []int{7}}, {80, looks}} {
+		v := model{cv: 0.03}.look(t, c.blocks, looks, latencyOnly())
+		m := v.find(t, "start.latency", cgroupjoin.Systemd)
+		levels := stats.Nominal(0.05, c.at, 80)
+		if l := m.Looks; !slices.Equal(l.At, c.at) || l.Blocks != c.blocks || l.Most != 80 || l.Level != levels[len(levels)-1] || !(l.Level < 0.05) {
+			t.Errorf("%d blocks: %+v, want %v at %v", c.blocks, l, c.at, levels)
+		}
+		if want := stats.RepeatedP(m.Looks.P, c.at, 80); m.P != want || !(m.P >= m.Looks.P) {
+			t.Errorf("%d blocks: p %v at the look, %v repeated, want %v", c.blocks, m.Looks.P, m.P, want)
+		}
+		if strings.Contains(m.Reason, "planned") || strings.Contains(strings.Join(v.Warnings, "\n"), "planned trials") {
+			t.Errorf("%d blocks: a cell that ended is told as one that was cut short: %s, %q", c.blocks, m.Reason, v.Warnings)
+		}
+	}
+	settled := model{cv: 0.03}.look(t, 20, looks, latencyOnly())
+	wantRuling(t, settled, Pass, 0)
+	open := model{cv: 0.5}.look(t, 20, looks, latencyOnly())
+	wantRuling(t, open, Inconclusive, 3)
+	if m := open.find(t, "start.latency", cgroupjoin.Systemd); !m.WantsMore() {
+		t.Errorf("%s wants no more", m.Reason)
+	}
+	wantText(t, open.find(t, "start.latency", cgroupjoin.Systemd).Reason, "blocks in all would settle it")
+	wantText(t, strings.Join(open.Warnings, "\n"), "the run ended before 2 rows were settled: it makes trials for 6m0s at most")
+}
+
+// Catches a family that grows as cells begin: what the first cell to be looked at claims would depend on which came first.
+func TestTheFamilyIsThatOfTheWholePlan(t *testing.T) {
+	looks := []int{10, 20, 40}
+	timed, late := latencyOnly(), latencyOnly()
+	late.Name = "later"
+	whole, _ := looking(10, looks, timed, late)
+	_, made := looking(10, looks, timed)
+	m := mustJudge(t, runOf(whole, model{cv: 0.03, factor: map[string]float64{"start.latency": 1.5}}.all(made))).find(t, "start.latency", cgroupjoin.Cgroupfs)
+	if m.Family != 4 || m.Ruling != Regressed || m.Rank < 1 || m.Rank > 2 {
+		t.Errorf("number %d of %d tests, %s: want one of the first 2 of 4, regressed (%s)", m.Rank, m.Family, m.Ruling, m.Reason)
+	}
+}
+
+// Catches a gate that looks often and errs once a look: 200 gates of one binary against itself that end at the first look at which
+// every row is settled, at four looks with values that drift.
+func TestLookingOftenRaisesNoAlarm(t *testing.T) {
+	const gates = 200
+	looks := []int{10, 20, 40, 80}
+	regressed, passed, blocks := 0, 0, 0
+	for seed := range uint64(gates) {
+		whole, made := looking(looks[len(looks)-1], looks, latencyOnly())
+		records := model{cv: 0.06, seed: 1000 + seed}.all(made)
+		for _, n := range looks {
+			v, err := Judge(runOf(whole, firstBlocks(records, n)), Options{Margins: map[string]Margin{"start.latency": {Fraction: 0.05}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v.Ruling == Inconclusive && n < looks[len(looks)-1] {
+				continue
+			}
+			blocks += n
+			switch v.Ruling {
+			case Regressed:
+				regressed++
+			case Pass:
+				passed++
+			}
+			break
+		}
+	}
+	t.Logf("seeds 1000 to %d: %d regressed, %d pass, %.1f of %d blocks", 1000+gates-1, regressed, passed, float64(blocks)/gates, looks[len(looks)-1])
+	if regressed > 0 || passed < gates*95/100 || blocks > gates*looks[len(looks)-1]*2/3 {
+		t.Errorf("of %d gates %d regressed and %d passed, in %d blocks", gates, regressed, passed, blocks)
+	}
+}
+
+// firstBlocks keeps the first n blocks of each cell, as a run that goes cell by cell has them at a look.
+func firstBlocks(records []results.Record, n int) (all []results.Record) {
+	seen := map[key][]int{}
+	for _, r := range records {
+		k := keyOf(&r)
+		if !slices.Contains(seen[k], r.Block) {
+			seen[k] = append(seen[k], r.Block)
+		}
+		if len(seen[k]) <= n {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// Catches a planted change that many looks hide.
+func TestAChangeIsFoundAtSomeLook(t *testing.T) {
+	looks := []int{10, 20, 40, 80}
+	found := 0
+	for seed := range uint64(40) {
+		whole, made := looking(80, looks, latencyOnly())
+		records := model{cv: 0.06, seed: seed, factor: map[string]float64{"start.latency": 1.1}}.all(made)
+		for _, n := range looks {
+			v, err := Judge(runOf(whole, firstBlocks(records, n)), Options{Margins: map[string]Margin{"start.latency": {Fraction: 0.05}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v.Ruling == Regressed {
+				found++
+				break
+			}
+		}
+	}
+	if found < 39 {
+		t.Errorf("found in %d of 40 gates", found)
+	}
+}
+
+// Catches a time that an emulated wall clock fails the gate by, one that it hides, and a pass that rests on nothing.
+func TestANoisyClockLeavesTimesOpen(t *testing.T) {
+	wall := func(cv float64, factor float64, judge ...string) Run {
+		sc := startup(16)
+		sc.Judge = judge
+		run := model{cv: cv, factor: map[string]float64{"start.latency": factor}, mutate: func(r *results.Record) {
+			peak := int64(9 << 20)
+			r.RuntimePeak = &peak
+		}}.run(gateOf(sc))
+		run.Environments[0].Accelerator = "tcg"
+		return run
+	}
+	v := mustJudge(t, wall(0.5, 1, "start.latency", "runtime.memory.peak"))
+	wantRuling(t, v, Pass, 0)
+	if got := v.Headline(); got != "pass, with 2 times left open by a noisy clock" {
+		t.Errorf("headline %q", got)
+	}
+	wantRuling(t, mustJudge(t, wall(0.05, 2, "start.latency", "runtime.memory.peak")), Regressed, 1)
+	alone := mustJudge(t, wall(0.5, 1, "start.latency"))
+	wantRuling(t, alone, Inconclusive, 3)
+	strict := roomy()
+	strict.NoisyClock = Fail
+	if v, err := Judge(wall(0.5, 1, "start.latency", "runtime.memory.peak"), strict); err != nil || v.Ruling != Inconclusive || v.Open() != 0 {
+		t.Errorf("strict: %s, %d open, %v", v.Ruling, v.Open(), err)
+	}
+	counted := wall(0.5, 1, "start.latency", "runtime.memory.peak")
+	counted.Environments[0].Clock = "instructions"
+	wantRuling(t, mustJudge(t, counted), Inconclusive, 3)
+	none := wall(0.05, 1, "start.latency", "runtime.memory.peak")
+	none.Records = of(0, none).Records
+	if v := mustJudge(t, none); v.Ruling != Invalid {
+		t.Errorf("nothing measured: %s", v.Ruling)
+	}
+}
+
+// Catches a severity without effect, and a gate of warnings alone that passes.
+func TestSeverities(t *testing.T) {
+	run := func() Run {
+		return model{cv: 0.02, factor: map[string]float64{"start.latency": 1.5}}.run(gateOf(startup(16)))
+	}
+	for _, c := range []struct {
+		of   map[string]Severity
+		want Ruling
+		rows int
+	}{
+		{nil, Regressed, 6}, {map[string]Severity{"start.latency": Warn}, Pass, 6}, {map[string]Severity{"start.latency": Ignore}, Pass, 4},
+		{map[string]Severity{"start.latency": Warn, "container.memory.peak": Warn, "runtime.memory.peak": Warn}, Inconclusive, 6},
+		{map[string]Severity{"start.latency": Ignore, "container.memory.peak": Ignore, "runtime.memory.peak": Ignore}, Inconclusive, 0},
+	} {
+		opts := roomy()
+		opts.Severities = c.of
+		v, err := Judge(run(), opts)
+		if err != nil || v.Ruling != c.want || len(v.Metrics) != c.rows {
+			t.Errorf("%v: %s with %d rows, want %s with %d (%v)", c.of, v.Ruling, len(v.Metrics), c.want, c.rows, err)
+		}
+		told := strings.Contains(strings.Join(v.Warnings, "\n"), "regressed, and by its severity only told: start.latency (startup, ")
+		if want := c.of["start.latency"] == Warn; told != want {
+			t.Errorf("%v: told %v: %q", c.of, told, v.Warnings)
+		}
+	}
+}
+
+// Catches a trial that ran beside others in a figure of time.
+func TestTrialsMadeTogetherAreNotTimed(t *testing.T) {
+	beside := model{cv: 0.02, mutate: func(r *results.Record) { r.Together = true }}
+	v := mustJudge(t, beside.run(gateOf(startup(16))))
+	m := v.find(t, "start.latency", cgroupjoin.Systemd)
+	if m.Ruling != Inconclusive || m.Baseline.N != 0 || !math.IsNaN(m.Change) {
+		t.Errorf("%s of %d values: %s", m.Ruling, m.Baseline.N, m.Reason)
+	}
+	if peak := v.find(t, "container.memory.peak", cgroupjoin.Systemd); peak.Ruling != Pass {
+		t.Errorf("a peak is the trial's own: %s", peak.Reason)
+	}
+}
+
+// Catches an order that nobody judges, or that a start without a clone counts as its opposite.
+func TestJoinFirstIsJudgedAsAClass(t *testing.T) {
+	sc := charges(16)
+	sc.Judge = []string{"order.join_first"}
+	m := mustJudge(t, model{mutate: func(r *results.Record) {
+		observed(r, 1)
+		if r.Found != nil && r.Arm == "candidate" {
+			r.Found.Order = map[bool]sequence.Found{true: "join-before-clone", false: "overlapping"}[r.Index%3 == 0]
+		}
+	}}.run(gateOf(sc))).find(t, "order.join_first", cgroupjoin.Systemd)
+	if m.Ruling != Regressed || m.Baseline.Events != 0 || m.Candidate.Events != 16 || m.Relative {
+		t.Errorf("%s, %d and %d of %d: %s", m.Ruling, m.Baseline.Events, m.Candidate.Events, m.Candidate.N, m.Reason)
+	}
+}

@@ -47,6 +47,8 @@ type Search struct {
 	above, below *evidence
 	// rising and falling are the paces of above and below under the curves of the belief.
 	rising, falling [][]float64
+	// again is what the next claim of above and below takes at the least, if this one turns out not to be the last.
+	again struct{ above, below int }
 }
 
 // tally is how the starts under one limit ended.
@@ -66,6 +68,8 @@ func NewSearch(spec SearchSpec) *Search {
 	}
 	s.rising = s.belief.table(s.above.pace)
 	s.falling = s.belief.table(func(p float64) float64 { return s.below.pace(1 - p) })
+	_, s.again.above = s.above.needed(0, 1)
+	_, s.again.below = s.below.needed(0, 1)
 	return s
 }
 
@@ -94,7 +98,7 @@ func (s *Search) Add(limit int64, started bool) error {
 
 // boldness is how sure the model must be that the threshold lies on one side of a limit before an outcome there
 // is bet on. A bet that is lost has to be won back, one that is not placed is a start without evidence.
-const boldness = 0.7
+const boldness = 0.8
 
 func (s *Search) index(limit int64) (int, bool) {
 	d := limit - s.spec.From
@@ -199,24 +203,32 @@ func (s *Search) aims(n, lo, hi, left int) []int {
 }
 
 // best are the aims for Hi and for Lo. What an aim is worth is by how much the interval would shrink, as a ratio, times
-// the chance that it can be, by the starts that this takes.
+// the chance that it can be, by the starts that this takes. An end that is not shown yet is taken to come to where
+// the model has it.
 func (s *Search) best(lo, hi, left int) (up, down aim) {
-	width := float64(hi - lo)
+	low, high := s.belief.between(1-sure, sure)
+	low, high = max(low-1, lo), min(high, hi)
 	for _, x := range s.candidates(lo, hi) {
-		low := s.belief.atMost(x)
+		chance := s.belief.atMost(x)
 		rising, falling := s.belief.mean(x, s.rising, s.falling)
 		growth, bets := s.above.needed(x, hi)
-		up = up.orBetter(aim{x, math.Log(width/float64(x-lo)) * low, bets}, growth/rising, left, hi < s.limits)
+		up = up.orBetter(aim{x, shrink(hi-low, x-low) * chance, bets}, growth/rising, s.again.above, left, hi < s.limits)
 		growth, bets = s.below.needed(lo+1, x+1)
-		down = down.orBetter(aim{x, math.Log(width/float64(hi-x)) * (1 - low), bets}, growth/falling, left, lo >= 0)
+		down = down.orBetter(aim{x, shrink(high-lo, high-x) * (1 - chance), bets}, growth/falling, s.again.below, left, lo >= 0)
 	}
 	return up, down
 }
 
+// shrink is by how much an interval does, as a logarithm.
+func shrink(from, to int) float64 { return math.Log(float64(max(from, 1)) / float64(max(to, 1))) }
+
+// sure is how sure the model is taken to be of where the other end will come to lie.
+const sure = 0.95
+
 // orBetter is the other aim, if that is better and within reach. It takes so many starts in the mean. An end that
 // is not shown at all is worth whatever is left.
-func (a aim) orBetter(other aim, mean float64, left int, shown bool) aim {
-	other.score /= math.Max(1, mean)
+func (a aim) orBetter(other aim, mean float64, again, left int, shown bool) aim {
+	other.score /= math.Max(1, mean) + float64(again)
 	if shown && mean > reach*float64(left) || other.starts > left || other.score <= a.score {
 		return a
 	}

@@ -61,7 +61,7 @@ func rowSteps(m verdict.Metric, v verdict.Verdict) []step {
 			steps = append(steps, step{"search", s.Runtime + ": " + edgeText(s) + "; started, by limit: " + triedText(s)})
 		}
 	}
-	return append(steps, step{"so", m.Why})
+	return append(steps, step{"so", m.Why}, step{"to see it", m.Trace})
 }
 
 func armStep(m verdict.Metric, a verdict.Arm) string {
@@ -137,6 +137,6 @@ func severityStep(m verdict.Metric) string {
 
 func heldSteps(h verdict.Held) []step {
 	return []step{
-		{"ceiling", heldUnit(h).Format(h.AtMost)}, {"candidate", heldValue(h)}, {"severity", string(h.Severity)}, {"so", h.Reason},
+		{"ceiling", heldUnit(h).Format(h.AtMost)}, {"candidate", heldValue(h)}, {"severity", string(h.Severity)}, {"so", h.Reason}, {"to see it", h.Trace},
 	}
 }

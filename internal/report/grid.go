@@ -186,6 +186,15 @@ func (o Options) ruling(r verdict.Ruling) string {
 	return "\x1b[" + colors[r] + "m" + string(r) + "\x1b[0m"
 }
 
+// prose are options for paragraphs, which nobody reads in lines as wide as a table, or in one.
+func (o Options) prose() Options {
+	const column = 120
+	if o.Width == 0 || o.Width > column {
+		o.Width = column
+	}
+	return o
+}
+
 // wrapped breaks a sentence to the terminal's width. Lines after the first begin
 // with indent; a figure and its unit are not parted.
 func (o Options) wrapped(first, indent, sentence string) string {

@@ -46,10 +46,13 @@ func heldUnit(h verdict.Held) verdict.Unit {
 }
 
 func heldValue(h verdict.Held) string {
-	if math.IsNaN(h.Value) {
+	u := heldUnit(h)
+	switch one := (verdict.Arm{N: 1, Center: h.Value, Lo: h.Lo, Hi: h.Hi}); {
+	case h.Metric == verdict.StartThreshold:
+		return stack(edgeCenter(one), edgeSpread(one), " ")
+	case math.IsNaN(h.Value):
 		return "not measured"
 	}
-	u := heldUnit(h)
 	if math.IsInf(h.Lo, 0) || math.IsInf(h.Hi, 0) || math.IsNaN(h.Lo) || math.IsNaN(h.Hi) {
 		return u.Format(h.Value)
 	}
@@ -57,22 +60,24 @@ func heldValue(h verdict.Held) string {
 }
 
 type jsonHeld struct {
-	Metric   string           `json:"metric"`
-	Text     string           `json:"text"`
-	Unit     verdict.Unit     `json:"unit"`
-	AtMost   number           `json:"at_most"`
-	Scenario string           `json:"scenario"`
-	Driver   string           `json:"driver"`
-	Order    string           `json:"order"`
-	Build    *scenarios.Build `json:"build,omitempty"`
-	Place    cgroupjoin.Place `json:"limit_place,omitempty"`
-	Limit    *int64           `json:"limit_bytes"`
-	Value    number           `json:"value"`
-	Lo       number           `json:"lo"`
-	Hi       number           `json:"hi"`
-	Severity verdict.Severity `json:"severity"`
-	Verdict  verdict.Ruling   `json:"verdict"`
-	Reason   string           `json:"reason"`
+	Metric    string           `json:"metric"`
+	Text      string           `json:"text"`
+	Unit      verdict.Unit     `json:"unit"`
+	AtMost    number           `json:"at_most"`
+	Scenario  string           `json:"scenario"`
+	Driver    string           `json:"driver"`
+	Order     string           `json:"order"`
+	Build     *scenarios.Build `json:"build,omitempty"`
+	Place     cgroupjoin.Place `json:"limit_place,omitempty"`
+	Limit     *int64           `json:"limit_bytes"`
+	Value     number           `json:"value"`
+	Lo        number           `json:"lo"`
+	Hi        number           `json:"hi"`
+	Severity  verdict.Severity `json:"severity"`
+	Verdict   verdict.Ruling   `json:"verdict"`
+	Reason    string           `json:"reason"`
+	Paragraph string           `json:"paragraph,omitempty"`
+	Trace     string           `json:"trace,omitempty"`
 }
 
 func heldJSON(all []verdict.Held) []jsonHeld {
@@ -82,6 +87,7 @@ func heldJSON(all []verdict.Held) []jsonHeld {
 			Metric: h.Metric, Text: h.Text, Unit: heldUnit(h), AtMost: number(h.AtMost), Scenario: h.Cell.Scenario, Driver: string(h.Cell.Driver),
 			Order: string(h.Cell.Order), Build: buildJSON(h.Cell.Build), Place: h.Cell.Place, Limit: orNull(h.Cell.Limit),
 			Value: number(h.Value), Lo: number(h.Lo), Hi: number(h.Hi), Severity: h.Severity, Verdict: h.Ruling, Reason: h.Reason,
+			Paragraph: h.Paragraph, Trace: h.Trace,
 		})
 	}
 	return out

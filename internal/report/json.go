@@ -79,6 +79,8 @@ type jsonMetric struct {
 	Family    int              `json:"family"`
 	Rank      int              `json:"rank"`
 	Looks     jsonLooks        `json:"looks"`
+	Paragraph string           `json:"paragraph,omitempty"`
+	Trace     string           `json:"trace,omitempty"`
 }
 
 // jsonLooks says how often a row was looked at.
@@ -145,7 +147,7 @@ func metricJSON(m verdict.Metric) jsonMetric {
 		Baseline: armJSON(m, m.Baseline), Candidate: armJSON(m, m.Candidate),
 		Change: number(m.Change), P: number(m.P), Verdict: m.Ruling, Reason: m.Reason, Scenario: m.Scenario,
 		ChangeLo: number(m.ChangeLo), ChangeHi: number(m.ChangeHi), Margin: number(m.Margin), PHolm: number(m.PHolm),
-		Relative: m.Relative, Why: m.Why, Severity: m.Severity, Open: m.Open, Stuck: m.Stuck, Family: m.Family, Rank: m.Rank,
+		Relative: m.Relative, Why: m.Why, Severity: m.Severity, Open: m.Open, Stuck: m.Stuck, Family: m.Family, Rank: m.Rank, Paragraph: m.Paragraph, Trace: m.Trace,
 		Looks: jsonLooks{Blocks: m.Looks.Blocks, At: append([]int{}, m.Looks.At...), Most: m.Looks.Most, Level: number(m.Looks.Level), P: number(m.Looks.P)},
 	}
 	for _, r := range m.Ladder {

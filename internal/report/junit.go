@@ -59,20 +59,22 @@ type junitNumbers struct {
 type junitMessage struct {
 	Type    string `xml:"type,attr,omitempty"`
 	Message string `xml:"message,attr"`
+	Text    string `xml:",chardata"`
 }
 
 // add counts and appends one case: failed or in error by its ruling, else passed.
-func (s *junitSuite) add(c junitCase, ruling verdict.Ruling, reason string) {
+// The paragraph is what a reader finds below the message, where there is more to say.
+func (s *junitSuite) add(c junitCase, ruling verdict.Ruling, reason, paragraph string) {
 	s.Tests++
 	switch ruling {
 	case verdict.Pass, verdict.Improved:
 		c.Output = fmt.Sprintf("%s: %s", ruling, reason)
 	case verdict.Regressed:
 		s.Failures++
-		c.Failure = &junitMessage{Type: string(ruling), Message: reason}
+		c.Failure = &junitMessage{Type: string(ruling), Message: reason, Text: paragraph}
 	default:
 		s.Errors++
-		c.Error = &junitMessage{Type: string(ruling), Message: reason}
+		c.Error = &junitMessage{Type: string(ruling), Message: reason, Text: paragraph}
 	}
 	s.Cases = append(s.Cases, c)
 }
@@ -81,7 +83,7 @@ func (s *junitSuite) add(c junitCase, ruling verdict.Ruling, reason string) {
 // show beside passed and failed without failing a build; what passed they do not show at all.
 func (s *junitSuite) addTold(c junitCase, ruling verdict.Ruling, why, reason string) {
 	if ruling == verdict.Pass || ruling == verdict.Improved {
-		s.add(c, ruling, reason)
+		s.add(c, ruling, reason, "")
 		return
 	}
 	s.Tests++
@@ -99,7 +101,7 @@ func (s *junitSuite) addRow(m verdict.Metric) {
 	case m.Severity == verdict.Warn:
 		s.addTold(c, m.Ruling, onlyTold, m.Reason)
 	default:
-		s.add(c, m.Ruling, m.Reason)
+		s.add(c, m.Ruling, m.Reason, m.Paragraph)
 	}
 }
 
@@ -110,7 +112,7 @@ func (s *junitSuite) addHeld(h verdict.Held) {
 		s.addTold(c, h.Ruling, onlyTold, h.Reason)
 		return
 	}
-	s.add(c, h.Ruling, h.Reason)
+	s.add(c, h.Ruling, h.Reason, h.Paragraph)
 }
 
 // addSought appends the case of a run's search: in error where it showed no threshold.
@@ -124,7 +126,7 @@ func (s *junitSuite) addSought(q verdict.Sought) {
 	if q.Edge.Threshold == 0 {
 		ruling = verdict.Inconclusive
 	}
-	s.add(c, ruling, edgeText(q))
+	s.add(c, ruling, edgeText(q), "")
 }
 
 // heldName tells the ceilings of one scenario and driver apart.
@@ -175,7 +177,7 @@ func verdictJUnit(v verdict.Verdict) ([]byte, error) {
 	}
 	r.orders(v.Ladders, v.Findings, properties)
 	if v.Ruling == verdict.Invalid || len(v.Metrics) == 0 {
-		r.suite("initbench", properties).add(junitCase{Class: "initbench", Name: "comparison"}, v.Ruling, strings.Join(v.Reasons, "; "))
+		r.suite("initbench", properties).add(junitCase{Class: "initbench", Name: "comparison"}, v.Ruling, strings.Join(v.Reasons, "; "), "")
 	}
 	return r.marshal(v.Findings, v.Notes, v.Warnings)
 }

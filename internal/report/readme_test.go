@@ -139,7 +139,14 @@ func stored(t *testing.T, dir string) *results.Run {
 // gateExcerpt keeps the first lines, each driver's rows and ladder, and findings: it leaves out all paragraphs but one, why
 // rows were ruled so, the ladder of pods, what was measured and warnings.
 func gateExcerpt(lines []string) []string {
-	out := append(slices.Clone(lines[:min(3, len(lines))]), "", "...")
+	var out []string
+	for blank := 0; blank < 2 && len(out) < len(lines); {
+		out = append(out, lines[len(out)])
+		if out[len(out)-1] == "" {
+			blank++
+		}
+	}
+	out = append(out, "...")
 	for _, driver := range []string{"cgroupfs", "systemd"} {
 		rows := slices.DeleteFunc(section(lines, driver), func(line string) bool { return strings.HasPrefix(line, "  ") })
 		out = append(append(out, rows...), "")
@@ -173,7 +180,8 @@ func traceExcerpt(lines []string) []string {
 // section is the paragraph whose first line is title, or begins with it where it ends in a space.
 func section(lines []string, title string) []string {
 	for i, line := range lines {
-		if line == title || strings.HasSuffix(title, " ") && strings.HasPrefix(line, title) {
+		begins := i == 0 || lines[i-1] == ""
+		if begins && (line == title || strings.HasSuffix(title, " ") && strings.HasPrefix(line, title)) {
 			end := i + slices.Index(lines[i:], "")
 			return slices.Clone(lines[i:end])
 		}

@@ -383,7 +383,7 @@ func summaryJUnit(s verdict.Summary) ([]byte, error) {
 		if c.Failure != "" {
 			text += " (" + c.Failure + ")"
 		}
-		r.suite(c.Scenario, facts(s.Environment)).add(junitCase{Class: c.Scenario + "." + string(c.Driver), Name: cellName(c)}, ruling, text)
+		r.suite(c.Scenario, facts(s.Environment)).add(junitCase{Class: c.Scenario + "." + string(c.Driver), Name: cellName(c)}, ruling, text, "")
 	}
 	for _, q := range s.Searches {
 		r.suite(q.Scenario, facts(s.Environment)).addSought(q)
@@ -393,7 +393,7 @@ func summaryJUnit(s verdict.Summary) ([]byte, error) {
 		if j.Trials() == 0 || j.Failure != "" {
 			ruling, text = verdict.Inconclusive, text+after(": ", j.Failure)
 		}
-		r.suite(j.Scenario, facts(s.Environment)).add(junitCase{Class: j.Scenario + "." + string(j.Driver), Name: joinName(j)}, ruling, text)
+		r.suite(j.Scenario, facts(s.Environment)).add(junitCase{Class: j.Scenario + "." + string(j.Driver), Name: joinName(j)}, ruling, text, "")
 	}
 	return r.marshal(s.Findings, s.Notes, s.Warnings)
 }

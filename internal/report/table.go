@@ -15,7 +15,11 @@ func verdictTable(v verdict.Verdict, opts Options) string {
 	var b strings.Builder
 	b.WriteString(openingLine(v, opts))
 	for i, p := range paragraphs(v) {
-		if i == 0 || v.Ruling == verdict.Regressed { // of what is only open there can be a line a row
+		if v.Ruling == verdict.Regressed {
+			b.WriteString("\n" + opts.prose().wrapped("", "", p))
+			continue
+		}
+		if i == 0 {
 			b.WriteString("\n")
 		}
 		b.WriteString(opts.wrapped("", "", p))

@@ -140,8 +140,28 @@ func ruled(opts Options, r verdict.Ruling, s verdict.Severity, open bool) string
 	return opts.ruling(r)
 }
 
-// paragraphs tell why the whole is ruled so.
-func paragraphs(v verdict.Verdict) []string { return v.Reasons }
+// paragraphs tell why the whole is ruled so: of each failure what changed, how sure that is, and the command that shows it. Of what is
+// only not settled a line says enough, for it can be every row.
+func paragraphs(v verdict.Verdict) []string {
+	if v.Ruling != verdict.Regressed {
+		return v.Reasons
+	}
+	full := map[string]string{}
+	for _, m := range v.Metrics {
+		full[m.Reason] = m.Paragraph
+	}
+	for _, h := range v.Ceilings {
+		full[h.Reason] = h.Paragraph
+	}
+	var all []string
+	for _, reason := range v.Reasons {
+		if p := full[reason]; p != "" {
+			reason = p
+		}
+		all = append(all, reason)
+	}
+	return all
+}
 
 // openingLine is the verdict, on what, and how many rows it rests on.
 func openingLine(v verdict.Verdict, opts Options) string {

@@ -1,10 +1,6 @@
 package stats
 
-import (
-	"maps"
-	"math"
-	"slices"
-)
+import "math"
 
 // Change is how a distribution moved from baseline to candidate.
 type Change struct {
@@ -70,13 +66,6 @@ func SignedRank(diffs []float64, confidence float64) Interval {
 	if n == 0 {
 		return noInterval()
 	}
-	walsh := make([]float64, 0, n*(n+1)/2)
-	for i := range diffs {
-		for j := i; j < n; j++ {
-			walsh = append(walsh, (diffs[i]+diffs[j])/2)
-		}
-	}
-	slices.Sort(walsh)
 	// Mean and variance of the sum of the positive ranks under the null
 	// hypothesis: n(n+1)/4 and n(n+1)(2n+1)/24.
 	f := float64(n)
@@ -87,7 +76,7 @@ func SignedRank(diffs []float64, confidence float64) Interval {
 	if n <= exactLimit {
 		null.pmf = signedRankPMF(n)
 	}
-	return null.invert(walsh, confidence)
+	return null.invert(walshOf(diffs), confidence)
 }
 
 // RankSum is the Hodges-Lehmann estimate of the shift from x to y, the median
@@ -99,20 +88,13 @@ func RankSum(x, y []float64, confidence float64) Interval {
 	if n == 0 || m == 0 {
 		return noInterval()
 	}
-	shifts := make([]float64, 0, n*m)
-	for _, a := range x {
-		for _, b := range y {
-			shifts = append(shifts, b-a)
-		}
-	}
-	slices.Sort(shifts)
 	// Mean and variance of U under the null hypothesis: nm/2 and nm(n+m+1)/12.
 	nm := float64(n) * float64(m)
 	null := rankNull{mean: nm / 2, sd: math.Sqrt(nm * float64(n+m+1) / 12)}
 	if n <= exactLimit && m <= exactLimit {
 		null.pmf = rankSumPMF(n, m)
 	}
-	return null.invert(shifts, confidence)
+	return null.invert(shiftsOf(x, y), confidence)
 }
 
 // rankNull is the null distribution of a rank statistic that counts how many
@@ -124,13 +106,13 @@ type rankNull struct {
 
 // invert returns the interval from the k-th smallest to the k-th largest
 // elementary estimate, where k is the largest number with P(T <= k-1) <= alpha/2.
-func (d rankNull) invert(sorted []float64, confidence float64) Interval {
-	iv := Interval{Center: median(sorted), Lo: math.Inf(-1), Hi: math.Inf(1), Confidence: 1}
+func (d rankNull) invert(set ordered, confidence float64) Interval {
+	iv := Interval{Center: medianOfSet(set), Lo: math.Inf(-1), Hi: math.Inf(1), Confidence: 1}
 	k, tail := d.critical((1 - confidence) / 2)
 	if k < 1 {
 		return iv
 	}
-	iv.Lo, iv.Hi = sorted[k-1], sorted[len(sorted)-k]
+	iv.Lo, iv.Hi = kth(set, k), kth(set, set.len()-k+1)
 	iv.Confidence = 1 - 2*tail
 	return iv
 }
@@ -174,37 +156,69 @@ func signedRankPMF(n int) []float64 {
 // A test on block means could not do: with 8 blocks its smallest p is 2/2^8, which no
 // correction for a dozen rows survives, however large the change.
 func BlockedP(base, cand Sample) float64 {
-	inBase, inCand := byBlock(base), byBlock(cand)
-	pmf, u := []float64{1}, 0.0
-	for _, block := range slices.Sorted(maps.Keys(inBase)) { // in order: sums of floats depend on it
-		if x, y := inBase[block], inCand[block]; len(y) > 0 {
-			pmf = convolve(pmf, rankSumPMF(len(x), len(y)))
-			u += mannWhitneyU(x, y)
-		}
+	var null blockNull
+	u := 0.0
+	for x, y := range shared(base, cand) {
+		null.add(len(x), len(y))
+		u += mannWhitneyU(x, y)
 	}
-	if len(pmf) == 1 {
-		return math.NaN()
-	}
-	return twoTails(pmf, u)
+	return null.twoSided(u)
 }
 
-func byBlock(s Sample) map[int][]float64 {
-	blocks := map[int][]float64{}
-	for _, o := range s {
-		blocks[o.Block] = append(blocks[o.Block], o.Value)
+// exactPairs bounds the exact distribution of the blocks' sum, by the number of pairs of units in all of them: 500 blocks
+// A B B A have so many. Beyond it the normal approximation is good to three digits, also of a p of 1e-9, and the exact one
+// costs the square of their number.
+const exactPairs = 2000
+
+// blockNull is the distribution of the sum of blocks' Mann-Whitney statistics where nothing changed.
+type blockNull struct {
+	pmf        []float64 // of the sum so far; nil beyond exactPairs
+	pairs      int       // of units, in all blocks: the largest sum
+	mean, vari float64
+	known      map[[2]int][]float64 // distributions of one block
+}
+
+func (d *blockNull) add(n, m int) {
+	d.pairs += n * m
+	// Mean and variance of one U: nm/2 and nm(n+m+1)/12.
+	d.mean += float64(n*m) / 2
+	d.vari += float64(n*m) * float64(n+m+1) / 12
+	if d.pairs > exactPairs {
+		d.pmf = nil
+		return
 	}
-	return blocks
+	if d.known == nil {
+		d.known, d.pmf = map[[2]int][]float64{}, []float64{1}
+	}
+	size := [2]int{n, m}
+	if d.known[size] == nil {
+		d.known[size] = rankSumPMF(n, m)
+	}
+	d.pmf = convolve(d.pmf, d.known[size])
+}
+
+// twoSided is the p value of a sum; NaN where no block was added.
+func (d *blockNull) twoSided(u float64) float64 {
+	switch {
+	case d.pairs == 0:
+		return math.NaN()
+	case d.pmf != nil:
+		return twoTails(d.pmf, u)
+	}
+	// Half a step towards the middle: the sum is a whole number, and the tail has all of it.
+	z := math.Max(0, math.Abs(u-d.mean)-0.5) / math.Sqrt(d.vari)
+	return math.Erfc(z / math.Sqrt2)
 }
 
 // mannWhitneyU counts the pairs in which y is the larger, a tie as a half.
-func mannWhitneyU(x, y []float64) float64 {
+func mannWhitneyU(x, y Sample) float64 {
 	u := 0.0
 	for _, a := range x {
 		for _, b := range y {
 			switch {
-			case b > a:
+			case b.Value > a.Value:
 				u++
-			case b == a:
+			case b.Value == a.Value:
 				u += 0.5
 			}
 		}

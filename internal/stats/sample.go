@@ -1,7 +1,8 @@
 package stats
 
 import (
-	"maps"
+	"cmp"
+	"iter"
 	"math"
 	"slices"
 )
@@ -73,24 +74,60 @@ func median(sorted []float64) float64 {
 // candidate's mean log minus the baseline's, in block order. What slowed the
 // whole block down is in both and drops out.
 func blockDiffs(base, cand Sample) []float64 {
-	b, c := meanLogs(base), meanLogs(cand)
 	var diffs []float64
-	for _, block := range slices.Sorted(maps.Keys(b)) {
-		if log, both := c[block]; both {
-			diffs = append(diffs, log-b[block])
-		}
+	for b, c := range shared(base, cand) {
+		diffs = append(diffs, meanLog(c)-meanLog(b))
 	}
 	return diffs
 }
 
-func meanLogs(s Sample) map[int]float64 {
-	sums, counts := map[int]float64{}, map[int]int{}
+func meanLog(s Sample) float64 {
+	sum := 0.0
 	for _, o := range s {
-		sums[o.Block] += math.Log(o.Value)
-		counts[o.Block]++
+		sum += math.Log(o.Value)
 	}
-	for block, n := range counts {
-		sums[block] /= float64(n)
+	return sum / float64(len(s))
+}
+
+// shared yields both arms' units of each block in which both have some, in block order: sums of floats depend on it.
+func shared(base, cand Sample) iter.Seq2[Sample, Sample] {
+	return func(yield func(b, c Sample) bool) {
+		base, cand := inBlocks(base), inBlocks(cand)
+		for len(base) > 0 && len(cand) > 0 {
+			block := max(base[0].Block, cand[0].Block)
+			b, c := runOf(base, block), runOf(cand, block)
+			if len(b) > 0 && len(c) > 0 && !yield(b, c) {
+				return
+			}
+			base, cand = from(base, block+1), from(cand, block+1)
+		}
 	}
-	return sums
+}
+
+// inBlocks is the sample by its blocks; a sample in the order of its batches is already.
+func inBlocks(s Sample) Sample {
+	byBlock := func(a, b Obs) int { return cmp.Compare(a.Block, b.Block) }
+	if slices.IsSortedFunc(s, byBlock) {
+		return s
+	}
+	s = slices.Clone(s)
+	slices.SortStableFunc(s, byBlock)
+	return s
+}
+
+// from leaves out the units of earlier blocks.
+func from(s Sample, block int) Sample {
+	for len(s) > 0 && s[0].Block < block {
+		s = s[1:]
+	}
+	return s
+}
+
+func runOf(s Sample, block int) Sample {
+	s = from(s, block)
+	n := 0
+	for n < len(s) && s[n].Block == block {
+		n++
+	}
+	return s[:n]
 }

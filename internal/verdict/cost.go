@@ -79,8 +79,8 @@ func startsUnder(list []scenarios.Scenario, c condition, runtime int, at func(k 
 			continue
 		}
 		s := at(key{scenario: sc.Name, driver: c.driver, order: natural, build: c.build, place: c.place, limit: c.limit}, runtime)
-		timed = append(timed, floats(s.values[figure{Timed, scenarios.StartLatency}])...)
-		observed = append(observed, floats(s.values[figure{Observed, scenarios.StartLatency}])...)
+		timed = append(timed, floats(s.values(figure{Timed, scenarios.StartLatency}))...)
+		observed = append(observed, floats(s.values(figure{Observed, scenarios.StartLatency}))...)
 	}
 	return timed, observed
 }

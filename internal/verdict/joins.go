@@ -44,9 +44,10 @@ func (d *observedSide) join(other *observedSide) {
 	if d.failure == "" {
 		d.failure = other.failure
 	}
-	f := figure{Timed, scenarios.JoinLatency}
-	d.values[f] = append(d.values[f], other.values[f]...)
-	for id, b := range other.batches {
-		d.batches[id] = b
+	sheet := d.sheet(Timed)
+	for _, p := range other.values(figure{Timed, scenarios.JoinLatency}) {
+		sheet.rows = append(sheet.rows, spotted{p.Block, p.Batch})
+		sheet.keep(scenarios.JoinLatency, p.Value)
 	}
+	d.batches.add(other.batches)
 }

@@ -43,6 +43,8 @@ type metric struct {
 	read func(*results.Record) (int64, bool)
 	// split takes the same value apart into the container's side and the runtime's; nil for what has no sides.
 	split func(*results.Record) (container, runtime int64, ok bool)
+	// containerPart and runtimePart are the names of the two sides' figures.
+	containerPart, runtimePart string
 	// events says of a rate how many of a batch's trials count, and how many of those are events.
 	events func(*batch) (events, trials int)
 }
@@ -94,6 +96,7 @@ func withReader(m metric) metric {
 		m.kind, m.events = rate, func(b *batch) (events, trials int) { return oomKills(b.count) }
 	}
 	if m.split != nil {
+		m.containerPart, m.runtimePart = m.name+containerPart, m.name+runtimePart
 		m.read = func(r *results.Record) (int64, bool) {
 			container, runtime, ok := m.split(r)
 			return container + runtime, ok

@@ -455,14 +455,14 @@ func (s *survey) cell(sc scenarios.Scenario, k cellKey) CellSummary {
 // startIn names the figure that start.latency is shown as: where the observer was in the way, the kernel's event, which
 // has no work of the payload in it. Where nothing observed there is the stamp alone.
 func (s *side) startIn(lane Lane) string {
-	if (lane == Observed || lane == Enforced) && len(s.values[figure{lane, execLatency}]) > 0 {
+	if (lane == Observed || lane == Enforced) && s.has(figure{lane, execLatency}) {
 		return execLatency
 	}
 	return scenarios.StartLatency
 }
 
 func (d *observedSide) counted(lane Lane, name string) Sides {
-	of := func(part string) float64 { return middle(floats(d.values[figure{lane, name + part}])) }
+	of := func(part string) float64 { return middle(floats(d.values(figure{lane, name + part}))) }
 	return Sides{Container: of(containerPart), Runtime: of(runtimePart)}
 }
 
@@ -473,11 +473,11 @@ func middle(values []float64) float64 { return stats.Median(values, 0.95).Center
 // spread describes the single starts; of concurrent batches, whose starts delay
 // each other, the interval of the mean is that of the batches' means.
 func (s *survey) spread(d *side, lane Lane, name string) Spread {
-	points := d.values[figure{lane, name}]
+	points := d.values(figure{lane, name})
 	all, means := floats(points), map[int][]float64{}
 	units := all
 	for _, p := range points {
-		if d.batches[p.Batch].concurrent {
+		if d.batches.concurrent(p.Batch) {
 			means[p.Batch] = append(means[p.Batch], float64(p.Value))
 		}
 	}
@@ -513,7 +513,7 @@ func (s *survey) peak(d *side, lane Lane, name string) Arm {
 }
 
 func (s *side) median(lane Lane, name string, confidence float64) Arm {
-	values := floats(s.values[figure{lane, name}])
+	values := floats(s.values(figure{lane, name}))
 	m := stats.Median(values, confidence)
 	return Arm{N: len(values), Center: m.Center, Lo: m.Lo, Hi: m.Hi, Values: values}
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/initbench/initbench/cgroupjoin"
-	"github.com/initbench/initbench/internal/stats"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 )
@@ -122,7 +121,10 @@ func TestMediansOfTwoAreMeans(t *testing.T) {
 		t.Errorf("victim: %v %v %v, want 1.5 20 250", v.Anon, v.File, v.Shmem)
 	}
 	d := newObservedSide()
-	d.values[figure{Observed, scenarios.StartSyscalls + runtimePart}] = []stats.Point{{Value: 7}, {Value: 10}}
+	for _, calls := range []int64{7, 10} {
+		d.sheet(Observed).begin(&results.Record{})
+		d.sheet(Observed).keep(scenarios.StartSyscalls+runtimePart, calls)
+	}
 	if got := d.counted(Observed, scenarios.StartSyscalls).Runtime; got != 8.5 {
 		t.Errorf("of 7 and 10 calls %v, want 8.5", got)
 	}

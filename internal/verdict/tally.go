@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 
 	"github.com/initbench/initbench/internal/stats"
@@ -33,7 +32,7 @@ type batch struct {
 	// The batch's clock: the sum of its trials' times until delete, and the first
 	// start and last end; done counts the trials that have them.
 	sum, first, last int64
-	done, size       int
+	done, size       int32
 	concurrent       bool
 }
 
@@ -52,14 +51,14 @@ func (b batch) total() (ns int64, complete bool) {
 
 // side is one arm in one cell.
 type side struct {
-	batches map[int]*batch
+	batches batchList
 	// blocks that a trial was made in, counted or not; one may stand there more than once.
 	blocks []int
 	// tries are the starts of a search.
 	tries   []try
 	count   Count
 	leaks   []float64 // a trial each
-	values  map[figure][]stats.Point
+	sheets  map[Lane]*sheet
 	started map[Lane]int
 	// lost counts the started trials of which the observer lost events.
 	lost    int
@@ -99,16 +98,13 @@ const (
 )
 
 func (s *side) sorted() []batch {
-	all := make([]batch, 0, len(s.batches))
-	for _, b := range s.batches {
-		all = append(all, *b)
-	}
+	all := slices.Clone(s.batches.all)
 	slices.SortFunc(all, func(a, b batch) int { return cmp.Compare(a.id, b.id) })
 	return all
 }
 
 func newSide() *side {
-	return &side{batches: map[int]*batch{}, values: map[figure][]stats.Point{}, started: map[Lane]int{}, found: map[sequence.Found]int{}}
+	return &side{sheets: map[Lane]*sheet{}, started: map[Lane]int{}, found: map[sequence.Found]int{}}
 }
 
 type cell [arms]*side
@@ -344,14 +340,7 @@ func wasNatural(r *results.Record) bool {
 }
 
 func (s *side) add(r *results.Record, lane Lane) {
-	b, ok := s.batches[r.Batch]
-	if !ok {
-		b = &batch{
-			id: r.Batch, block: r.Block, lane: lane, size: max(1, r.BatchSize), concurrent: r.Concurrent,
-			first: math.MaxInt64,
-		}
-		s.batches[r.Batch] = b
-	}
+	b := s.batches.of(r, lane)
 	n := countRecord(r)
 	s.count.plus(n)
 	b.count.plus(n)
@@ -420,26 +409,24 @@ func (s *side) measure(r *results.Record, lane Lane) {
 	if r.LostEvents > 0 {
 		s.lost++
 	}
-	keep := func(name string, v int64) {
-		f := figure{lane, name}
-		s.values[f] = append(s.values[f], stats.Point{Block: r.Block, Batch: r.Batch, Value: v})
-	}
+	sheet := s.sheet(lane)
+	sheet.begin(r)
 	if v, ok := r.ExecLatency(); ok {
-		keep(execLatency, v)
+		sheet.keep(execLatency, v)
 	}
 	for _, m := range table {
 		if m.read == nil {
 			continue
 		}
 		if v, ok := m.read(r); ok {
-			keep(m.name, v)
+			sheet.keep(m.name, v)
 		}
 		if m.split == nil {
 			continue
 		}
 		if container, runtime, ok := m.split(r); ok {
-			keep(m.name+containerPart, container)
-			keep(m.name+runtimePart, runtime)
+			sheet.keep(m.containerPart, container)
+			sheet.keep(m.runtimePart, runtime)
 		}
 	}
 }
@@ -461,7 +448,7 @@ func (s *side) points(m metric) (points []stats.Point, missing int) {
 	}
 	for _, lane := range lanes {
 		if m.counts(lane) {
-			all := s.values[figure{lane, m.name}]
+			all := s.values(figure{lane, m.name})
 			points = append(points, all...)
 			missing += s.started[lane] - len(all)
 		}
@@ -474,7 +461,7 @@ func (s *side) part(m metric, part string) float64 {
 	var all []float64
 	for _, lane := range lanes {
 		if m.counts(lane) {
-			all = append(all, floats(s.values[figure{lane, m.name + part}])...)
+			all = append(all, floats(s.values(figure{lane, m.name + part}))...)
 		}
 	}
 	return middle(all)
@@ -495,7 +482,8 @@ func (s *side) totals(counts func(Lane) bool) (points []stats.Point) {
 // event if any of them is.
 func (s *side) events(m metric) stats.Count {
 	var sum stats.Count
-	for _, b := range s.batches {
+	for i := range s.batches.all {
+		b := &s.batches.all[i]
 		x, n := m.events(b)
 		if b.concurrent {
 			x, n = min(x, 1), min(n, 1)

@@ -126,13 +126,18 @@ func (b *bus) removeTop(ctx context.Context, root string) error {
 	return b.remove(ctx, topSlice)
 }
 
-// failed reports whether systemd still keeps the unit as failed.
-func (b *bus) failed(ctx context.Context, name string) (bool, error) {
-	units, err := b.conn.ListUnitsByNamesContext(ctx, []string{name})
+// failed lists which of the units systemd still keeps as failed. It is asked by patterns, which a name is as well:
+// asked by names, it looks through its directories for a file of each that it does not know.
+func (b *bus) failed(ctx context.Context, names []string) ([]string, error) {
+	units, err := b.conn.ListUnitsByPatternsContext(ctx, []string{"failed"}, names)
 	if err != nil {
-		return false, fmt.Errorf("unit %s: %w", name, err)
+		return nil, fmt.Errorf("units %s: %w", strings.Join(names, ", "), err)
 	}
-	return slices.ContainsFunc(units, func(u systemd.UnitStatus) bool { return u.ActiveState == "failed" }), nil
+	var failed []string
+	for _, u := range units {
+		failed = append(failed, u.Name)
+	}
+	return failed, nil
 }
 
 // cgroupOf is a unit's cgroup as a path from the mount; "" where it has none.

@@ -215,8 +215,13 @@ func procs(path string) ([]int, error) {
 	return pids, nil
 }
 
-// children lists the cgroups right below path; none when it is gone.
+// children lists the cgroups right below path; none when it is gone. Most have none, which the number of links tells:
+// reading the directory has the kernel look up each of its sixty files.
 func children(path string) []string {
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil || st.Nlink == ownLinks {
+		return nil
+	}
 	// A directory removed meanwhile, or while being read, has no children.
 	entries, _ := os.ReadDir(path)
 	var dirs []string
@@ -227,6 +232,10 @@ func children(path string) []string {
 	}
 	return dirs
 }
+
+// ownLinks are those of a directory without directories in it: its name, and its own ".". A file system
+// that counts no links of directories says 1.
+const ownLinks = 2
 
 func exists(path string) bool {
 	_, err := os.Lstat(path)
@@ -245,6 +254,13 @@ func kill(path string) error {
 // removeTree kills what lives at and below path and removes the cgroups, the
 // innermost first. A tree that is gone is removed already.
 func removeTree(ctx context.Context, path string) error {
+	live, err := populated(path)
+	switch {
+	case err != nil:
+		return err
+	case !live: // nor will be: processes are born where their parent is
+		return rmdirTree(path)
+	}
 	if err := kill(path); err != nil {
 		return err
 	}

@@ -33,17 +33,7 @@ func (m systemdMaker) makePod(ctx context.Context, _ layout, s Spec) error {
 }
 
 func (m systemdMaker) keptUnits(ctx context.Context, l layout) ([]string, error) {
-	var kept []string
-	for _, unit := range l.units {
-		failed, err := m.host.bus.failed(ctx, unit)
-		if err != nil {
-			return nil, err
-		}
-		if failed {
-			kept = append(kept, unit)
-		}
-	}
-	return kept, nil
+	return m.host.bus.failed(ctx, l.units)
 }
 
 // removePod stops the innermost unit first, then removes directories that

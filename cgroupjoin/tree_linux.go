@@ -252,9 +252,15 @@ func (t *Tree) remove(ctx context.Context) error {
 func (t *Tree) leaks(ctx context.Context) ([]string, error) {
 	var leaks []string
 	for _, side := range []struct{ name, path string }{{"container", t.lay.pod}, {"runtime", t.lay.runtime}} {
-		pids, err := procs(side.path)
+		live, err := populated(side.path)
 		if err != nil {
 			return leaks, err
+		}
+		var pids []int
+		if live {
+			if pids, err = procs(side.path); err != nil {
+				return leaks, err
+			}
 		}
 		for _, pid := range pids {
 			leaks = append(leaks, fmt.Sprintf("process %d (%s) in the %s's cgroup", pid, t.host.comm(pid), side.name))

@@ -64,6 +64,19 @@ func wakeFD(ctx context.Context) (fd int, stop func(), err error) {
 	}, nil
 }
 
+// populated reports whether there is a process at or below the cgroup; there is none in one that is gone.
+func populated(path string) (bool, error) {
+	events, err := unix.Open(filepath.Join(path, "cgroup.events"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if isGone(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("open %s/cgroup.events: %w", path, err)
+	}
+	defer unix.Close(events)
+	return readPopulated(events)
+}
+
 // readPopulated reads cgroup.events from its start; a cgroup that is gone is not populated.
 func readPopulated(fd int) (bool, error) {
 	var buf [256]byte

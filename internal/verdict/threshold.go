@@ -127,7 +127,7 @@ func (r *row) searchesEnded() string {
 	}
 	switch len(open) {
 	case 0:
-		return "; both searches are over, and where starts are left to chance the edge is no sharper"
+		return "; both searches are over, and the edges no sharper than that"
 	case 1:
 		return "; the search " + open[0] + " was ended before it was done"
 	}

@@ -172,6 +172,10 @@ func (b *belief) table(f func(p float64) float64) [][]float64 {
 	for i, shape := range b.shapes {
 		out[i] = make([]float64, len(shape))
 		for d, p := range shape {
+			if d > 0 && p == shape[d-1] { // most of a curve is flat
+				out[i][d] = out[i][d-1]
+				continue
+			}
 			out[i][d] = f(p)
 		}
 	}

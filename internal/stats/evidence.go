@@ -58,56 +58,61 @@ func (e *evidence) bet(from, to int, won bool) {
 	}
 	for i := from; i < to; i++ {
 		w := &e.limits[i]
-		for j := range min(w.lost+1, restarts) {
-			for k := range strategies {
-				w.capital[j][k] *= factor[k]
-			}
-		}
+		w.grow(factor)
 		if !won {
 			w.lost++
 		}
-		if w.total(&e.win, 0) >= e.enough {
+		if w.total() >= e.enough {
 			e.shown[i] = true
 		}
 	}
 }
 
-// total is the capital after so many wins more.
-func (w *wealth) total(win *[strategies]float64, wins int) float64 {
-	var grown [strategies]float64
-	for k := range grown {
-		grown[k] = math.Pow(win[k], float64(wins))
-	}
+// total is the whole capital, also of those that have not begun.
+func (w *wealth) total() float64 {
 	sum := 0.0
 	for j := range w.capital {
-		for k, c := range w.capital[j] {
-			if j <= w.lost {
-				c *= grown[k]
-			}
+		for _, c := range w.capital[j] {
 			sum += c
 		}
 	}
 	return sum
 }
 
-// needed is by which factor the poorest limit of from..to-1 that is not shown yet must grow, as a logarithm, and how many
-// bets that takes if every one is won.
-func (e *evidence) needed(from, to int) (growth float64, bets int) {
-	for i := from; i < to; i++ {
-		if e.shown[i] {
-			continue
-		}
-		w := &e.limits[i]
-		growth = math.Max(growth, math.Log(e.enough/w.total(&e.win, 0)))
-		for bets < unreachable && w.total(&e.win, bets) < e.enough {
-			bets++
-		}
+// wins are the bets that must be won in a row for the capital to be enough.
+func (e *evidence) wins(w wealth) (bets int) {
+	for w.total() < e.enough && bets < unreachable {
+		w.grow(e.win)
+		bets++
 	}
-	return growth, bets
+	return bets
 }
 
 // unreachable is a number of bets that no search has.
 const unreachable = 1000
+
+func (w *wealth) grow(factor [strategies]float64) {
+	for j := range min(w.lost+1, restarts) {
+		for k := range strategies {
+			w.capital[j][k] *= factor[k]
+		}
+	}
+}
+
+// needed is by which factor the poorest limit of from..to-1 that is not shown yet must grow, as a logarithm, and how many
+// bets that takes if every one is won.
+func (e *evidence) needed(from, to int) (growth float64, bets int) {
+	poorest, least := -1, math.Inf(1)
+	for i := from; i < to; i++ {
+		if have := e.limits[i].total(); !e.shown[i] && have < least {
+			poorest, least = i, have
+		}
+	}
+	if poorest < 0 {
+		return 0, 0
+	}
+	return math.Log(e.enough / least), e.wins(e.limits[poorest])
+}
 
 // pace is the mean growth of the logarithm by a bet, of the strategy that does best, if wins have this probability; 0 if
 // none grows.

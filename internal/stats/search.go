@@ -66,8 +66,7 @@ func NewSearch(spec SearchSpec) *Search {
 		above: newEvidence(n, spec.Probability, 0.9*alpha),
 		below: newEvidence(n, 1-spec.Probability, 0.1*alpha),
 	}
-	s.rising = s.belief.table(s.above.pace)
-	s.falling = s.belief.table(func(p float64) float64 { return s.below.pace(1 - p) })
+	s.rising, s.falling = s.belief.table(s.above.pace), s.belief.table(func(p float64) float64 { return s.below.pace(1 - p) })
 	_, s.again.above = s.above.needed(0, 1)
 	_, s.again.below = s.below.needed(0, 1)
 	return s

@@ -35,13 +35,7 @@ const (
 // draw makes a drawing of a picture's parts; about is read out in its place.
 func draw(width, height float64, about string, parts ...*svg.Node) drawing {
 	root := svg.Element("svg", "viewBox", "0 0 "+svg.Value(width)+" "+svg.Value(height), "role", "img", "aria-label", about, "class", "chart")
-	root.Add(parts...)
-	var out bytes.Buffer
-	// Nodes are structs of strings, which cannot fail to be written to memory.
-	if err := xml.NewEncoder(&out).Encode(root); err != nil {
-		return ""
-	}
-	return drawing(out.String())
+	return encoded(root.Add(parts...))
 }
 
 // axis maps values to lengths.
@@ -130,6 +124,7 @@ func (a axis) across(top, bottom float64, ticks []float64, name func(float64) st
 		at, text := a.at(x), name(x)
 		g.Add(svg.Line(at, top, at, bottom, "grid"))
 		half := textWidth * float64(len([]rune(text))) / 2
+		at = min(at, a.to+chartRight-half) // the last one must not leave the picture
 		if at-half < last+4 {
 			continue
 		}
@@ -161,3 +156,18 @@ func size(bytes int64) string {
 func tickSize(x float64) string { return verdict.Bytes.Format(x) }
 
 func tickTime(x float64) string { return verdict.Nanoseconds.Format(x) }
+
+// decoration is a drawing that says nothing the text beside it does not.
+func decoration(width, height float64, class string, parts ...*svg.Node) drawing {
+	root := svg.Element("svg", "viewBox", "0 0 "+svg.Value(width)+" "+svg.Value(height), "width", width, "height", height, "aria-hidden", "true", "class", class)
+	return encoded(root.Add(parts...))
+}
+
+func encoded(n *svg.Node) drawing {
+	var out bytes.Buffer
+	// Nodes are structs of strings, which cannot fail to be written to memory.
+	if err := xml.NewEncoder(&out).Encode(n); err != nil {
+		return ""
+	}
+	return drawing(out.String())
+}

@@ -3,8 +3,7 @@ package html
 import (
 	"math"
 	"strconv"
-
-	"github.com/initbench/initbench/internal/verdict"
+	"strings"
 )
 
 // table is the one shape of all tables of the page.
@@ -40,8 +39,11 @@ func dim(s string) part { return part{Text: s, Class: "dim"} }
 
 // number is a part with its raw value. The shown text may say in words that there is none.
 func number(key string, x float64, shown string) part {
-	return part{Text: shown, Key: key, Value: raw(x)}
+	return part{Text: whole(shown), Key: key, Value: raw(x)}
 }
+
+// whole keeps a number and its unit on one line.
+func whole(s string) string { return strings.ReplaceAll(s, " ", "\u00a0") }
 
 func count(key string, n int) part { return number(key, float64(n), strconv.Itoa(n)) }
 
@@ -91,6 +93,3 @@ func of(parts ...part) cell { return cell{Parts: parts} }
 
 // numeric is a cell of figures, which stand under each other.
 func numeric(parts ...part) cell { return cell{Class: "num", Parts: parts} }
-
-// known is a figure of a unit, or a dash.
-func known(u verdict.Unit, x float64) string { return u.Format(x) }

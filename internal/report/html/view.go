@@ -1,0 +1,320 @@
+package html
+
+import (
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+
+	"github.com/initbench/initbench/internal/report/phrase"
+	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// view is what the template is given: texts, numbers with their keys, and drawings.
+type view struct {
+	Title, Policy string // Policy of what the page may load
+	Style         template.CSS
+	Script        template.JS
+	Ruling        string // empty: nothing was judged
+	Headline      string
+	About         []row
+	Failures      []failure
+	Open, Better  []string
+	Findings      []string
+	Ceilings      *table
+	Arms          []arm
+	Sections      []section
+	Judged        string // text of the policy file
+	Groups        []recordGroup
+	RecordsNote   string
+	RecordCount   int
+	RecordHead    []string
+}
+
+// arm is a runtime and the number of its colour and mark.
+type arm struct {
+	Name, Ref string
+	Index     int
+	ID        results.RuntimeID
+}
+
+// section is a chapter of the page. One without figures and tables says why.
+type section struct {
+	ID, Title, About, Missing string
+	Legend                    bool // of the arms
+	Tables                    []table
+	Figures                   []figure
+	Texts                     []told
+	Payers                    []payer
+}
+
+// told is a text under its label.
+type told struct{ Label, Text string }
+
+// failure has the paragraphs about what one command shows.
+type failure struct {
+	Texts   []string
+	Command string
+}
+
+// drawer knows what all sections need.
+type drawer struct {
+	in    Input
+	got   *gathered
+	arms  []arm
+	links map[conditions]int // groups of records by what they are of
+}
+
+func newView(in Input, g *gathered) view {
+	d := &drawer{in: in, got: g, arms: armsOf(in), links: map[conditions]int{}}
+	for _, group := range g.groups {
+		d.links[group.conditions] = group.id
+	}
+	v := view{
+		Policy: contentPolicy(), Style: template.CSS(style), Script: template.JS(script), Arms: d.arms,
+		Sections: d.sections(), Groups: d.records(), RecordHead: recordHead, RecordsNote: d.recordsNote(), RecordCount: g.recorded,
+	}
+	if in.Run != nil {
+		v.Judged = in.Run.Header.Policy
+	}
+	if in.Verdict != nil {
+		d.judged(&v, *in.Verdict)
+	} else {
+		d.summarised(&v, *in.Summary)
+	}
+	return v
+}
+
+func armsOf(in Input) []arm {
+	var all []arm
+	add := func(name string, id results.RuntimeID) {
+		ref := id.Ref
+		if ref == "" && in.Run != nil {
+			ref = refOf(in.Run.Header.Spec, name)
+		}
+		all = append(all, arm{Name: name, Ref: ref, Index: len(all), ID: id})
+	}
+	if v := in.Verdict; v != nil {
+		add("baseline", v.Baseline)
+		add("candidate", v.Candidate)
+		return all
+	}
+	for _, id := range in.Summary.Runtimes {
+		add(id.Name, id)
+	}
+	return all
+}
+
+func refOf(spec scenarios.Spec, name string) string {
+	for _, rt := range spec.Runtimes {
+		if rt.Name == name {
+			return rt.Ref
+		}
+	}
+	return ""
+}
+
+// Class of a colour: there are six, told apart by marks too.
+func (a arm) Class() string { return fmt.Sprintf("arm%d", a.Index%6) }
+
+// Form of a mark: there are three.
+func (a arm) Form() int { return a.Index % 3 }
+
+// arm of a name; one that is not known has the last colour.
+func (d *drawer) arm(name string) arm {
+	for _, a := range d.arms {
+		if a.Name == name {
+			return a
+		}
+	}
+	return arm{Name: name, Index: 5}
+}
+
+// refs are the references of all arms, for a command that shows both.
+func (d *drawer) refs() []string {
+	var all []string
+	for _, a := range d.arms {
+		if a.Ref == "" {
+			return nil
+		}
+		all = append(all, a.Ref)
+	}
+	return all
+}
+
+func (d *drawer) judged(v *view, of verdict.Verdict) {
+	v.Ruling, v.Headline = string(of.Ruling), strings.Join(appended(tally(of.Metrics), of.Headline(), string(of.Ruling)), "; ")
+	v.Title = fmt.Sprintf("%s: %s to %s", of.Ruling, d.armText(0), d.armText(1))
+	v.About = d.aboutVerdict(of)
+	for _, text := range of.Reasons {
+		v.Failures = withFailure(v.Failures, text, d.commandFor(of, text))
+	}
+	for _, m := range of.Metrics {
+		switch {
+		case m.Ruling == verdict.Inconclusive && !slices.Contains(of.Reasons, m.Reason):
+			v.Open = append(v.Open, m.Reason)
+		case m.Ruling == verdict.Improved && !slices.Contains(of.Reasons, m.Reason):
+			v.Better = append(v.Better, m.Reason)
+		}
+	}
+	for _, f := range of.Findings {
+		v.Findings = append(v.Findings, f.Text)
+	}
+	v.Ceilings = ceilings(held(of))
+}
+
+func (d *drawer) summarised(v *view, of verdict.Summary) {
+	v.Headline = "run " + of.ID
+	var names []string
+	for i := range d.arms {
+		names = append(names, d.armText(i))
+	}
+	v.Title = v.Headline + phrase.After(": ", strings.Join(names, ", "))
+	v.About = d.aboutSummary(of)
+	for _, f := range of.Findings {
+		v.Findings = append(v.Findings, f.Text)
+	}
+}
+
+// withFailure adds a paragraph to those that the same command shows.
+func withFailure(all []failure, text, command string) []failure {
+	for i := range all {
+		if all[i].Command == command {
+			all[i].Texts = append(all[i].Texts, text)
+			return all
+		}
+	}
+	return append(all, failure{[]string{text}, command})
+}
+
+// tally is how many rows have which ruling, the gravest first.
+func tally(metrics []verdict.Metric) []string {
+	var all []string
+	for _, r := range []verdict.Ruling{verdict.Regressed, verdict.Inconclusive, verdict.Improved, verdict.Pass} {
+		n := 0
+		for _, m := range metrics {
+			if m.Ruling == r {
+				n++
+			}
+		}
+		if n > 0 {
+			all = append(all, fmt.Sprintf("%d %s", n, r))
+		}
+	}
+	if len(all) == 0 {
+		return []string{"nothing was judged"}
+	}
+	rows := "rows"
+	if len(metrics) == 1 {
+		rows = "row"
+	}
+	return []string{fmt.Sprintf("%d %s: %s", len(metrics), rows, strings.Join(all, ", "))}
+}
+
+// appended puts a headline before the rest where it says more than the ruling, which stands above it.
+func appended(rest []string, headline, ruling string) []string {
+	if headline == ruling {
+		return rest
+	}
+	return append([]string{headline}, rest...)
+}
+
+func (d *drawer) armText(i int) string {
+	if a := d.arms[i]; a.Ref != "" {
+		return a.Ref
+	}
+	return d.arms[i].Name
+}
+
+// commandFor is the command behind a reason: that of the row whose sentence it has, unless it names one itself.
+func (d *drawer) commandFor(v verdict.Verdict, reason string) string {
+	if strings.Contains(reason, "initbench trace") || d.refs() == nil {
+		return ""
+	}
+	for _, m := range v.Metrics {
+		if m.Ruling != verdict.Pass && m.Reason != "" && strings.Contains(reason, m.Reason) {
+			return traceCommand(d.refs(), m.Build, m.Driver, m.Order, m.Place, telling(m))
+		}
+	}
+	return ""
+}
+
+// telling is the limit at which a row's arms differ most.
+func telling(m verdict.Metric) int64 {
+	if m.Limit != 0 {
+		return m.Limit
+	}
+	at, most := int64(0), 0.0
+	for _, g := range m.Ladder {
+		if g.Baseline.Trials() == 0 || g.Candidate.Trials() == 0 {
+			continue
+		}
+		difference := float64(g.Candidate.OOMKilled)/float64(g.Candidate.Trials()) - float64(g.Baseline.OOMKilled)/float64(g.Baseline.Trials())
+		if difference > most {
+			at, most = g.Limit, difference
+		}
+	}
+	return at
+}
+
+func (d *drawer) aboutVerdict(v verdict.Verdict) []row {
+	var t table
+	for i, name := range []string{"baseline", "candidate"} {
+		t.add(heading(name), plain(phrase.Binary([]results.RuntimeID{v.Baseline, v.Candidate}[i])))
+	}
+	t.add(heading("trials"), of(trials(v.Trials)...))
+	t.add(heading("how"), plain(phrase.Method(v)))
+	t.add(heading("machine"), plain(phrase.Machine(v.Environment)))
+	t.add(heading("exit code"), of(count("exit_code", v.ExitCode())))
+	return t.Rows
+}
+
+func (d *drawer) aboutSummary(s verdict.Summary) []row {
+	var t table
+	for _, a := range d.arms {
+		t.add(heading(a.Name), plain(phrase.Binary(a.ID)))
+	}
+	t.add(heading("trials"), of(trials(s.Trials)...))
+	t.add(heading("machine"), plain(phrase.Machine(s.Environment)))
+	return t.Rows
+}
+
+func trials(t verdict.Trials) []part {
+	parts := []part{
+		count("trials.recorded", t.Recorded), text(" of "), count("trials.planned", t.Planned), text(" planned, "),
+		count("trials.failed", t.Failed), text(" failed, "), count("trials.leaking", t.Leaking), text(" left something behind"),
+	}
+	if t.NotCounted > 0 {
+		parts = append(parts, text(", "), count("trials.not_counted", t.NotCounted), text(" not counted"))
+	}
+	return parts
+}
+
+// sections in the order in which they are read.
+func (d *drawer) sections() []section {
+	var all []section
+	if v := d.in.Verdict; v != nil {
+		all = append(all, d.rows(*v))
+	} else {
+		all = append(all, d.cells(*d.in.Summary))
+	}
+	all = append(all, d.latency(), d.outcomes(), d.memory(), d.matrices(), d.timelines(), d.environment())
+	return slices.DeleteFunc(all, func(s section) bool { return s.ID == "" })
+}
+
+// Contents of the page, for its navigation.
+func (v view) Contents() []told {
+	all := []told{{"verdict", "Verdict"}}
+	if v.Ruling == "" {
+		all[0].Text = "Run"
+	}
+	for _, s := range v.Sections {
+		all = append(all, told{s.ID, s.Title})
+	}
+	if v.Judged != "" {
+		all = append(all, told{"policy", "Policy"})
+	}
+	return append(all, told{"records", "Records"})
+}

@@ -162,12 +162,21 @@ func (o Options) heading(title string) string {
 	return o.wrapped("", "  ", title)
 }
 
+// markdown keeps what a runtime or a policy wrote from becoming HTML; the writer does so with what ends a cell.
 func (g *grid) markdown() string {
+	safe := &grid{header: g.header}
+	for _, row := range g.rows {
+		var cells []string
+		for _, cell := range row {
+			cells = append(cells, strings.ReplaceAll(cell, "<", "&lt;"))
+		}
+		safe.add(cells...)
+	}
 	title := ""
 	if g.title != "" {
 		title = "**" + g.title + "**\n\n"
 	}
-	return title + g.writer().RenderMarkdown() + "\n"
+	return title + safe.writer().RenderMarkdown() + "\n"
 }
 
 // colors of the ANSI terminal, by what a ruling means.

@@ -57,7 +57,7 @@ func rowsMarkdown(v verdict.Verdict) string {
 		g := metricsGrid(string(driver), rows, Options{}, " ")
 		g.header = append(g.header, "reason")
 		for i, m := range rows {
-			g.rows[i] = append(g.rows[i], m.Why)
+			g.rows[i] = append(g.rows[i], escapeMarks(m.Why))
 		}
 		grids = append(grids, g)
 	}
@@ -109,7 +109,7 @@ func bullets(prefix string, texts []string) string {
 	return b.String()
 }
 
-// escape keeps texts that a runtime or a user wrote from becoming markup.
-func escape(text string) string {
-	return strings.NewReplacer("\\", "\\\\", "*", "\\*", "_", "\\_", "`", "\\`", "<", "&lt;", "[", "\\[", "\n", " ").Replace(text)
-}
+// escape keeps texts that a runtime or a user wrote from becoming markup; escapeMarks leaves out what a table's cell takes care of.
+func escape(text string) string { return strings.ReplaceAll(escapeMarks(text), "<", "&lt;") }
+
+var escapeMarks = strings.NewReplacer("\\", "\\\\", "*", "\\*", "_", "\\_", "`", "\\`", "[", "\\[", "\n", " ").Replace

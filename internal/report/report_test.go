@@ -350,8 +350,15 @@ func TestJUnitCounts(t *testing.T) {
 
 // Catches markup of a runtime's own words, which end up in a pull request.
 func TestMarkdownEscapes(t *testing.T) {
-	v := verdict.Verdict{Ruling: verdict.Invalid, Reasons: []string{"<img src=x> *b* [l](u)\n# h"}}
+	const words = "<img src=x> *b* [l](u) | c\n# h"
+	v := verdict.Verdict{
+		Ruling: verdict.Invalid, Reasons: []string{words}, Metrics: []verdict.Metric{{Name: "start.latency", Driver: cgroupjoin.Cgroupfs, Why: words}},
+		Ceilings: []verdict.Held{{Ceiling: verdict.Ceiling{Text: "start.latency <img> | 1s"}}}, // a policy knows no other marks
+	}
 	text := string(drawn(t, Markdown, v, Options{}))
+	if strings.Contains(text, "img> | 1s") || strings.Count(text, "(u) | c") != 1 {
+		t.Errorf("a bar parts a table's cell: %s", text)
+	}
 	for _, markup := range []string{"<img", "*b*", "\n# h"} {
 		if strings.Contains(text, markup) && !strings.Contains(text, "\\"+markup) {
 			t.Errorf("%q came through: %s", markup, text)

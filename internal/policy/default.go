@@ -3,7 +3,10 @@ package policy
 import (
 	_ "embed" // the default policy's text
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"text/template"
 
 	"github.com/initbench/initbench/internal/verdict"
@@ -38,11 +41,18 @@ func DefaultText() string {
 	return out.String()
 }
 
-// Default is the policy that a gate has without one.
+// Default is the policy that a gate has without one. It is the caller's own.
 func Default() Policy {
+	p := parsedDefault()
+	p.Scenarios, p.Drivers = slices.Clone(p.Scenarios), slices.Clone(p.Drivers)
+	p.Margins, p.Severities = maps.Clone(p.Margins), maps.Clone(p.Severities)
+	return p
+}
+
+var parsedDefault = sync.OnceValue(func() Policy {
 	p := Policy{Margins: map[string]verdict.Margin{}, Severities: map[string]verdict.Severity{}}
 	if err := p.parse([]byte(DefaultText())); err != nil {
 		panic(fmt.Sprintf("the default policy: %v", err)) // likewise
 	}
 	return p
-}
+})

@@ -55,25 +55,53 @@ type Run struct {
 	Environments []results.Environment
 	Records      iter.Seq2[results.Record, error]
 	Torn         *results.Torn
+	// Rest is asked for environments and half line when the records were read, of a run of which they are not known before;
+	// nil where they stand above.
+	Rest func() ([]results.Environment, *results.Torn)
 	// Replays of a run that is judged again and again while it grows; nil keeps nothing.
 	Replays *Replays
 }
 
-// Stored is a run as results.Load gives it.
+// Stored is a run as results.Open or results.Load gives it.
 func Stored(r *results.Run) Run {
-	return Run{Name: r.Dir, Header: r.Header, Environments: r.Environments, Records: r.Records(), Torn: r.Torn}
+	return Run{Name: r.Dir, Header: r.Header, Records: r.Records(), Rest: func() ([]results.Environment, *results.Torn) { return r.Environments, r.Torn }}
+}
+
+// wasRead fills in what was not known before.
+func (r *Run) wasRead() {
+	if r.Rest != nil {
+		r.Environments, r.Torn = r.Rest()
+	}
+}
+
+// planOf is what was planned in all of a run's parts.
+func planOf(h results.Header) scenarios.Spec {
+	spec := h.Spec
+	spec.Scenarios = slices.Clone(spec.Scenarios)
+	for i := range spec.Scenarios {
+		spec.Scenarios[i].Trials *= h.Parts()
+	}
+	return spec
+}
+
+// mergeWarning says what a merged run's verdict is not.
+func mergeWarning(h results.Header) []string {
+	if doubt := h.MergeDoubt(); doubt != "" {
+		return []string{doubt}
+	}
+	return nil
 }
 
 // Judge compares the two arms of one gate, which were interleaved in blocks. An
 // error means that the run could not be read, or (a *results.InputError) that it is
 // none that can be judged; all else is in the verdict.
 func Judge(run Run, opts Options) (Verdict, error) {
-	spec := run.Header.Spec
+	spec := planOf(run.Header)
 	if !run.Header.Gate || !sameNames(spec.Runtimes, armNames[:]) {
 		return Verdict{}, &results.InputError{Path: run.Name, Why: fmt.Sprintf("not a gate: its runtimes are %s, not baseline and candidate", names(spec.Runtimes))}
 	}
 	t := newTally()
-	if err := t.read(run, armOf); err != nil {
+	if err := t.read(&run, armOf); err != nil {
 		return Verdict{}, err
 	}
 	t.invalid = append(t.invalid, empty(run, t.trials.Recorded)...)
@@ -81,7 +109,8 @@ func Judge(run Run, opts Options) (Verdict, error) {
 	j.paired, j.budget = true, run.Header.Budget
 	j.replays = run.Replays
 	j.adapt(run.Header.Design)
-	return j.verdict(run.Name, run.Environments, append(tornWarning(run), boots(run.Environments)...))
+	j.adaptive = run.Header.Adaptive()
+	return j.verdict(run.Name, run.Environments, slices.Concat(mergeWarning(run.Header), tornWarning(run), boots(run.Environments)))
 }
 
 // boots says when a run was continued after a restart of the machine or guest.
@@ -107,8 +136,8 @@ func JudgeRuns(a, b Run, opts Options) (Verdict, error) {
 	t := newTally()
 	warnings := []string{"two runs are compared: whatever changed on the machine between them is in the figures (a gate interleaves both arms in one run)"}
 	var subjects [arms]string
-	for i, run := range []Run{a, b} {
-		name, err := subject(run)
+	for i, run := range []*Run{&a, &b} {
+		name, err := subject(*run)
 		if err != nil {
 			return Verdict{}, err
 		}
@@ -117,8 +146,8 @@ func JudgeRuns(a, b Run, opts Options) (Verdict, error) {
 		if err := t.read(run, only(i, name, run.Header.Spec.Runtimes)); err != nil {
 			return Verdict{}, err
 		}
-		t.invalid = append(t.invalid, empty(run, t.trials.Recorded-before)...)
-		warnings = append(warnings, tornWarning(run)...)
+		t.invalid = append(t.invalid, empty(*run, t.trials.Recorded-before)...)
+		warnings = slices.Concat(warnings, mergeWarning(run.Header), tornWarning(*run))
 		if run.Header.Gate {
 			warnings = append(warnings, fmt.Sprintf("%s is a gate: its candidate is taken", run.Name))
 		}
@@ -127,7 +156,7 @@ func JudgeRuns(a, b Run, opts Options) (Verdict, error) {
 		warnings = append(warnings, "both directories hold the same run")
 	}
 	t.invalid = append(t.invalid, compareScenarios(a.Header.Spec.Scenarios, b.Header.Spec.Scenarios)...)
-	j := newJudge(t, opts, [arms]scenarios.Spec{a.Header.Spec, b.Header.Spec}, subjects)
+	j := newJudge(t, opts, [arms]scenarios.Spec{planOf(a.Header), planOf(b.Header)}, subjects)
 	j.budget = max(a.Header.Budget, b.Header.Budget)
 	return j.verdict(a.Name, append(slices.Clone(a.Environments), b.Environments...), warnings)
 }

@@ -184,6 +184,7 @@ func (d *observedSide) settle() {
 
 // Summarize describes a run. It judges nothing: a run of one failed trial has a summary too.
 func Summarize(run Run, opts Options) (Summary, error) {
+	run.Header.Spec = planOf(run.Header)
 	s := &survey{
 		run: run, opts: opts, sides: map[cellKey]*observedSide{}, ids: map[string]results.RuntimeID{},
 		layouts: map[[2]string]layout{}, planned: newPlanned(), notes: tallied{},
@@ -195,6 +196,7 @@ func Summarize(run Run, opts Options) (Summary, error) {
 		}
 		s.add(&r)
 	}
+	s.run.wasRead()
 	for _, d := range s.sides {
 		d.settle()
 		s.summary.Trials.NotCounted += d.mixed
@@ -556,7 +558,7 @@ func (s *survey) warn() {
 		mixed, differ := compareEnvironments(envs)
 		w = slices.Concat(doubts(envs[0]), mixed, differ, boots(envs))
 	}
-	w = append(w, tornWarning(s.run)...)
+	w = slices.Concat(w, mergeWarning(s.run.Header), tornWarning(s.run))
 	w = append(w, interrupted(s.summary.Trials, s.run.Header.Budget)...)
 	for _, sc := range s.run.Header.Spec.Scenarios {
 		w = append(w, s.notCounted(sc)...)

@@ -170,7 +170,7 @@ func (c tallied) list() []string {
 }
 
 // read takes in a run's records; sideOf says which arm a runtime's name is.
-func (t *tally) read(run Run, sideOf func(string) (int, bool)) error {
+func (t *tally) read(run *Run, sideOf func(string) (int, bool)) error {
 	t.planned.plan(run.Header.Spec)
 	for r, err := range run.Records {
 		if err != nil {
@@ -183,16 +183,17 @@ func (t *tally) read(run Run, sideOf func(string) (int, bool)) error {
 		case i < 0:
 			continue
 		}
-		t.identify(i, r)
+		t.identify(i, &r)
 		if !r.Warmup {
 			t.add(i, &r)
 		}
 	}
+	run.wasRead()
 	return nil
 }
 
 // identify holds an arm to one binary: a sample of two is a sample of neither.
-func (t *tally) identify(i int, r results.Record) {
+func (t *tally) identify(i int, r *results.Record) {
 	id := &t.runtimes[i]
 	if *id == (results.RuntimeID{}) {
 		*id = r.Runtime

@@ -30,7 +30,8 @@ place of it, and --margin that of one metric's margin.`,
 			if err := errors.Join(out.check(cmd, report.Formats()), by.check(), by.checkExplain(&out)); err != nil {
 				return err
 			}
-			runs, err := loadAll(args)
+			roomy()
+			runs, err := openAll(args)
 			if err != nil {
 				return err
 			}
@@ -46,10 +47,11 @@ place of it, and --margin that of one metric's margin.`,
 	return cmd
 }
 
-func loadAll(dirs []string) ([]*results.Run, error) {
+// openAll leaves it to the judge to read the records, and so to check them: once.
+func openAll(dirs []string) ([]*results.Run, error) {
 	var runs []*results.Run
 	for _, dir := range dirs {
-		run, err := results.Load(dir)
+		run, err := results.Open(dir)
 		if err != nil {
 			return nil, err
 		}

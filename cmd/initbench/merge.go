@@ -55,6 +55,7 @@ func merge(cmd *cobra.Command, dirs []string, out string, quiet bool) error {
 	if quiet {
 		stderr = io.Discard
 	}
+	roomy()
 	bar := newMergeBar(stderr, dirs)
 	h, err := results.Merge(cmd.Context(), dirs, out, results.MergeOptions{
 		ID: fresh.ID, Created: fresh.Created, Initbench: fresh.Initbench, Read: bar.read,

@@ -32,7 +32,8 @@ A gate is judged by the policy that it was made with; --policy FILE takes the pl
 			if err := errors.Join(out.check(cmd, storedFormats()), by.check(), by.checkExplain(&out)); err != nil {
 				return err
 			}
-			run, err := results.Load(args[0])
+			roomy()
+			run, err := results.Open(args[0])
 			if err != nil {
 				return err
 			}

@@ -57,7 +57,8 @@ func (m Metric) told() string {
 	case m.Name == StartThreshold:
 		return fmt.Sprintf("%s rose from %s to %s, by %s%s", m.Name, m.limitText(b.Center), m.limitText(c.Center), m.by(m.Change), m.fromTo())
 	}
-	return fmt.Sprintf("%s rose from %s to %s, by %s%s", m.Name, m.Unit.Format(b.Center), m.Unit.Format(c.Center), m.by(m.Change), m.fromTo())
+	// The change is not that of the medians: the sentence must not tell one as the other.
+	return fmt.Sprintf("%s rose by %s%s; the medians are %s, then %s", m.Name, m.by(m.Change), m.fromTo(), m.Unit.Format(b.Center), m.Unit.Format(c.Center))
 }
 
 func (m Metric) limitText(x float64) string {
@@ -92,13 +93,21 @@ func (m Metric) sure() string {
 		parts = append(parts, fmt.Sprintf("each search claims its bracket at %s confidence", Percent(1-m.Looks.Level)))
 	}
 	if !math.IsNaN(m.PHolm) {
-		parts = append(parts, fmt.Sprintf("chance alone would do as much with p = %s, adjusted for %s", FormatP(m.PHolm), plural(m.Family, "test")))
+		parts = append(parts, fmt.Sprintf("chance alone would do as much with %s, adjusted for %s", withSign(m.PHolm), plural(m.Family, "test")))
 	}
 	if m.Looks.Blocks > 0 && m.Scenario != AllScenarios {
 		parts = append(parts, "measured in "+plural(m.Looks.Blocks, "block"))
 	}
 	text := strings.Join(parts, "; ")
 	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// withSign is "p = 0.042" or "p < 1e-9".
+func withSign(p float64) string {
+	if text, less := strings.CutPrefix(FormatP(p), "<"); less {
+		return "p < " + text
+	}
+	return "p = " + FormatP(p)
 }
 
 func (m Metric) conditions() string {

@@ -20,7 +20,7 @@ func TestAFailureHasAParagraph(t *testing.T) {
 	m.mutate = named
 	v := mustJudge(t, m.run(gateOf(startup(16), oomLimits(6))))
 	latency := v.find(t, "start.latency", cgroupjoin.Systemd)
-	wantText(t, latency.Paragraph, "start.latency rose from ", " ms to ", " ms, by ", " to ", "The whole interval is beyond the margin of 20 %; chance alone would do as much with p = ",
+	wantText(t, latency.Paragraph, "start.latency rose by ", " % (", " to ", "; the medians are ", " ms, then ", "The whole interval is beyond the margin of 20 %; chance alone would do as much with p ",
 		"adjusted for 8 tests; measured in 8 blocks. Conditions: driver systemd, scenario startup. To see a start of it: initbench trace --runtime runc@v1.1.14 --runtime './my runc' --driver systemd")
 	if strings.HasSuffix(latency.Trace, "--limit") || strings.Contains(latency.Trace, "--order") {
 		t.Errorf("trace: %s", latency.Trace)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,6 +86,14 @@ func ofTraces(traces []report.Trace) drawing {
 
 // deliver writes an answer to where it goes.
 func (o *outputs) deliver(cmd *cobra.Command, draw drawing) error {
+	err := o.write(cmd, draw)
+	if errors.Is(err, report.ErrNoMatrix) {
+		return &usageError{err} // another format would do
+	}
+	return err
+}
+
+func (o *outputs) write(cmd *cobra.Command, draw drawing) error {
 	if len(o.files) == 0 {
 		return draw(cmd.OutOrStdout(), o.format)
 	}
@@ -99,13 +109,22 @@ func (o *outputs) deliver(cmd *cobra.Command, draw drawing) error {
 func keep(path string, draw drawing) error {
 	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
 	if err != nil {
-		return usagef("write %s: %w", path, err) // no such directory, or none of ours
+		return usagef("write %s: %w", path, plainCause(err)) // no such directory, or none of ours
 	}
 	defer func() { _ = f.Cleanup() }() // nothing is left to remove once it has its name
 	if err := draw(f, formatOfFile[filepath.Ext(path)]); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return f.CloseAtomicallyReplace()
+}
+
+// plainCause leaves out the name that a file has until it is whole, which nobody has asked for.
+func plainCause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 // keepReports puts a gate's verdict and its page beside the records.

@@ -28,6 +28,7 @@ type fake struct {
 	kernel   string
 	seed     uint64
 	clock    string // of the guest it was begun in; empty: not recorded
+	policy   string // the text of what it is to be judged by; empty: the default one
 	id       string // of the run
 }
 
@@ -43,6 +44,7 @@ func (f *fake) parse(args []string) (dir string, err error) {
 	fl.Uint64Var(&f.seed, "seed", 1, "of plan and noise")
 	fl.StringVar(&f.id, "id", "made-up", "of the run")
 	fl.StringVar(&f.clock, "clock", "", "of the guest it was begun in")
+	fl.StringVar(&f.policy, "policy", "", "file it was to be judged by")
 	if err := fl.Parse(args); err != nil {
 		return "", err
 	}
@@ -60,6 +62,9 @@ func storeCommand(ts *testscript.TestScript, neg bool, args []string) {
 	var f fake
 	dir, err := f.parse(args)
 	ts.Check(err)
+	if f.policy != "" {
+		f.policy = ts.ReadFile(f.policy)
+	}
 	ts.Check(f.store(ts.MkAbs(dir)))
 }
 
@@ -89,7 +94,7 @@ func (f *fake) store(dir string) error {
 	if err != nil {
 		return err
 	}
-	h := results.Header{Schema: results.Schema, ID: f.id, Created: "2026-01-02T03:04:05Z", Initbench: "test", Spec: spec, Gate: f.gate}
+	h := results.Header{Schema: results.Schema, ID: f.id, Created: "2026-01-02T03:04:05Z", Initbench: "test", Spec: spec, Gate: f.gate, Policy: f.policy}
 	if f.clock != "" {
 		h.Place = &results.Place{In: "vm", GuestClock: f.clock}
 	}

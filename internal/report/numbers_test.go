@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	prometheus "github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/initbench/initbench/internal/verdict"
@@ -74,10 +75,10 @@ func TestEveryFormatHasTheSameNumbers(t *testing.T) {
 		if len(rows) != len(v.Metrics) {
 			t.Fatalf("%s: %d rows in JSON, want %d", ruling, len(rows), len(v.Metrics))
 		}
-		for format, read := range map[string]func(*testing.T, []byte, readRow) figures{JUnit: fromJUnit, OpenMetrics: fromOpenMetrics} {
-			text := drawn(t, format, v, Options{})
+		for format, read := range map[string]func(*testing.T, []byte) func(readRow) figures{JUnit: fromJUnit, OpenMetrics: fromOpenMetrics} {
+			read := read(t, drawn(t, format, v, Options{}))
 			for _, row := range rows {
-				sameFigures(t, fmt.Sprintf("%s of %s: %s %s %s", format, ruling, row.Name, row.Driver, row.Order), row.figures(), read(t, text, row))
+				sameFigures(t, fmt.Sprintf("%s of %s: %s %s %s", format, ruling, row.Name, row.Driver, row.Order), row.figures(), read(row))
 			}
 		}
 		for format, part := range map[string]*regexp.Regexp{Table: regexp.MustCompile(` {2,}`), Markdown: regexp.MustCompile(` ?\| ?`)} {
@@ -105,12 +106,17 @@ func sameFigures(t *testing.T, what string, want, got figures) {
 	}
 }
 
-func fromJUnit(t *testing.T, text []byte, row readRow) figures {
+func fromJUnit(t *testing.T, text []byte) func(readRow) figures {
 	t.Helper()
 	var r junitReport
 	if err := xml.Unmarshal(text, &r); err != nil {
 		t.Fatal(err)
 	}
+	return func(row readRow) figures { return r.figures(t, row) }
+}
+
+func (r junitReport) figures(t *testing.T, row readRow) figures {
+	t.Helper()
 	all := figures{}
 	for _, s := range r.Suites {
 		for _, c := range s.Cases {
@@ -145,12 +151,18 @@ func (r readRow) metric() words {
 	return words(name)
 }
 
-func fromOpenMetrics(t *testing.T, text []byte, row readRow) figures {
+func fromOpenMetrics(t *testing.T, text []byte) func(readRow) figures {
 	t.Helper()
-	all, read := figures{}, openMetrics(t, text)
+	read := openMetrics(t, text)
+	return func(row readRow) figures { return read.figures(t, row) }
+}
+
+func (read exposed) figures(t *testing.T, row readRow) figures {
+	t.Helper()
+	all := figures{}
 	unit, in := baseUnit(row.Unit)
 	get := func(figure, name, unit string, in float64, more ...string) {
-		of := append(more, labels.MetricName, "initbench_"+name+after("_", unit), "scenario", row.Scenario, "driver", row.Driver, "order", row.Order)
+		of := append(more, prometheus.MetricNameLabel, "initbench_"+name+after("_", unit), "scenario", row.Scenario, "driver", row.Driver, "order", row.Order)
 		if row.Place != "" {
 			of = append(of, "limit_place", row.Place)
 		}

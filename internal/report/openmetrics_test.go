@@ -55,7 +55,7 @@ func openMetrics(t *testing.T, text []byte) exposed {
 			_, at, value := p.Series()
 			var l labels.Labels
 			p.Labels(&l)
-			if l.Get(labels.MetricName) != current || at != nil {
+			if l.Get(prometheus.MetricNameLabel) != current || at != nil {
 				t.Errorf("%s at %v within the family %s", l, at, current)
 			}
 			if _, twice := out[l.String()]; twice {

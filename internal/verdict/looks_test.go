@@ -241,3 +241,32 @@ func TestJoinFirstIsJudgedAsAClass(t *testing.T) {
 		t.Errorf("%s, %d and %d of %d: %s", m.Ruling, m.Baseline.Events, m.Candidate.Events, m.Candidate.N, m.Reason)
 	}
 }
+
+// Catches classes that differ without a word, and chance told as a difference.
+func TestClassesThatDifferAreNoted(t *testing.T) {
+	sc := charges(20)
+	sc.Judge = []string{"order.join_first"}
+	orders := func(of func(r *results.Record) sequence.Found) string {
+		return strings.Join(mustJudge(t, model{mutate: func(r *results.Record) {
+			observed(r, 1)
+			if r.Found != nil {
+				r.Found.Order = of(r)
+			}
+		}}.run(gateOf(sc))).Notes, "\n")
+	}
+	differ := orders(func(r *results.Record) sequence.Found {
+		if r.Arm == "baseline" {
+			return sequence.FoundNoClone
+		}
+		return sequence.FoundCloneBeforeJoin
+	})
+	wantText(t, differ, "orders found differ (charges, systemd): baseline 20 no-clone; candidate 20 clone-before-join (p < 1e-9 by the exact test of classes, after Holm)")
+	same := orders(func(r *results.Record) sequence.Found {
+		return []sequence.Found{sequence.FoundCloneBeforeJoin, sequence.FoundJoinBeforeClone}[r.Index%3%2]
+	})
+	if strings.Contains(same, "differ") {
+		t.Error(same)
+	}
+	killed := mustJudge(t, model{killed: [arms]func(int64) bool{nil, below(16)}}.run(gateOf(oomLimits(12))))
+	wantText(t, strings.Join(killed.Notes, "\n"), "outcomes differ (oom-limits, cgroupfs, 12MiB): baseline 12 started; candidate 12 OOM-killed")
+}

@@ -17,5 +17,9 @@
 //   - the difference of two proportions over a ladder of strata: Newcombe's
 //     hybrid score interval, stratified as Yan and Su did, and the exact
 //     conditional test;
-//   - many claims at once: Holm.
+//   - classes, such as outcomes: the exact test of Freeman and Halton;
+//   - many claims at once: Holm;
+//   - many looks at growing data: alpha spending by Lan and DeMets, repeated intervals and p values;
+//   - the start threshold: a search that a Bayesian model leads and test martingales prove;
+//   - for drawing: the band of Dvoretzky, Kiefer and Wolfowitz, intervals of quantiles by order statistics.
 package stats

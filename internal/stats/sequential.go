@@ -27,8 +27,8 @@ func Nominal(alpha float64, looks []int, most int) []float64 {
 //
 // A signed-rank interval over n blocks is bounded only at a level of 2/2^n or more: 0.0039 for 9 blocks. Of at most 100
 // blocks this function has spent 0.0045 by the ninth, so that a large change is claimed there. The function that is most
-// used, of the type of O'Brien and Fleming, has spent 1e-12 and gives the first bounded interval after 26 blocks;
-// the exponent 1.5 after 11, and 2 after 13. The price is paid at the last look, and is small: see docs/adr/0010.
+// used, of the type of O'Brien and Fleming, has spent 2e-13 and gives the first bounded interval after 21 blocks; the exponent
+// 1.5 after 11, and 2 after 12. The price is paid at the last look, and is small: see docs/adr/0010.
 func spent(alpha, fraction float64) float64 { return alpha * math.Min(1, fraction) }
 
 // RepeatedP is the p value of the last of these looks as a repeated p value: the smallest alpha at which Nominal would

@@ -3,6 +3,7 @@ package stats
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -198,4 +199,109 @@ func BenchmarkNominalTheFirstTime(b *testing.B) {
 		sequences = sequenceCache{stages: map[string]*stage{}}
 		Nominal(0.05, gateLooks, 100)
 	}
+}
+
+// Catches a reason given for linear spending that does not hold: of the usual functions it is the one by which a large
+// change is claimed by the ninth block, for little power at the last.
+func TestLinearSpendingSuitsRanksOfFewBlocks(t *testing.T) {
+	const seed, alpha, walks = 20251202, 0.05, 20000
+	t.Logf("seed %d; levels at looks %v; drift is that for which one look at 100 blocks has a power of 0.9", seed, gateLooks)
+	power := func(exponent float64) func(float64) float64 {
+		return func(f float64) float64 { return alpha * math.Pow(f, exponent) }
+	}
+	for _, c := range []struct {
+		name    string
+		spend   func(float64) float64
+		bounded int
+	}{
+		{"Pocock's type", func(f float64) float64 { return alpha * math.Log(1+(math.E-1)*f) }, 9},
+		{"power 1", power(1), 9},
+		{"power 1.5", power(1.5), 11},
+		{"power 2", power(2), 12},
+		{"O'Brien and Fleming's type", func(f float64) float64 {
+			return 2 * math.Erfc(-normalQuantile(alpha/4)/math.Sqrt(f)/math.Sqrt2)
+		}, 21},
+	} {
+		first := 1
+		for c.spend(float64(first)/100) < math.Exp2(1-float64(first)) {
+			first++
+		}
+		share, blocks := crossings(rand.New(rand.NewPCG(seed, 0)), walks, c.spend, 3.2415/10)
+		t.Logf("%-27s first bounded signed-rank interval after %2d blocks, power %.3f, mean blocks %.1f", c.name, first, share, blocks)
+		if first != c.bounded {
+			t.Errorf("%s: bounded after %d blocks, want %d", c.name, first, c.bounded)
+		}
+		if c.name == "power 1" && share < 0.84 {
+			t.Errorf("power %.3f of a change that one look would claim with 0.9", share)
+		}
+	}
+}
+
+// crossings are the share of walks that cross under this drift a block, and the mean number of blocks until they have or are at the last look.
+func crossings(r *rand.Rand, walks int, spend func(float64) float64, drift float64) (share, blocks float64) {
+	bounds := make([]float64, len(gateLooks))
+	for i, s := 0, (&stage{}); i < len(gateLooks); i++ {
+		s = s.look(float64(gateLooks[i])/100, 100, spend)
+		bounds[i] = 10 * s.bound
+	}
+	for range walks {
+		sum, at := 0.0, 0
+		for i, n := range gateLooks {
+			sum += drift*float64(n-at) + math.Sqrt(float64(n-at))*r.NormFloat64()
+			at = n
+			if math.Abs(sum) > bounds[i] {
+				share += 1 / float64(walks)
+				break
+			}
+		}
+		blocks += float64(at) / float64(walks)
+	}
+	return share, blocks
+}
+
+// Catches looks that settle nothing early: how many blocks it takes until the repeated interval is within the margin, or
+// beyond it, by how much a block's log ratio varies.
+func TestBlocksUntilARowIsSettled(t *testing.T) {
+	const seed, rows = 20251203, 400
+	t.Logf("seed %d, alpha 0.05, looks %v", seed, gateLooks)
+	levels := Nominal(0.05, gateLooks, 100)
+	for _, c := range []struct {
+		change, margin, sd float64
+		median             int // at most
+	}{
+		{0, 0.2, 0.11, 12}, {0, 0.2, 0.15, 16}, {0, 0.1, 0.11, 22}, {0, 0.1, 0.15, 42}, {0.6, 0.2, 0.11, 9}, {0.6, 0.2, 0.15, 12}, {0.3, 0.1, 0.15, 16},
+	} {
+		r := rand.New(rand.NewPCG(seed, 0))
+		var blocks []int
+		wrong, open := 0, 0
+		for range rows {
+			diffs := make([]float64, 100)
+			for i := range diffs {
+				diffs[i] = math.Log1p(c.change) + c.sd*r.NormFloat64()
+			}
+			n, ruling := settledAfter(diffs, levels, math.Log1p(c.margin))
+			blocks = append(blocks, n)
+			open += count(ruling == 0)
+			wrong += count(ruling > 0 && c.change < c.margin || ruling < 0 && c.change > c.margin)
+		}
+		slices.Sort(blocks)
+		t.Logf("change %.0f %%, margin %.0f %%, deviation %.2f: median %d blocks, 90 %% within %d, open at the end %d of %d, wrong %d",
+			100*c.change, 100*c.margin, c.sd, blocks[rows/2], blocks[rows*9/10], open, rows, wrong)
+		if blocks[rows/2] > c.median || wrong > rows/20 {
+			t.Errorf("change %v, margin %v, deviation %v: median %d blocks, want at most %d; %d wrong", c.change, c.margin, c.sd, blocks[rows/2], c.median, wrong)
+		}
+	}
+}
+
+// settledAfter is the first look at which the interval is below the margin (-1) or beyond it (1).
+func settledAfter(diffs, levels []float64, margin float64) (blocks, ruling int) {
+	for i, n := range gateLooks {
+		switch iv := SignedRank(diffs[:n], 1-levels[i]); {
+		case iv.Hi <= margin:
+			return n, -1
+		case iv.Lo > margin:
+			return n, 1
+		}
+	}
+	return 100, 0
 }

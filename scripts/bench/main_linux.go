@@ -8,6 +8,10 @@
 // initbench's timed lane calls the runtime itself; its figure is Latency.Life. Besides, the loop and hyperfine
 // time `runtime run`, which does the same in one process instead of three.
 //
+// Neither has cgroups of its own for each start, which initbench must have for its peaks. So hyperfine also times lives with a
+// --prepare that makes them anew and reads the peaks of the last ones (hyperfine-fresh): what it costs to have there what
+// initbench gives.
+//
 // In each round each way makes its trials, in random order, in cgroups of the same shape. The bundle is initbench's own for all.
 // The output is in the Go benchmark format, one line a trial with its latency and one a round with
 // how many trials a minute it came to; then, on stderr, the table that is made of it.
@@ -78,7 +82,6 @@ func run(ctx context.Context, rounds, trials int, args []string) error {
 		}
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", n+1, rounds)
 	}
-	b.print(os.Stdout, cells(runtimes))
 	return b.table(os.Stderr, cells(runtimes))
 }
 
@@ -101,7 +104,9 @@ func (b *bench) round(ctx context.Context, c cell) error {
 		if len(s.ns) != b.trials || s.perMinute <= 0 {
 			return fmt.Errorf("%s: %d trials and %.1f a minute, want %d trials", w.name, len(s.ns), s.perMinute, b.trials)
 		}
-		b.samples[key{c, w.name}] = append(b.samples[key{c, w.name}], s)
+		k := key{c, w.name}
+		b.samples[k] = append(b.samples[k], s)
+		s.print(os.Stdout, k.benchName())
 	}
 	return nil
 }
@@ -109,7 +114,7 @@ func (b *bench) round(ctx context.Context, c cell) error {
 // sample is what one way measured in one round.
 type sample struct {
 	ns        []float64
-	perMinute float64 // trials, from the first one's beginning to the last one's
+	perMinute float64 // trials
 }
 
 type key struct {
@@ -124,6 +129,7 @@ var ways = []struct {
 }{
 	{"loop", loopLife},
 	{"hyperfine", hyperfineLife},
+	{"hyperfine-fresh", hyperfineFresh},
 	{"initbench", initbenchLife},
 	{"loop-run", loopRun},
 	{"hyperfine-run", hyperfineRun},

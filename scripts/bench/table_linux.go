@@ -27,18 +27,11 @@ func cells(runtimes []runtime) []cell {
 	return all
 }
 
-func (b *bench) print(w io.Writer, cells []cell) {
-	for _, c := range cells {
-		for _, way := range ways {
-			k := key{c, way.name}
-			for _, s := range b.samples[k] {
-				for _, ns := range s.ns {
-					fmt.Fprintf(w, "%s 1 %.0f ns/op\n", k.benchName(), ns)
-				}
-				fmt.Fprintf(w, "%s-rate 1 %.2f trials/min\n", k.benchName(), s.perMinute)
-			}
-		}
+func (s sample) print(w io.Writer, name string) {
+	for _, ns := range s.ns {
+		fmt.Fprintf(w, "%s 1 %.0f ns/op\n", name, ns)
 	}
+	fmt.Fprintf(w, "%s-rate 1 %.2f trials/min\n", name, s.perMinute)
 }
 
 // table has each way's median over all trials, how it stands to its reference, and how many trials a minute it came to.

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/ociruntime"
@@ -89,22 +88,49 @@ func readStamps(out []byte) (sample, error) {
 	return s, nil
 }
 
-// rate is the trials a minute that begin at these nanoseconds.
+// rate is the trials a minute that begin at these nanoseconds, by the median time from one to the next. In a guest whose
+// clock counts instructions an idle wait for the host's disk is as long as the next timer is far away.
 func rate(begins []float64) float64 {
-	n := len(begins)
-	if n < 2 {
+	if len(begins) < 2 {
 		return 0
 	}
-	return float64(n-1) * 60e9 / (begins[n-1] - begins[0])
+	var periods []float64
+	for i, at := range begins[1:] {
+		periods = append(periods, at-begins[i])
+	}
+	return 60e9 / center(periods)
 }
 
 // hyperfineLife has each trial note when it began, by which initbench's are counted too: what hyperfine does
 // before the first, to know what a shell costs, is not held against it.
 func hyperfineLife(ctx context.Context, b *bench, c cell) (sample, error) {
+	return b.hyperfineLife(ctx, c, func(*place) []string { return nil }, lifeInShell)
+}
+
+// A trial's cgroups in shell, the previous one's removed. The first has none to remove.
+const (
+	freshRuntime = `cat $P/memory.peak $T/fresh/memory.peak >>$B/peaks; rmdir $T/fresh; mkdir $T/fresh; `
+	freshPod     = `rmdir $P; mkdir $P; echo +memory +cpu +pids >$P/cgroup.subtree_control`
+	freshSlice   = `systemctl stop $S; systemctl start $S`
+)
+
+func hyperfineFresh(ctx context.Context, b *bench, c cell) (sample, error) {
+	pod := freshPod
+	if c.driver == cgroupjoin.Systemd {
+		pod = freshSlice
+	}
+	prepare := func(t *place) []string {
+		return []string{"--prepare", t.inline("{ " + freshRuntime + pod + "; } 2>/dev/null")}
+	}
+	return b.hyperfineLife(ctx, c, prepare, "echo $$ >$T/fresh/cgroup.procs; "+lifeInShell)
+}
+
+func (b *bench) hyperfineLife(ctx context.Context, c cell, flags func(*place) []string, line string) (sample, error) {
 	var s sample
 	err := b.inTree(ctx, c, func(t *place) error {
 		var err error
-		if s, err = t.hyperfine(ctx, b.trials, "--shell", "bash", "echo ${EPOCHREALTIME/.} >>"+t.stamps()+"; "+t.inline(lifeInShell)); err != nil {
+		args := append(flags(t), "--shell", "bash", "echo ${EPOCHREALTIME/.} >>"+t.stamps()+"; "+t.inline(line))
+		if s, err = t.hyperfine(ctx, b.trials, args...); err != nil {
 			return err
 		}
 		text, err := os.ReadFile(t.stamps())
@@ -127,15 +153,14 @@ func hyperfineLife(ctx context.Context, b *bench, c cell) (sample, error) {
 	return s, err
 }
 
-// hyperfineRun needs no shell. There is nobody to note when a trial began: they are counted from hyperfine's own
-// beginning to its end, warm-ups included.
+// hyperfineRun needs no shell. There is nobody to note when a trial began: that hyperfine takes no time between two is
+// assumed in its favour.
 func hyperfineRun(ctx context.Context, b *bench, c cell) (sample, error) {
 	var s sample
 	err := b.inTree(ctx, c, func(t *place) error {
-		began := time.Now()
 		var err error
 		s, err = t.hyperfine(ctx, b.trials, "-N", t.inline("$R run --bundle $B $I"))
-		s.perMinute = float64(b.trials+warmUps) / time.Since(began).Minutes()
+		s.perMinute = 60e9 / center(s.ns)
 		return err
 	})
 	return s, err
@@ -257,7 +282,9 @@ func (b *bench) inTree(ctx context.Context, c cell, do func(*place) error) (err 
 	if c.driver == cgroupjoin.Systemd {
 		command += " --systemd-cgroup"
 	}
-	t.env = []string{"R=" + command, "B=" + t.dir, "I=bench"}
+	slice, _, _ := strings.Cut(t.tree.CgroupsPath(), ":")
+	t.env = []string{"R=" + command, "B=" + t.dir, "I=bench",
+		"P=" + t.tree.PodPath(), "T=" + filepath.Dir(t.tree.RuntimePath()), "S=" + slice}
 	return do(t)
 }
 

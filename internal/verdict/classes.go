@@ -10,28 +10,24 @@ import (
 	"github.com/initbench/initbench/sequence"
 )
 
-// classed is how the trials of both arms in one cell fall into classes.
-type classed struct {
-	what  string // "orders found" or "outcomes"
+// ordered is how the starts of both arms in one cell fall into classes by the order that was found.
+type ordered struct {
 	key   key
-	names []string
+	names []sequence.Found
 	count [arms][]int
 	p     float64
 }
 
-// classes says where the orders that were found, or the outcomes, differ between the arms as a whole: by the exact test of classes,
-// with Holm over all cells. Rows judge the one class that matters, order.join_first and oom.rate; this is what else there is to know.
+// classes says where the orders that were found differ between the arms as a whole: by the exact test of classes, with Holm over all
+// cells. order.join_first judges the one class that harms; this is what else there is to know. Outcomes are classes too, and
+// are judged as such: oom.rate and start.failures have a row wherever they are not all starts.
 func (j *judge) classes() (notes []string) {
-	var all []classed
+	var all []ordered
 	for _, sc := range j.planned[baseline].Scenarios {
-		if sc.Search != nil || sc.Concurrent {
-			continue // limits that follow from outcomes, trials that kill each other
-		}
 		plan := j.layout(sc)
 		for _, group := range plan.groups {
 			for _, k := range plan.in(group) {
-				all = append(all, j.outcomesOf(k))
-				if k.order == natural && sc.Observe {
+				if k.order == natural && sc.Observe && sc.Search == nil {
 					all = append(all, j.ordersOf(k))
 				}
 			}
@@ -49,18 +45,9 @@ func (j *judge) classes() (notes []string) {
 	return notes
 }
 
-func (j *judge) outcomesOf(k key) classed {
-	c := classed{what: "outcomes", key: k, names: []string{"started", "OOM-killed", "failed"}}
-	for i, s := range j.at(k) {
-		c.count[i] = []int{s.count.Started, s.count.OOMKilled, s.count.Failed}
-	}
-	c.p = stats.ExactClasses(c.count[baseline], c.count[candidate])
-	return c
-}
-
 // ordersOf leaves out the starts of which the order is not known.
-func (j *judge) ordersOf(k key) classed {
-	c := classed{what: "orders found", key: k}
+func (j *judge) ordersOf(k key) ordered {
+	c := ordered{key: k}
 	at := j.at(k)
 	found := map[sequence.Found]bool{}
 	for _, s := range at {
@@ -70,8 +57,8 @@ func (j *judge) ordersOf(k key) classed {
 			}
 		}
 	}
-	for _, f := range slices.Sorted(maps.Keys(found)) {
-		c.names = append(c.names, string(f))
+	c.names = slices.Sorted(maps.Keys(found))
+	for _, f := range c.names {
 		for i, s := range at {
 			c.count[i] = append(c.count[i], s.found[f])
 		}
@@ -80,13 +67,13 @@ func (j *judge) ordersOf(k key) classed {
 	return c
 }
 
-func (c classed) note(adjusted float64) string {
-	return fmt.Sprintf("%s differ (%s): baseline %s; candidate %s (%s by the exact test of classes, after Holm)", c.what, cellText(c.key),
+func (c ordered) note(adjusted float64) string {
+	return fmt.Sprintf("orders found differ (%s): baseline %s; candidate %s (%s by the exact test of classes, after Holm)", cellText(c.key),
 		c.text(baseline), c.text(candidate), withSign(adjusted))
 }
 
 // text is "36 join-before-clone, 4 overlapping".
-func (c classed) text(arm int) string {
+func (c ordered) text(arm int) string {
 	var parts []string
 	for i, n := range c.count[arm] {
 		if n > 0 {

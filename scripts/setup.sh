@@ -3,7 +3,7 @@
 # with apt-get, otherwise it says the one command that does. Quiet and quick when
 # nothing is missing: every make target begins with it.
 #
-#	setup.sh GROUP...    groups: build runtimes guest lint ebpf
+#	setup.sh GROUP...    groups: build runtimes guest lint ebpf browser
 set -eu
 
 # The first Go that fetches the toolchain go.mod asks for by itself (GOTOOLCHAIN=auto).
@@ -56,7 +56,11 @@ need_group() {
 		need llvm-14 has llvm-strip-14
 		need libbpf-dev test -e /usr/include/bpf/bpf_core_read.h
 		;;
-	*) die "no group is called $1: build runtimes guest lint ebpf" ;;
+	browser) # report.html is tested in it, and looked at: pictures without a font have no text
+		need chromium has chromium
+		need fonts-dejavu-core test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+		;;
+	*) die "no group is called $1: build runtimes guest lint ebpf browser" ;;
 	esac
 }
 

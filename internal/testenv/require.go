@@ -20,6 +20,7 @@ var (
 	Root     = Need{"root", missingRoot}
 	CgroupV2 = Need{"cgroup v2 with the memory controller", missingCgroup}
 	Systemd  = Need{"systemd as PID 1", missingSystemd}
+	Chromium = Need{"Chromium", missingChromium}
 )
 
 // Command is the need for a program on PATH.
@@ -79,4 +80,24 @@ func missingCgroup() error {
 func missingSystemd() error {
 	_, err := os.Stat("/run/systemd/system") // as sd_booted(3) does
 	return err
+}
+
+// chromiums are the names by which the browser is known; Debian's is the first.
+var chromiums = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
+
+// ChromiumPath is where the browser is; empty where there is none.
+func ChromiumPath() string {
+	for _, name := range chromiums {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+func missingChromium() error {
+	if ChromiumPath() == "" {
+		return fmt.Errorf("none of %s is on PATH", strings.Join(chromiums, ", "))
+	}
+	return nil
 }

@@ -26,8 +26,10 @@ type Distribution struct {
 	// Median with its interval, at Confidence.
 	Median     Arm
 	Confidence float64
-	// Band is half the height of the band that holds the whole true distribution function at Confidence.
-	Band float64
+	// Steps are those of the empirical distribution function, thinned where there are many, with the band that holds the
+	// whole true one at Confidence. Band is half the height of it.
+	Steps []stats.ECDFPoint
+	Band  float64
 }
 
 // Valued is one unit of inference: a batch by its median. Trial is the index of the record that it is the value of; -1 where no records are at hand.
@@ -148,12 +150,9 @@ func (d Distribution) described(confidence float64) Distribution {
 	}
 	m := stats.Median(values, confidence)
 	d.Median = Arm{N: len(values), Center: m.Center, Lo: m.Lo, Hi: m.Hi}
-	d.Confidence, d.Band = confidence, dkw(len(values), confidence)
+	d.Confidence, d.Steps = confidence, stats.ECDF(values, confidence)
+	if n := len(d.Steps); n > 0 {
+		d.Band = d.Steps[n-1].F - d.Steps[n-1].Lo // nothing cuts it there
+	}
 	return d
-}
-
-// dkw is how far the empirical distribution function of n values is at most from the true one, anywhere, with the confidence
-// asked for: sqrt(ln(2/alpha)/2n) (Dvoretzky, Kiefer & Wolfowitz 1956, with the constant of Massart 1990). Of 40 values it is 0.215 at 95 %.
-func dkw(n int, confidence float64) float64 {
-	return min(1, math.Sqrt(math.Log(2/(1-confidence))/(2*float64(n))))
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"strconv"
 
 	"github.com/initbench/initbench/internal/report/svg"
 	"github.com/initbench/initbench/internal/verdict"
-	"github.com/initbench/initbench/scenarios"
 )
 
 // drawing is a picture as it stands in the page. svg.Node has escaped what is in it.
@@ -59,10 +59,10 @@ func (a axis) at(x float64) float64 {
 
 // span is an axis for values from lo to hi, on a logarithmic scale where they lie far apart.
 func span(lo, hi, from, to float64) axis {
-	a := axis{lo: lo, hi: hi, from: from, to: to, log: lo > 0 && hi > 8*lo}
+	a := axis{lo: lo, hi: hi, from: from, to: to, log: lo > 0 && hi > 3*lo}
 	switch {
 	case a.log:
-		a.lo, a.hi = lo/1.05, hi*1.05
+		a.lo, a.hi = lo/1.04, hi*1.04
 	case hi > lo:
 		pad := (hi - lo) * 0.04
 		a.lo, a.hi = max(0, lo-pad), hi+pad
@@ -75,7 +75,7 @@ func span(lo, hi, from, to float64) axis {
 // ticks are round values on the axis, about n of them.
 func (a axis) ticks(n int, base float64) []float64 {
 	if a.log {
-		return a.powers(n)
+		return a.powers(n, base)
 	}
 	step := roundStep((a.hi-a.lo)/float64(n), base)
 	if !(step > 0) {
@@ -88,13 +88,31 @@ func (a axis) ticks(n int, base float64) []float64 {
 	return all
 }
 
-// powers of two, every one or every few.
-func (a axis) powers(n int) []float64 {
+// powers are the ticks of a logarithmic axis: of sizes powers of two, every one or every few; else 1, 2, 3 and 5 times powers of ten.
+func (a axis) powers(n int, base float64) []float64 {
+	if base == 10 {
+		return a.decades()
+	}
 	lo, hi := math.Ceil(math.Log2(max(1, a.lo))), math.Floor(math.Log2(max(1, a.hi)))
 	every := max(1, math.Ceil((hi-lo)/float64(n)))
 	var all []float64
 	for k := lo; k <= hi; k += every {
 		all = append(all, math.Exp2(k))
+	}
+	return all
+}
+
+func (a axis) decades() (all []float64) {
+	steps := []float64{1, 2, 3, 5}
+	if a.hi > 30*a.lo {
+		steps = []float64{1}
+	}
+	for power := math.Pow(10, math.Floor(math.Log10(max(1, a.lo)))); power <= a.hi; power *= 10 {
+		for _, k := range steps {
+			if x := k * power; x >= a.lo && x <= a.hi {
+				all = append(all, x)
+			}
+		}
 	}
 	return all
 }
@@ -143,11 +161,11 @@ func shares(y axis, right float64) *svg.Node {
 	return g
 }
 
-// size names a limit exactly where that is short, else as a rounded figure.
+// size names a limit exactly where it is of the grid that thresholds are searched on, else as a rounded figure.
 func size(bytes int64) string {
-	exact := scenarios.FormatSize(bytes)
-	if len(exact) <= 8 {
-		return exact
+	const quarter = 256 << 10
+	if bytes >= quarter && bytes%quarter == 0 {
+		return strconv.FormatFloat(float64(bytes)/(1<<20), 'f', -1, 64) + " MiB"
 	}
 	return verdict.Bytes.Format(float64(bytes))
 }

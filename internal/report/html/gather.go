@@ -16,7 +16,6 @@ const (
 	mostRecords = 2400 // of which some 130 bytes each are in the page
 	mostFaults  = 200  // of those that failed or left something behind, kept before any other
 	mostPoints  = 240  // on one curve
-	mostSteps   = 200  // corners of one curve
 	mostCells   = 400
 )
 

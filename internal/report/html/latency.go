@@ -1,11 +1,13 @@
 package html
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 
+	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/report/svg"
 	"github.com/initbench/initbench/internal/verdict"
@@ -23,7 +25,7 @@ func (d *drawer) latency() section {
 		About: "Which share of the starts took at most so long, of timed trials. The shaded band holds the whole true curve at the confidence stated; the bar " +
 			"at 50 % is the median with its interval, the one that is ruled over. Each mark is a trial and leads to its record.",
 	}
-	groups := together(d.judgedLatencies())
+	groups := byCell(d.inOrder(d.judgedLatencies()))
 	for i, group := range groups[:min(len(groups), mostFigures)] {
 		s.Figures = append(s.Figures, d.distribution(fmt.Sprintf("latency-%d", i+1), group))
 	}
@@ -47,8 +49,17 @@ func (d *drawer) judgedLatencies() []verdict.Distribution {
 	})
 }
 
-// together groups the distributions that differ in their runtime alone.
-func together(all []verdict.Distribution) (groups [][]verdict.Distribution) {
+// inOrder has the drivers and arms as reports show them: records come as they were made, which is random.
+func (d *drawer) inOrder(all []verdict.Distribution) []verdict.Distribution {
+	slices.SortStableFunc(all, func(a, b verdict.Distribution) int {
+		return cmp.Or(cmp.Compare(slices.Index(cgroupjoin.Drivers(), a.Driver), slices.Index(cgroupjoin.Drivers(), b.Driver)),
+			cmp.Compare(a.Limit, b.Limit), cmp.Compare(d.arm(a.Runtime).Index, d.arm(b.Runtime).Index))
+	})
+	return all
+}
+
+// byCell groups the distributions that differ in their runtime alone.
+func byCell(all []verdict.Distribution) (groups [][]verdict.Distribution) {
 	at := map[conditions]int{}
 	for _, x := range all {
 		c := distributionCell(x)
@@ -114,40 +125,32 @@ func (d *drawer) distribution(id string, group []verdict.Distribution) figure {
 func curve(one verdict.Distribution, x, y axis) *svg.Node {
 	var path strings.Builder
 	fmt.Fprintf(&path, "M%s %s", svg.Value(x.from), svg.Value(y.at(0)))
-	for _, i := range corners(len(one.Values)) {
-		fmt.Fprintf(&path, "H%sV%s", svg.Value(x.at(one.Values[i].Value)), svg.Value(y.at(one.Share(i))))
+	for _, p := range one.Steps {
+		fmt.Fprintf(&path, "H%sV%s", svg.Value(x.at(p.X)), svg.Value(y.at(p.F)))
 	}
 	fmt.Fprintf(&path, "H%s", svg.Value(x.to))
 	return svg.Element("path", "d", path.String())
 }
 
-// band is what lies within one.Band of the steps, there and back.
+// band is what the true function lies within, there and back.
 func band(one verdict.Distribution, x, y axis) *svg.Node {
-	all := corners(len(one.Values))
 	var path strings.Builder
-	fmt.Fprintf(&path, "M%s %sV%s", svg.Value(x.from), svg.Value(y.at(0)), svg.Value(y.at(min(1, one.Band))))
-	for _, i := range all {
-		fmt.Fprintf(&path, "H%sV%s", svg.Value(x.at(one.Values[i].Value)), svg.Value(y.at(min(1, one.Share(i)+one.Band))))
+	fmt.Fprintf(&path, "M%s %sV%s", svg.Value(x.from), svg.Value(y.at(0)), svg.Value(y.at(one.Band)))
+	for _, p := range one.Steps {
+		fmt.Fprintf(&path, "H%sV%s", svg.Value(x.at(p.X)), svg.Value(y.at(p.Hi)))
 	}
-	fmt.Fprintf(&path, "H%sV%s", svg.Value(x.to), svg.Value(y.at(max(0, 1-one.Band))))
-	for k := len(all) - 1; k >= 0; k-- {
-		below := 0.0
-		if k > 0 {
-			below = one.Share(all[k-1])
+	path.WriteString("H" + svg.Value(x.to))
+	for i, p := range slices.Backward(one.Steps) {
+		if i == len(one.Steps)-1 {
+			path.WriteString("V" + svg.Value(y.at(p.Lo)))
 		}
-		fmt.Fprintf(&path, "H%sV%s", svg.Value(x.at(one.Values[all[k]].Value)), svg.Value(y.at(max(0, below-one.Band))))
+		below := 0.0
+		if i > 0 {
+			below = one.Steps[i-1].Lo
+		}
+		fmt.Fprintf(&path, "H%sV%s", svg.Value(x.at(p.X)), svg.Value(y.at(below)))
 	}
 	return svg.Element("path", "d", path.String()+"Z")
-}
-
-// corners are the values that a curve of n is drawn through: all, or evenly many of them, the last always.
-func corners(n int) []int {
-	k := min(n, mostSteps)
-	all := make([]int, k)
-	for i := range all {
-		all[i] = (i+1)*n/k - 1
-	}
-	return all
 }
 
 // points are the trials whose records are in the page.

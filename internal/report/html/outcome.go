@@ -10,7 +10,6 @@ import (
 	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/report/svg"
 	"github.com/initbench/initbench/internal/verdict"
-	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
 )
 
@@ -103,8 +102,8 @@ func (d *drawer) outcome(id string, group []tried) figure {
 	const top, bottom = 20.0, 210.0
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, t := range group {
-		for _, p := range t.points {
-			lo, hi = min(lo, float64(p.limit)), max(hi, float64(p.limit))
+		for _, limit := range t.limits() {
+			lo, hi = min(lo, float64(limit)), max(hi, float64(limit))
 		}
 	}
 	f := figure{ID: id, Title: cellTitle(group[0].conditions), About: strings.Join(d.thresholds(group), " ")}
@@ -130,6 +129,19 @@ func (d *drawer) outcome(id string, group []tried) figure {
 	return f
 }
 
+// limits are those that a figure has to have room for: what was tried, and the threshold's ends where that is another order's.
+func (t tried) limits() (all []int64) {
+	for _, p := range t.points {
+		all = append(all, p.limit)
+	}
+	for _, end := range []int64{t.lo, t.hi} {
+		if end != 0 {
+			all = append(all, end)
+		}
+	}
+	return all
+}
+
 // thresholds says of each arm where the edge lies.
 func (d *drawer) thresholds(group []tried) (all []string) {
 	for _, t := range group {
@@ -139,7 +151,7 @@ func (d *drawer) thresholds(group []tried) (all []string) {
 			text += "the order does not apply, these are its natural starts; "
 			fallthrough
 		default:
-			text += verdict.StartThreshold + " " + verdict.Threshold{Above: t.lo, AtMost: t.hi}.String()
+			text += verdict.StartThreshold + " " + bracket(t.lo, t.hi)
 		}
 		if t.search != nil {
 			text += fmt.Sprintf(" after %d starts", t.search.Edge.Starts)
@@ -147,6 +159,19 @@ func (d *drawer) thresholds(group []tried) (all []string) {
 		all = append(all, text+".")
 	}
 	return all
+}
+
+// bracket is where a threshold lies, in words.
+func bracket(lo, hi int64) string {
+	switch {
+	case lo == 0 && hi == 0:
+		return "not measured"
+	case lo == 0:
+		return "<= " + size(hi)
+	case hi == 0:
+		return "> " + size(lo)
+	}
+	return "(" + size(lo) + ", " + size(hi) + "]"
 }
 
 // thresholdBand shades where the threshold lies.
@@ -164,7 +189,7 @@ func thresholdBand(t tried, a arm, x axis, top, bottom float64, i int) *svg.Node
 	// The strips lie above each other, so that those of two arms in one place are both seen.
 	g := svg.Element("g", "class", "threshold "+a.Class()).Add(
 		svg.Rectangle(from, top, max(2, to-from), bottom-top, "range"), svg.Rectangle(from, top-float64(5*(i+1)), max(2, to-from), 4, "strip"))
-	return g.Add(svg.TextNode("title", a.Name+": "+verdict.StartThreshold+" "+verdict.Threshold{Above: t.lo, AtMost: t.hi}.String()))
+	return g.Add(svg.TextNode("title", a.Name+": "+verdict.StartThreshold+" "+bracket(t.lo, t.hi)))
 }
 
 // chances is the estimated curve with its band; of a ladder, which has none, lines from rung to rung.
@@ -173,7 +198,7 @@ func chances(t tried, a arm, x, y axis) *svg.Node {
 	if t.search != nil && len(t.search.Curve) > 1 {
 		var up, down, line []string
 		for _, p := range t.search.Curve {
-			if math.IsNaN(p.P) {
+			if at := float64(p.Limit); math.IsNaN(p.P) || at < x.lo || at > x.hi {
 				continue
 			}
 			at := svg.Value(x.at(float64(p.Limit))) + " "
@@ -209,7 +234,7 @@ func (d *drawer) tries(t tried, a arm, x, y axis, i int) (all []*svg.Node) {
 		r := min(6.5, 2.4+0.9*math.Sqrt(float64(p.shows())))
 		// Beside each other where two arms did the same.
 		at := x.at(float64(p.limit)) + 3*float64(2*i-1)*float64(min(1, len(d.arms)-1))
-		all = append(all, linked(mark(a, at, y.at(share(p)), r), d.recordsOf(t, p), fmt.Sprintf("%s at %s: %s", a.Name, scenarios.FormatSize(p.limit), countText(p))))
+		all = append(all, linked(mark(a, at, y.at(share(p)), r), d.recordsOf(t, p), fmt.Sprintf("%s at %s: %s", a.Name, size(p.limit), countText(p))))
 	}
 	return all
 }
@@ -240,7 +265,7 @@ func (d *drawer) triedTable(t tried) table {
 		out.Class += " swatch " + a.Class()
 	}
 	for _, p := range t.points {
-		limit := of(part{Text: scenarios.FormatSize(p.limit), Key: p.key + "limit_bytes", Value: raw(float64(p.limit)), Href: d.recordsOf(t, p)})
+		limit := of(part{Text: size(p.limit), Key: p.key + "limit_bytes", Value: raw(float64(p.limit)), Href: d.recordsOf(t, p)})
 		limit.Head = true
 		out.add(limit, numeric(count(p.key+"started", p.started)), numeric(count(p.key+"oom_killed", p.oomKilled)), numeric(count(p.key+"failed", p.failed)))
 	}

@@ -83,6 +83,8 @@ func armCell(key string, m verdict.Metric, a verdict.Arm) cell {
 	}
 	parts := []part{}
 	switch {
+	case m.Name == verdict.StartThreshold:
+		return edgeCell(key, a)
 	case m.Unit == verdict.Fraction:
 		parts = append(parts, count(key+"events", a.Events), text("/"), count(key+"n", a.N))
 	case phrase.Counts(m):
@@ -100,8 +102,29 @@ func armCell(key string, m verdict.Metric, a verdict.Arm) cell {
 	return numeric(parts...)
 }
 
+// edgeCell is a start threshold and where it lies, for sure enough: above one limit, and at most another.
+func edgeCell(key string, a verdict.Arm) cell {
+	shown := "not shown"
+	if !math.IsNaN(a.Center) {
+		shown = size(int64(a.Center))
+	}
+	n := count(key+"n", a.N)
+	n.Class = "dim"
+	parts := append([]part{number(key+"center", a.Center, shown), text(" ")}, interval(key, edge, a.Lo, a.Hi)...)
+	return numeric(append(parts, dim(" n="), n)...)
+}
+
+// edge is an end of where a threshold lies.
+func edge(x float64) string {
+	if math.IsInf(x, 0) || math.IsNaN(x) {
+		return "not shown"
+	}
+	return size(int64(x))
+}
+
 func changeCell(key string, m verdict.Metric) cell {
-	if math.IsNaN(m.Change) {
+	bounded := !math.IsInf(m.ChangeLo, 0) || !math.IsInf(m.ChangeHi, 0)
+	if math.IsNaN(m.Change) && (m.Name != verdict.StartThreshold || !bounded) {
 		return numeric(part{Text: "-", Key: key + "change", Value: "null", Class: "dim"})
 	}
 	parts := []part{number(key+"change", m.Change, m.FormatChange(m.Change)), text(" ")}

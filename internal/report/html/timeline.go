@@ -13,7 +13,7 @@ import (
 
 // Lengths of a timeline, which is too wide for a telephone and is scrolled there.
 const (
-	timelineWidth = 620.0
+	timelineWidth = 580.0
 	laneTop       = 20.0
 	levelHeight   = 13.0
 	mostLevels    = 5
@@ -27,6 +27,9 @@ func (d *drawer) timelines() section {
 		About: "The same starts against time, from the spawn of the runtime's create to the payload's exec: a lane for each process that takes a step. " +
 			"A lane's colour is the cgroup that its process is in. The times have the observer in them.",
 	}
+	for _, whose := range []sequence.Whose{sequence.Container, sequence.Pod, sequence.Runtime, sequence.Elsewhere} {
+		s.Key = append(s.Key, payer{Class: "in-" + string(whose), Text: string(whose)})
+	}
 	for _, group := range byDriver(d.got.starts) {
 		longest := int64(1)
 		for _, one := range group {
@@ -37,7 +40,7 @@ func (d *drawer) timelines() section {
 		}
 	}
 	if len(s.Figures) == 0 {
-		s.Missing = d.unobserved()
+		s.Missing, s.Key = d.unobserved(), nil
 	}
 	return s
 }

@@ -21,7 +21,8 @@ type view struct {
 	Headline      string
 	About         []row
 	Failures      []failure
-	Open, Better  []string
+	Open          []failure
+	Better        []string
 	Findings      []string
 	Ceilings      *table
 	Arms          []arm
@@ -47,7 +48,7 @@ type section struct {
 	Tables                    []table
 	Figures                   []figure
 	Texts                     []told
-	Payers                    []payer
+	Payers, Key               []payer
 }
 
 // told is a text under its label.
@@ -132,37 +133,20 @@ func (d *drawer) arm(name string) arm {
 	return arm{Name: name, Index: 5}
 }
 
-// refs are the references of all arms, for a command that shows both.
-func (d *drawer) refs() []string {
-	var all []string
-	for _, a := range d.arms {
-		if a.Ref == "" {
-			return nil
-		}
-		all = append(all, a.Ref)
-	}
-	return all
-}
-
 func (d *drawer) judged(v *view, of verdict.Verdict) {
 	v.Ruling, v.Headline = string(of.Ruling), strings.Join(appended(tally(of.Metrics), of.Headline(), string(of.Ruling)), "; ")
 	v.Title = fmt.Sprintf("%s: %s to %s", of.Ruling, d.armText(0), d.armText(1))
 	v.About = d.aboutVerdict(of)
-	for _, text := range of.Reasons {
-		v.Failures = withFailure(v.Failures, text, d.commandFor(of, text))
-	}
+	v.Failures, v.Open = paragraphs(of)
 	for _, m := range of.Metrics {
-		switch {
-		case m.Ruling == verdict.Inconclusive && !slices.Contains(of.Reasons, m.Reason):
-			v.Open = append(v.Open, m.Reason)
-		case m.Ruling == verdict.Improved && !slices.Contains(of.Reasons, m.Reason):
+		if m.Ruling == verdict.Improved {
 			v.Better = append(v.Better, m.Reason)
 		}
 	}
 	for _, f := range of.Findings {
 		v.Findings = append(v.Findings, f.Text)
 	}
-	v.Ceilings = ceilings(held(of))
+	v.Ceilings = ceilings(of.Ceilings)
 }
 
 func (d *drawer) summarised(v *view, of verdict.Summary) {
@@ -178,8 +162,39 @@ func (d *drawer) summarised(v *view, of verdict.Summary) {
 	}
 }
 
-// withFailure adds a paragraph to those that the same command shows.
-func withFailure(all []failure, text, command string) []failure {
+// paragraphs are those about what is worse and about what is open, each with those that the same command shows. A reason of the
+// whole that is no row's or ceiling's own stands first.
+func paragraphs(v verdict.Verdict) (worse, open []failure) {
+	known := map[string]bool{}
+	take := func(r verdict.Ruling, text, command string) {
+		known[text] = true
+		bare := strings.TrimSpace(strings.TrimSuffix(strings.TrimSuffix(text, command), "To see a start of it: "))
+		switch {
+		case bare == "":
+		case r == verdict.Regressed:
+			worse = together(worse, bare, command)
+		case r == verdict.Inconclusive:
+			open = together(open, bare, command)
+		}
+	}
+	for _, h := range v.Ceilings {
+		take(h.Ruling, h.Paragraph, h.Trace)
+	}
+	for _, m := range v.Metrics {
+		take(m.Ruling, m.Paragraph, m.Trace)
+		known[m.Reason] = true
+	}
+	var whole []failure
+	for _, text := range v.Reasons {
+		if !known[text] && v.Ruling != verdict.Pass {
+			whole = together(whole, text, "")
+		}
+	}
+	return append(whole, worse...), open
+}
+
+// together adds a paragraph to those that the same command shows.
+func together(all []failure, text, command string) []failure {
 	for i := range all {
 		if all[i].Command == command {
 			all[i].Texts = append(all[i].Texts, text)
@@ -226,37 +241,6 @@ func (d *drawer) armText(i int) string {
 		return a.Ref
 	}
 	return d.arms[i].Name
-}
-
-// commandFor is the command behind a reason: that of the row whose sentence it has, unless it names one itself.
-func (d *drawer) commandFor(v verdict.Verdict, reason string) string {
-	if strings.Contains(reason, "initbench trace") || d.refs() == nil {
-		return ""
-	}
-	for _, m := range v.Metrics {
-		if m.Ruling != verdict.Pass && m.Reason != "" && strings.Contains(reason, m.Reason) {
-			return traceCommand(d.refs(), m.Build, m.Driver, m.Order, m.Place, telling(m))
-		}
-	}
-	return ""
-}
-
-// telling is the limit at which a row's arms differ most.
-func telling(m verdict.Metric) int64 {
-	if m.Limit != 0 {
-		return m.Limit
-	}
-	at, most := int64(0), 0.0
-	for _, g := range m.Ladder {
-		if g.Baseline.Trials() == 0 || g.Candidate.Trials() == 0 {
-			continue
-		}
-		difference := float64(g.Candidate.OOMKilled)/float64(g.Candidate.Trials()) - float64(g.Baseline.OOMKilled)/float64(g.Baseline.Trials())
-		if difference > most {
-			at, most = g.Limit, difference
-		}
-	}
-	return at
 }
 
 func (d *drawer) aboutVerdict(v verdict.Verdict) []row {

@@ -10,8 +10,8 @@ import (
 	"github.com/initbench/initbench/sequence"
 )
 
-// ordered is how the starts of both arms in one cell fall into classes by the order that was found.
-type ordered struct {
+// foundOrders is how the starts of both arms in one cell fall into classes by the order that was found.
+type foundOrders struct {
 	key   key
 	names []sequence.Found
 	count [arms][]int
@@ -22,7 +22,7 @@ type ordered struct {
 // cells. order.join_first judges the one class that harms; this is what else there is to know. Outcomes are classes too, and
 // are judged as such: oom.rate and start.failures have a row wherever they are not all starts.
 func (j *judge) classes() (notes []string) {
-	var all []ordered
+	var all []foundOrders
 	for _, sc := range j.planned[baseline].Scenarios {
 		plan := j.layout(sc)
 		for _, group := range plan.groups {
@@ -46,8 +46,8 @@ func (j *judge) classes() (notes []string) {
 }
 
 // ordersOf leaves out the starts of which the order is not known.
-func (j *judge) ordersOf(k key) ordered {
-	c := ordered{key: k}
+func (j *judge) ordersOf(k key) foundOrders {
+	c := foundOrders{key: k}
 	at := j.at(k)
 	found := map[sequence.Found]bool{}
 	for _, s := range at {
@@ -67,13 +67,13 @@ func (j *judge) ordersOf(k key) ordered {
 	return c
 }
 
-func (c ordered) note(adjusted float64) string {
+func (c foundOrders) note(adjusted float64) string {
 	return fmt.Sprintf("orders found differ (%s): baseline %s; candidate %s (%s by the exact test of classes, after Holm)", cellText(c.key),
 		c.text(baseline), c.text(candidate), withSign(adjusted))
 }
 
 // text is "36 join-before-clone, 4 overlapping".
-func (c ordered) text(arm int) string {
+func (c foundOrders) text(arm int) string {
 	var parts []string
 	for i, n := range c.count[arm] {
 		if n > 0 {

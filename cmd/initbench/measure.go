@@ -112,6 +112,9 @@ func (m *measurement) loadStored() error {
 	if err != nil {
 		return err
 	}
+	if err := run.Resumable(); err != nil {
+		return err
+	}
 	if run.Torn != nil {
 		_, _ = fmt.Fprintf(m.notes, "note: %s: %v\n", run.Dir, run.Torn) // notes are only advice
 	}
@@ -258,11 +261,18 @@ func (m *measurement) newProgress(stderr io.Writer) *progress {
 	if m.director == nil {
 		return newProgress(m.flags, stderr, m.trials, m.outcomes)
 	}
-	most := m.flags.maxTime
-	if m.header.Design != nil {
-		most = m.header.Design.MaxTime
+	return newOpenProgress(m.flags, stderr, m.mostTime(), m.outcomes)
+}
+
+// mostTime is how long this session makes trials, 0 where that has no bound.
+func (m *measurement) mostTime() time.Duration {
+	switch {
+	case m.changed("max-time"):
+		return m.flags.maxTime
+	case m.header.Design != nil:
+		return m.header.Design.MaxTime
 	}
-	return newOpenProgress(m.flags, stderr, most, m.outcomes)
+	return 0
 }
 
 // explain adds to an interruption or a failure how the run can be finished.

@@ -158,6 +158,7 @@ func JudgeRuns(a, b Run, opts Options) (Verdict, error) {
 	t.invalid = append(t.invalid, compareScenarios(a.Header.Spec.Scenarios, b.Header.Spec.Scenarios)...)
 	j := newJudge(t, opts, [arms]scenarios.Spec{planOf(a.Header), planOf(b.Header)}, subjects)
 	j.budget = max(a.Header.Budget, b.Header.Budget)
+	j.adaptive = a.Header.Adaptive() || b.Header.Adaptive()
 	return j.verdict(a.Name, append(slices.Clone(a.Environments), b.Environments...), warnings)
 }
 

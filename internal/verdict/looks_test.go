@@ -68,6 +68,21 @@ func TestARowIsJudgedAtItsLook(t *testing.T) {
 	wantText(t, strings.Join(open.Warnings, "\n"), "the run ended before 2 rows were settled: it makes trials for 6m0s at most")
 }
 
+// Catches stored gates that were adaptive being held for interrupted ones where they are compared or summed up.
+func TestAnAdaptiveRunIsNoneThatWasInterrupted(t *testing.T) {
+	whole, made := looking(20, []int{10, 20, 40}, latencyOnly())
+	run := func(seed uint64) Run { return runOf(whole, model{cv: 0.03, seed: seed}.all(made)) }
+	v, err := JudgeRuns(run(1), run(2), roomy())
+	if err != nil || v.Ruling != Pass {
+		t.Errorf("%s %q, %v", v.Ruling, v.Reasons, err)
+	}
+	for _, w := range append(v.Warnings, mustSummarize(t, run(1)).Warnings...) {
+		if strings.Contains(w, "planned trials") {
+			t.Error(w)
+		}
+	}
+}
+
 // Catches a family that grows as cells begin: what the first cell to be looked at claims would depend on which came first.
 func TestTheFamilyIsThatOfTheWholePlan(t *testing.T) {
 	looks := []int{10, 20, 40}

@@ -559,7 +559,9 @@ func (s *survey) warn() {
 		w = slices.Concat(doubts(envs[0]), mixed, differ, boots(envs))
 	}
 	w = slices.Concat(w, mergeWarning(s.run.Header), tornWarning(s.run))
-	w = append(w, interrupted(s.summary.Trials, s.run.Header.Budget)...)
+	if !s.run.Header.Adaptive() { // else the plan is only the most
+		w = append(w, interrupted(s.summary.Trials, s.run.Header.Budget)...)
+	}
 	for _, sc := range s.run.Header.Spec.Scenarios {
 		w = append(w, s.notCounted(sc)...)
 	}

@@ -13,7 +13,7 @@ func (j *judge) unfinished(v Verdict) []string {
 	}
 	open := 0
 	for _, m := range v.Metrics {
-		if m.WantsMore() && (m.Looks.Most == 0 || m.Looks.Blocks < m.Looks.Most) {
+		if m.WantsMore() && !m.Open && (m.Looks.Most == 0 || m.Looks.Blocks < m.Looks.Most) {
 			open++
 		}
 	}

@@ -168,7 +168,7 @@ func (g *grid) markdown() string {
 	for _, row := range g.rows {
 		var cells []string
 		for _, cell := range row {
-			cells = append(cells, strings.ReplaceAll(cell, "<", "&lt;"))
+			cells = append(cells, asCode.ReplaceAllString(strings.ReplaceAll(cell, "<", "&lt;"), "`$0`"))
 		}
 		safe.add(cells...)
 	}

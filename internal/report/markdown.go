@@ -3,28 +3,30 @@ package report
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/initbench/initbench/internal/verdict"
 )
 
-// verdictMarkdown is for a pull request: the verdict, a paragraph for each of its reasons, findings and warnings, and a row
-// a metric. What is behind them is folded; of what lowers the trust in it, nothing is.
+// verdictMarkdown is for a pull request: the verdict, a paragraph for each of its reasons, findings, a line a metric, and
+// warnings. What is behind them is folded; of what lowers the trust in it, nothing is.
 func verdictMarkdown(v verdict.Verdict) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### initbench: %s (exit %d)\n\n", escape(v.Headline()), v.ExitCode())
 	fmt.Fprintf(&b, "%s against %s%s\n\n", escape(named(v.Candidate)), escape(named(v.Baseline)), after("; ", tally(v.Metrics)))
 	for _, p := range paragraphs(v) {
-		b.WriteString(escape(p) + "\n\n")
+		b.WriteString(p.markdown() + "\n\n")
 	}
-	b.WriteString(bullets("finding: ", texts(v.Findings)) + bullets("warning: ", v.Warnings))
+	b.WriteString(bullets("finding: ", texts(v.Findings)))
 	if len(v.Metrics) > 0 {
-		b.WriteString(overview(v).markdown() + "\n" + folded("Every row with its intervals", rowsMarkdown(v)))
+		b.WriteString(overview(v).markdown() + "\n")
 	}
 	if g := heldGrid(v, Options{}); g != nil {
 		b.WriteString(g.markdown() + "\n")
 	}
+	b.WriteString(bullets("warning: ", v.Warnings) + folded("Every row with its intervals", rowsMarkdown(v)))
 	b.WriteString(folded("Starts under each limit", gridsMarkdown(detailGrids(v))))
 	var facts []string
 	for _, fact := range measured(v) {
@@ -32,6 +34,15 @@ func verdictMarkdown(v verdict.Verdict) string {
 	}
 	b.WriteString(folded("What was measured, and where", bullets("note: ", v.Notes)+bullets("", facts)))
 	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// markdown has the command as code, to be copied.
+func (p failure) markdown() string {
+	before, rest, found := strings.Cut(p.text, p.command)
+	if p.command == "" || !found || strings.Contains(p.command, "`") {
+		return escape(p.text)
+	}
+	return escape(before) + "`" + p.command + "`" + escape(rest)
 }
 
 // folded is text that a reader opens. GitHub reads Markdown within HTML only behind an empty line.
@@ -110,6 +121,9 @@ func bullets(prefix string, texts []string) string {
 }
 
 // escape keeps texts that a runtime or a user wrote from becoming markup; escapeMarks leaves out what a table's cell takes care of.
-func escape(text string) string { return strings.ReplaceAll(escapeMarks(text), "<", "&lt;") }
+func escape(text string) string { return asCode.ReplaceAllString(strings.ReplaceAll(escapeMarks(text), "<", "&lt;"), "`$0`") }
+
+// asCode is a reference such as runc@v1.1.15, of which GitHub would make an address to write to.
+var asCode = regexp.MustCompile(`[[:alnum:]./-]+@[[:alnum:].]*[[:alnum:]]`)
 
 var escapeMarks = strings.NewReplacer("\\", "\\\\", "*", "\\*", "_", "\\_", "`", "\\`", "[", "\\[", "\n", " ").Replace

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -229,8 +230,8 @@ func TestTheVerdictComesFirstAndLast(t *testing.T) {
 		answer, _, _ := strings.Cut(text, "\nmetric ")
 		answer = strings.Join(strings.Fields(answer), " ")
 		for _, reason := range paragraphs(v) {
-			if !strings.Contains(answer, reason) {
-				t.Errorf("%s: the reason %q is not above the tables", ruling, reason)
+			if !strings.Contains(answer, reason.text) {
+				t.Errorf("%s: the reason %q is not above the tables", ruling, reason.text)
 			}
 		}
 	}
@@ -362,6 +363,21 @@ func TestMarkdownEscapes(t *testing.T) {
 	for _, markup := range []string{"<img", "*b*", "\n# h"} {
 		if strings.Contains(text, markup) && !strings.Contains(text, "\\"+markup) {
 			t.Errorf("%q came through: %s", markup, text)
+		}
+	}
+}
+
+// Catches a reference such as runc@v1.1.15 that GitHub makes an address to write to, and a command that cannot be copied.
+func TestMarkdownHasReferencesAsCode(t *testing.T) {
+	v := cases(t)[verdict.Regressed]
+	text := string(drawn(t, Markdown, v, Options{}))
+	if trace := "`" + v.Metrics[0].Trace + "`"; !strings.Contains(text, trace) {
+		t.Errorf("no %s in %s", trace, text)
+	}
+	for _, text := range []string{text, string(summaryIn(t, Markdown, summaryOf(t, "../../docs/runs/builtin-and-runc-1.5.2"), Options{}))} {
+		bare := regexp.MustCompile("`[^`\n]*`").ReplaceAllString(text, "")
+		if strings.Contains(bare, "@") || !strings.Contains(text, "@v1.") {
+			t.Errorf("a reference outside of code: %s", bare)
 		}
 	}
 }

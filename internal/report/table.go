@@ -16,13 +16,13 @@ func verdictTable(v verdict.Verdict, opts Options) string {
 	b.WriteString(openingLine(v, opts))
 	for i, p := range paragraphs(v) {
 		if v.Ruling == verdict.Regressed {
-			b.WriteString("\n" + opts.prose().wrapped("", "", p))
+			b.WriteString("\n" + opts.prose().wrapped("", "", p.text))
 			continue
 		}
 		if i == 0 {
 			b.WriteString("\n")
 		}
-		b.WriteString(opts.wrapped("", "", p))
+		b.WriteString(opts.wrapped("", "", p.text))
 	}
 	for _, driver := range driversOf(v.Metrics) {
 		rows := of(v.Metrics, driver)

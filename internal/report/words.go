@@ -132,6 +132,8 @@ const (
 // ruled is a ruling and, where it rules over nothing, that.
 func ruled(opts Options, r verdict.Ruling, s verdict.Severity, open bool) string {
 	switch {
+	case r == verdict.Pass || r == verdict.Improved:
+		return opts.ruling(r)
 	case open:
 		return opts.ruling(r) + " (open)"
 	case s == verdict.Warn:
@@ -142,26 +144,26 @@ func ruled(opts Options, r verdict.Ruling, s verdict.Severity, open bool) string
 
 // paragraphs tell why the whole is ruled so: of each failure what changed, how sure that is, and the command that shows it. Of what is
 // only not settled a line says enough, for it can be every row.
-func paragraphs(v verdict.Verdict) []string {
-	if v.Ruling != verdict.Regressed {
-		return v.Reasons
-	}
-	full := map[string]string{}
+func paragraphs(v verdict.Verdict) (all []failure) {
+	full := map[string]failure{}
 	for _, m := range v.Metrics {
-		full[m.Reason] = m.Paragraph
+		full[m.Reason] = failure{m.Paragraph, m.Trace}
 	}
 	for _, h := range v.Ceilings {
-		full[h.Reason] = h.Paragraph
+		full[h.Reason] = failure{h.Paragraph, h.Trace}
 	}
-	var all []string
 	for _, reason := range v.Reasons {
-		if p := full[reason]; p != "" {
-			reason = p
+		p := full[reason]
+		if p.text == "" || v.Ruling != verdict.Regressed {
+			p = failure{text: reason}
 		}
-		all = append(all, reason)
+		all = append(all, p)
 	}
 	return all
 }
+
+// failure is what is said of one; command is a part of it.
+type failure struct{ text, command string }
 
 // openingLine is the verdict, on what, and how many rows it rests on.
 func openingLine(v verdict.Verdict, opts Options) string {

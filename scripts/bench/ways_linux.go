@@ -177,15 +177,23 @@ func (t *place) hyperfine(ctx context.Context, trials int, args ...string) (samp
 	if err != nil {
 		return sample{}, err
 	}
+	return readHyperfine(text)
+}
+
+// readHyperfine reads what --export-json writes of one command.
+func readHyperfine(text []byte) (sample, error) {
 	var report struct {
 		Results []struct {
 			Times []float64 `json:"times"`
 		} `json:"results"`
 	}
-	if err := json.Unmarshal(text, &report); err != nil || len(report.Results) != 1 {
-		return sample{}, fmt.Errorf("%s: %d results, %w", export, len(report.Results), err)
-	}
 	var s sample
+	if err := json.Unmarshal(text, &report); err != nil {
+		return s, fmt.Errorf("hyperfine's results: %w", err)
+	}
+	if len(report.Results) != 1 {
+		return s, fmt.Errorf("hyperfine has results of %d commands, want one", len(report.Results))
+	}
 	for _, seconds := range report.Results[0].Times {
 		s.ns = append(s.ns, seconds*1e9)
 	}

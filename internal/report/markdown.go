@@ -121,7 +121,9 @@ func bullets(prefix string, texts []string) string {
 }
 
 // escape keeps texts that a runtime or a user wrote from becoming markup; escapeMarks leaves out what a table's cell takes care of.
-func escape(text string) string { return asCode.ReplaceAllString(strings.ReplaceAll(escapeMarks(text), "<", "&lt;"), "`$0`") }
+func escape(text string) string {
+	return asCode.ReplaceAllString(strings.ReplaceAll(escapeMarks(text), "<", "&lt;"), "`$0`")
+}
 
 // asCode is a reference such as runc@v1.1.15, of which GitHub would make an address to write to.
 var asCode = regexp.MustCompile(`[[:alnum:]./-]+@[[:alnum:].]*[[:alnum:]]`)

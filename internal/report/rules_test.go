@@ -215,6 +215,27 @@ func TestEdgeText(t *testing.T) {
 	}
 }
 
+// Catches an adaptive run that reads as one that was ended before its plan, and a table of searches that were not begun.
+func TestAnAdaptiveRunIsToldFromAPlan(t *testing.T) {
+	v := cases(t)[verdict.Pass]
+	for _, word := range []string{" of 24 planned trials", "medians with intervals at 95 %"} {
+		if text := string(drawn(t, Table, v, Options{})); !strings.Contains(text, word) {
+			t.Errorf("of a plan: no %q in %s", word, text)
+		}
+	}
+	v.Metrics[0].Looks.Most = 20
+	v.Searches = []verdict.Sought{{Scenario: "thresholds", Driver: cgroupjoin.Cgroupfs, Runtime: "baseline"}}
+	text := string(drawn(t, Table, v, Options{}))
+	for _, word := range []string{" of 24 trials at most", "at the level of its row's last look"} {
+		if !strings.Contains(text, word) {
+			t.Errorf("of an adaptive run: no %q in %s", word, text)
+		}
+	}
+	if strings.Contains(text, "thresholds") {
+		t.Errorf("a table of no starts: %s", text)
+	}
+}
+
 // Catches a column of dashes, a key column that goes with them, and a long name that makes a table too wide.
 func TestGridsWithoutValues(t *testing.T) {
 	g := &grid{keys: 2, header: []string{"runtime", "order", "who pays", "median"}}

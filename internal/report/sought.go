@@ -15,7 +15,8 @@ import (
 func soughtGrids(all []verdict.Sought, of func(verdict.Sought) bool) []*grid {
 	var grids []*grid
 	for _, group := range soughtTogether(all) {
-		if of(group[0]) {
+		made := slices.ContainsFunc(group, func(s verdict.Sought) bool { return s.Trials > 0 })
+		if made && of(group[0]) {
 			grids = append(grids, soughtGrid(group), triedGrid(group))
 		}
 	}

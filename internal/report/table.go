@@ -61,7 +61,7 @@ func detailGrids(v verdict.Verdict) []*grid {
 func measured(v verdict.Verdict) [][2]string {
 	return [][2]string{
 		{"baseline", binary(v.Baseline)}, {"candidate", binary(v.Candidate)},
-		{"measured", counted(v.Trials) + "; " + method(v)}, {"machine", machine(v.Environment)},
+		{"measured", restsOn(v) + "; " + method(v)}, {"machine", machine(v.Environment)},
 	}
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/initbench/initbench/internal/verdict"
@@ -270,11 +271,28 @@ func counted(t verdict.Trials) string {
 	return text
 }
 
+// adaptive tells whether a row was looked at more than when all was over.
+func adaptive(v verdict.Verdict) bool {
+	return slices.ContainsFunc(v.Metrics, func(m verdict.Metric) bool { return m.Looks.Most > 0 })
+}
+
+// restsOn is counted; an adaptive run's plan is the most that it may make.
+func restsOn(v verdict.Verdict) string {
+	text := counted(v.Trials)
+	if adaptive(v) {
+		text = strings.Replace(text, " planned trials", " trials at most", 1)
+	}
+	return text
+}
+
 // method says how the arms were compared.
 func method(v verdict.Verdict) string {
 	how := "two runs compared"
 	if v.Interleaved {
 		how = "arms interleaved in blocks"
+	}
+	if adaptive(v) {
+		return how + fmt.Sprintf(", looked at as they grew; a change's interval is at the level of its row's last look, so that all looks together err as one at %.3g %%", v.Confidence*100)
 	}
 	return fmt.Sprintf("%s, medians with intervals at %.3g %%, those of rates stratified by limit", how, v.Confidence*100)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"text/tabwriter"
 
@@ -100,7 +101,11 @@ func center(values []float64) float64 {
 	return benchmath.AssumeNothing.Summary(newSample(values, 1), 0.95).Center
 }
 
+// summary is without an interval where there are too few values for one.
 func summary(values []float64, scale float64) string {
 	s := benchmath.AssumeNothing.Summary(newSample(values, scale), 0.95)
+	if math.IsInf(s.Lo, 0) || math.IsInf(s.Hi, 0) {
+		return fmt.Sprintf("%.1f", s.Center)
+	}
 	return fmt.Sprintf("%.1f [%.1f, %.1f]", s.Center, s.Lo, s.Hi)
 }

@@ -189,8 +189,7 @@ func unfound(run *results.Run) error {
 }
 
 // bracketed tells whether a search says where its threshold lies: up to a limit, beyond all of them, or where that of the
-// natural order is.
+// natural order is, of which its own search says more.
 func bracketed(q verdict.Sought) bool {
-	natural := q.NotApplicable > 0 && q.Edge.Starts == 0
-	return q.Edge.Hi > 0 || q.Edge.Lo == q.Search.To || natural
+	return q.Edge.Hi > 0 || q.Edge.Lo == q.Search.To || q.Natural()
 }

@@ -16,7 +16,7 @@ import (
 
 // director says which trials an adaptive run makes next. Its methods are called one at a time.
 type director interface {
-	// Environment comes before the records made in it.
+	// Environment comes before the records of this session; those of earlier ones when their records were added.
 	Environment(results.Environment)
 	// Add takes each record of the run, those of earlier sessions first.
 	Add(results.Record) error

@@ -150,9 +150,6 @@ func (m *measurement) direct(direct func(results.Header) (director, error)) erro
 	if err != nil {
 		return err
 	}
-	for _, e := range run.Environments {
-		m.director.Environment(e)
-	}
 	for r, err := range run.Records() {
 		if err == nil {
 			err = m.director.Add(r)
@@ -160,6 +157,9 @@ func (m *measurement) direct(direct func(results.Header) (director, error)) erro
 		if err != nil {
 			return fmt.Errorf("resume %s: %w", m.flags.resume, err)
 		}
+	}
+	for _, e := range run.Environments { // which are known when the records were read
+		m.director.Environment(e)
 	}
 	return nil
 }

@@ -74,7 +74,8 @@ func checkDesign(g results.Design) error {
 	return nil
 }
 
-// Environment is told before the records made in it. After another boot of the machine or guest nothing is warm.
+// Environment is told before the records of this session; those of earlier ones when their records are in. After another
+// boot of the machine or guest nothing is warm.
 func (d *Director) Environment(e results.Environment) {
 	if n := len(d.envs); n > 0 && d.envs[n-1].BootID != e.BootID {
 		for _, s := range d.scenes {

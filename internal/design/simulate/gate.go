@@ -32,7 +32,7 @@ const sideBySide = 0.6
 func (w *World) Gate(h results.Header, judge verdict.Options, plant Plant, seed uint64) (Played, error) {
 	h.Gate, h.Spec.Seed = true, seed
 	h.Spec.Runtimes = []scenarios.Runtime{{Name: "baseline", Ref: w.runtime.Ref}, {Name: "candidate", Ref: w.runtime.Ref}}
-	g := &game{world: w, plant: plant, rng: rand.New(rand.NewPCG(seed, 0x5eed)), drawn: map[int]*[inBlock]results.Record{}, used: map[int]int{}}
+	g := newGame(w, plant, seed)
 	d, err := design.New(h, design.Options{Judge: judge, Now: func() time.Time { return time.Unix(0, 0).Add(g.clock) }})
 	if err != nil {
 		return Played{}, err
@@ -69,6 +69,10 @@ type game struct {
 	made  []results.Record
 	drawn map[int]*[inBlock]results.Record // by block
 	used  map[int]int                      // of what was drawn
+}
+
+func newGame(w *World, plant Plant, seed uint64) *game {
+	return &game{world: w, plant: plant, rng: rand.New(rand.NewPCG(seed, 0x5eed)), drawn: map[int]*[inBlock]results.Record{}, used: map[int]int{}}
 }
 
 func (g *game) records(yield func(results.Record, error) bool) {

@@ -44,14 +44,18 @@ type edge struct {
 // Read takes the trials of a run's first runtime, and of every other arm that is the same binary. Four that followed each other
 // in a cell are a block: they share the machine's state, whichever arms they were.
 func Read(run verdict.Run) (*World, error) {
-	if len(run.Environments) == 0 {
-		return nil, &results.InputError{Path: run.Name, Why: "does not say in which environment it ran"}
-	}
-	w := &World{env: run.Environments[0], blocks: map[where][][inBlock]results.Record{}, edges: map[where]*edge{}}
+	w := &World{blocks: map[where][][inBlock]results.Record{}, edges: map[where]*edge{}}
 	trials, err := w.gather(run)
 	if err != nil {
 		return nil, err
 	}
+	if run.Rest != nil { // it is known when the records were read
+		run.Environments, _ = run.Rest()
+	}
+	if len(run.Environments) == 0 {
+		return nil, &results.InputError{Path: run.Name, Why: "does not say in which environment it ran"}
+	}
+	w.env = run.Environments[0]
 	w.each = pace(trials)
 	for at, all := range byCell(run.Header.Spec, trials) {
 		if err := w.settle(run.Header.Spec, at, all); err != nil {
@@ -163,6 +167,13 @@ func (w *World) Has(spec scenarios.Spec, sc scenarios.Scenario) bool {
 		}
 	}
 	return true
+}
+
+// Searches takes the searches of another run in: what is found of an edge does not depend on the clock that it was found by.
+func (w *World) Searches(of *World) {
+	for at, e := range of.edges {
+		w.edges[at] = e
+	}
 }
 
 // Environment is the one that the trials were made in.

@@ -45,12 +45,12 @@ or_2 := || exit 2
 .DEFAULT_GOAL := help
 # Two setups at once would contend for dpkg's lock, and the lanes for the machine.
 .NOTPARALLEL:
-.PHONY: help build install gate test test-fast test-guest lint bench generate clean setup-build setup-measure setup-lint setup-generate
+.PHONY: help build install gate test test-fast test-guest lint bench generate clean setup-build setup-measure setup-lint setup-generate setup-browser
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-setup-build setup-measure setup-lint setup-generate:
+setup-build setup-measure setup-lint setup-generate setup-browser:
 	@$(always)$(setup) build $(filter-out build,$(subst generate,ebpf,$(subst lint,lint ebpf,$(subst measure,runtimes guest,$(@:setup-%=%))))) $(or_2)
 
 build: setup-build ## build bin/initbench and its built-in runtime, bin/initbench-builtin
@@ -67,7 +67,7 @@ install: build ## install both in $(PREFIX)/bin
 gate: setup-measure build ## judge the upgrade of BASELINE to CANDIDATE: ends with 0 pass, 1 regressed, 2 anything else
 	@$(always)$(initbench) gate --baseline $(BASELINE) --candidate $(CANDIDATE) $(GATE_FLAGS)
 
-test: setup-lint setup-measure build ## lint, lane 0 as an ordinary user with the race detector, lane 1 in two guests
+test: setup-lint setup-measure setup-browser build ## lint, lane 0 as an ordinary user with the race detector, lane 1 in two guests
 	@scripts/test.sh lint race guest guest612
 
 test-fast: setup-build ## lane 0 alone: no root, no guest

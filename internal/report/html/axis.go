@@ -142,7 +142,7 @@ func (a axis) across(top, bottom float64, ticks []float64, name func(float64) st
 		at, text := a.at(x), name(x)
 		g.Add(svg.Line(at, top, at, bottom, "grid"))
 		half := textWidth * float64(len([]rune(text))) / 2
-		at = min(at, a.to+chartRight-half) // the last one must not leave the picture
+		at = max(half+1, min(at, a.to+chartRight-half)) // neither the first nor the last one leaves the picture
 		if at-half < last+4 {
 			continue
 		}

@@ -18,11 +18,22 @@ func (d *drawer) cells(s verdict.Summary) section {
 		ID: "cells", Caption: "cells", Class: "rows cards",
 		Head: []string{"runtime", "lane", "outcomes", "start latency, median", "95th percentile", "container peak", "runtime peak"},
 	}
-	for i, c := range s.Cells[:min(len(s.Cells), mostRows)] {
-		t.add(summaryCells(fmt.Sprintf("cells.%d.", i), c)...)
+	empty, more := 0, 0
+	for i, c := range s.Cells {
+		switch {
+		case c.Trials()+c.NotCounted == 0:
+			empty++
+		case len(t.Rows) == mostRows:
+			more++
+		default:
+			t.add(summaryCells(fmt.Sprintf("cells.%d.", i), c)...)
+		}
 	}
-	if len(s.Cells) > mostRows {
-		out.Texts = append(out.Texts, told{"not shown", fmt.Sprintf("%d more cells; --format json has all", len(s.Cells)-mostRows)})
+	if empty > 0 {
+		out.Texts = append(out.Texts, told{"not reached", fmt.Sprintf("%d of %d planned cells have no trial", empty, len(s.Cells))})
+	}
+	if more > 0 {
+		out.Texts = append(out.Texts, told{"not shown", fmt.Sprintf("%d more cells; --format json has all", more)})
 	}
 	if len(t.Rows) > 0 {
 		out.Tables = append(out.Tables, t)

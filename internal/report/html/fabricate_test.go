@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,7 +77,12 @@ func watched(t *testing.T) string {
 			if !r.Observe || r.Warmup {
 				continue
 			}
-			line, err := results.EncodeTimeline(r.Index, one.Timeline)
+			moved := one.Timeline
+			moved.Events = slices.Clone(moved.Events)
+			for i := range moved.Events {
+				moved.Events[i].NS += r.StartNS + 1e6 - one.Timeline.Events[0].NS
+			}
+			line, err := results.EncodeTimeline(r.Index, moved)
 			if err != nil {
 				t.Fatal(err)
 			}

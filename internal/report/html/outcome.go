@@ -72,7 +72,7 @@ func (d *drawer) searched() (all []tried) {
 	for i, s := range searches(d.in) {
 		t := tried{
 			conditions: conditions{scenario: s.Scenario, arm: s.Runtime, driver: s.Driver, order: s.Order, build: s.Build, place: s.Place},
-			key:        fmt.Sprintf("searches.%d.", i), search: &s, lo: s.Edge.Lo, hi: s.Edge.Hi,
+			key:        fmt.Sprintf("searches.%d.", i), search: &s, lo: s.Edge.Lo, hi: s.Edge.Hi, natural: s.NotApplicable > 0 && len(s.Points) == 0,
 		}
 		for k, p := range s.Points {
 			t.points = append(t.points, triedPoint{p.Limit, p.Started, p.OOMKilled, p.Failed, fmt.Sprintf("%stried.%d.", t.key, k)})
@@ -148,7 +148,7 @@ func (d *drawer) thresholds(group []tried) (all []string) {
 		text := t.arm + ": "
 		switch {
 		case t.natural:
-			text += "the order does not apply, these are its natural starts; "
+			text += "the order does not apply, this is of its natural starts; "
 			fallthrough
 		default:
 			text += verdict.StartThreshold + " " + bracket(t.lo, t.hi)

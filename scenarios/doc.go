@@ -23,6 +23,7 @@
 //	timeout: 30s                  # for one trial
 //	payload: {anon: 1MiB}         # what the container touches before it exits
 //	judge: [oom.rate]             # what a gate judges
+//	clock: instructions           # in a guest whose time counts instructions; see below
 //	clones: [init, parent]        # axes of the built-in runtime alone: who makes the copy,
 //	strategies: [memfd, bind]     # how,
 //	sizes: [8MiB, 16MiB]          # and how much there is to copy
@@ -38,6 +39,10 @@
 // A search has from, to and step of the limits it looks among, the probability of a start that it looks for, the
 // confidence, and most, the starts it may take of an arm in a cell; each has a default ([DefaultSearch]). It has no trials, it
 // judges start.threshold, and its limits follow from how the starts before end: the plan has its warm-ups alone.
+//
+// A scenario with a clock is made by that clock whatever the run's is, in a guest of its own, and judges the metrics of
+// that clock alone ([Metric.Clock]): with one CPU, which is all that such a guest has, races and charges come out in
+// another way. So it neither searches, nor observes, nor imposes an order, nor measures joins.
 //
 // Combinations that cannot be had, or are another cell under a second name, are not planned; [Spec.Cells] lists
 // them with the reason. name, trials and judge are required. Reading is strict: a key nobody knows, a key

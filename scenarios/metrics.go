@@ -1,5 +1,7 @@
 package scenarios
 
+import "strings"
+
 // The names of the metrics that can be judged. They are part of the interface: policies,
 // dashboards and stored results refer to them, so a name is never given to another quantity.
 const (
@@ -9,7 +11,12 @@ const (
 	RuntimeMemoryPeak   = "runtime.memory.peak"   // memory.peak of the cgroup the runtime was born in
 	OOMRate             = "oom.rate"              // the share of trials whose init was OOM-killed
 	StartCPU            = "start.cpu"             // CPU time of both cgroups
-	BatchTotal          = "batch.total"           // from the first create of a batch to its last container's delete
+
+	// By the clock that counts instructions, in scenarios that ask for it alone.
+	StartLatencyInstructions = "start.latency.instructions"
+	StartCPUInstructions     = "start.cpu.instructions"
+
+	BatchTotal = "batch.total" // from the first create of a batch to its last container's delete
 
 	// StartThreshold is the smallest limit at which a container starts with the probability that a search asks for.
 	StartThreshold = "start.threshold"
@@ -50,26 +57,34 @@ type Metric struct {
 	Unit  string // of the raw values: ns, bytes, fraction or count
 	Scope Scope
 	Lane  Lane
+	// Clock is the one that a scenario has to ask for to judge the metric.
+	Clock Clock
 }
+
+// Measured is the name of the quantity, whose values are the same by every clock: of a metric of a
+// clock of its own the name without that clock's.
+func (m Metric) Measured() string { return strings.TrimSuffix(m.Name, "."+string(m.Clock)) }
 
 // Metrics lists every metric in the order reports show them.
 func Metrics() []Metric {
 	return []Metric{
-		{StartLatency, "ns", PerTrial, TimedLane},
-		{CreateLatency, "ns", PerTrial, TimedLane},
-		{BatchTotal, "ns", PerBatch, TimedLane},
-		{StartCPU, "ns", PerTrial, TimedLane},
-		{ContainerMemoryPeak, "bytes", PerTrial, AnyLane},
-		{RuntimeMemoryPeak, "bytes", PerTrial, AnyLane},
-		{ContainerChargedAtExec, "bytes", PerTrial, ObservedLane},
-		{StartSyscalls, "count", PerTrial, ObservedLane},
-		{StartPageFaults, "count", PerTrial, ObservedLane},
-		{StartForks, "count", PerTrial, ObservedLane},
-		{StartBytesCopied, "bytes", PerTrial, ObservedLane},
-		{OrderJoinFirst, "fraction", PerTrial, ObservedLane},
-		{JoinLatency, "ns", PerTrial, TimedLane},
-		{StartThreshold, "bytes", PerSearch, AnyLane},
-		{OOMRate, "fraction", PerTrial, AnyLane},
+		{StartLatency, "ns", PerTrial, TimedLane, RunsClock},
+		{CreateLatency, "ns", PerTrial, TimedLane, RunsClock},
+		{BatchTotal, "ns", PerBatch, TimedLane, RunsClock},
+		{StartCPU, "ns", PerTrial, TimedLane, RunsClock},
+		{StartLatencyInstructions, "ns", PerTrial, TimedLane, Instructions},
+		{StartCPUInstructions, "ns", PerTrial, TimedLane, Instructions},
+		{ContainerMemoryPeak, "bytes", PerTrial, AnyLane, RunsClock},
+		{RuntimeMemoryPeak, "bytes", PerTrial, AnyLane, RunsClock},
+		{ContainerChargedAtExec, "bytes", PerTrial, ObservedLane, RunsClock},
+		{StartSyscalls, "count", PerTrial, ObservedLane, RunsClock},
+		{StartPageFaults, "count", PerTrial, ObservedLane, RunsClock},
+		{StartForks, "count", PerTrial, ObservedLane, RunsClock},
+		{StartBytesCopied, "bytes", PerTrial, ObservedLane, RunsClock},
+		{OrderJoinFirst, "fraction", PerTrial, ObservedLane, RunsClock},
+		{JoinLatency, "ns", PerTrial, TimedLane, RunsClock},
+		{StartThreshold, "bytes", PerSearch, AnyLane, RunsClock},
+		{OOMRate, "fraction", PerTrial, AnyLane, RunsClock},
 	}
 }
 

@@ -51,6 +51,8 @@ type Scenario struct {
 	// Search makes the scenario one that looks for start.threshold: it has then no Limits, its cells have neither limit nor
 	// place, its trials the Place, and Trials is the search's Most.
 	Search *Search `json:"search,omitempty"`
+	// Clock is the one that the trials need, which takes a guest of its own; empty means the run's.
+	Clock Clock `json:"clock,omitempty"`
 	// Joins makes every trial a join measured alone: no runtime is started.
 	Joins *Joins `json:"joins,omitempty"`
 	// Runtimes a user's file brings along; the command line's come on top.

@@ -48,6 +48,8 @@ type jsonVerdict struct {
 	Interleaved bool                         `json:"interleaved"`
 	Confidence  number                       `json:"confidence"`
 	Environment results.Environment          `json:"environment"`
+	// Environments has one a clock.
+	Environments []results.Environment `json:"environments"`
 }
 
 // jsonMetric: docs/verdict.md defines every field of these types, and a test holds the two together.
@@ -129,7 +131,7 @@ type jsonTrials struct {
 func verdictJSON(v verdict.Verdict) ([]byte, error) {
 	out := jsonVerdict{
 		Schema: schema, Verdict: v.Ruling, ExitCode: v.ExitCode(), Reasons: list(v.Reasons), Warnings: list(v.Warnings),
-		Metrics: []jsonMetric{}, Environment: v.Environment,
+		Metrics: []jsonMetric{}, Environment: v.Environment, Environments: append([]results.Environment{}, v.Environments...),
 		Runtimes: map[string]results.RuntimeID{"baseline": v.Baseline, "candidate": v.Candidate},
 		Trials:   jsonTrials(v.Trials), Interleaved: v.Interleaved, Confidence: number(v.Confidence),
 		Ladders: laddersJSON(v.Ladders), Matrices: matricesJSON(v.Matrices), Findings: findingsJSON(v.Findings), Notes: list(v.Notes),

@@ -26,6 +26,8 @@ type jsonSummary struct {
 	Trials      jsonTrials          `json:"trials"`
 	Confidence  number              `json:"confidence"`
 	Environment results.Environment `json:"environment"`
+	// Environments has one a clock.
+	Environments []results.Environment `json:"environments"`
 }
 
 type jsonCell struct {
@@ -113,7 +115,7 @@ func summaryJSON(s verdict.Summary) ([]byte, error) {
 	out := jsonSummary{
 		Schema: schema, ID: s.ID, Cells: []jsonCell{}, Victims: []jsonVictim{}, Warnings: list(s.Warnings),
 		Runtimes: append([]results.RuntimeID{}, s.Runtimes...), Trials: jsonTrials(s.Trials),
-		Confidence: number(s.Confidence), Environment: s.Environment,
+		Confidence: number(s.Confidence), Environment: s.Environment, Environments: append([]results.Environment{}, s.Environments...),
 		Matrices: matricesJSON(s.Matrices), Joins: joinsJSON(s.Joins),
 		Ladders: laddersJSON(s.Ladders), Searches: searchesJSON(s.Searches), Findings: findingsJSON(s.Findings), Notes: list(s.Notes),
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/initbench/initbench/internal/stats"
+	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
 )
@@ -176,7 +177,7 @@ func (j *judge) holdMedian(c Ceiling, m metric, k key) Held {
 	points, _ := s.points(m)
 	a := armOfSample(stats.Units(points), j.looked(j.at(k).shared()).Level)
 	if a.N == 0 {
-		h.say(Inconclusive, "no trial of the candidate measured it"+s.because(m, j))
+		h.say(Inconclusive, "no trial of the candidate measured it"+s.because(m, j.envOf(k.scenario)))
 		return h
 	}
 	h.Value, h.Lo, h.Hi = a.Center, a.Lo, a.Hi
@@ -185,12 +186,12 @@ func (j *judge) holdMedian(c Ceiling, m metric, k key) Held {
 }
 
 // because says why a side has no value of a metric, as far as that is known.
-func (s *side) because(m metric, j *judge) string {
+func (s *side) because(m metric, e results.Environment) string {
 	switch {
 	case s.failure != "":
 		return ": " + s.failure
-	case m.lane == scenarios.ObservedLane && unobserved(s, j.env) != "":
-		return ": " + unobserved(s, j.env)
+	case m.lane == scenarios.ObservedLane && unobserved(s, e) != "":
+		return ": " + unobserved(s, e)
 	case s.count.Trials() > 0:
 		return ": " + plural(s.count.Trials(), "trial") + " ended without a value"
 	}

@@ -22,7 +22,7 @@ func (j *judge) holdRate(c Ceiling, m metric, k key) Held {
 	}
 	n := at.events(m)
 	if n.N == 0 {
-		h.say(Inconclusive, "no trial of the candidate shows it"+at.because(m, j))
+		h.say(Inconclusive, "no trial of the candidate shows it"+at.because(m, j.envOf(k.scenario)))
 		return h
 	}
 	h.ruleRate(n, j.looked(j.at(k).shared()).Level, j.opts.margin(m.name).Fraction, h.inOrder(order))

@@ -61,7 +61,7 @@ func (j *judge) settleRows(rows []row) []Metric {
 		}
 		r.Severity = j.opts.severity(r.Name)
 		r.decide(j.opts, family)
-		r.Open = r.Ruling == Inconclusive && !r.Stuck && r.missing == "" && r.Unit == Nanoseconds && j.forgives()
+		r.Open = r.Ruling == Inconclusive && !r.Stuck && r.missing == "" && r.Unit == Nanoseconds && j.forgives(r.Scenario)
 		metrics[i] = r.Metric
 	}
 	return metrics

@@ -105,7 +105,7 @@ func (d *Distributions) All(confidence float64) []Distribution {
 func DistributionsOf(v Verdict) []Distribution {
 	var all []Distribution
 	for _, m := range v.Metrics {
-		if m.Name != scenarios.StartLatency {
+		if !IsStartLatency(m.Name) {
 			continue
 		}
 		for i, arm := range []Arm{m.Baseline, m.Candidate} {
@@ -122,6 +122,12 @@ func DistributionsOf(v Verdict) []Distribution {
 		}
 	}
 	return all
+}
+
+// IsStartLatency tells whether a metric is the latency of a start, by whatever clock.
+func IsStartLatency(name string) bool {
+	m, known := scenarios.MetricNamed(name)
+	return known && m.Measured() == scenarios.StartLatency
 }
 
 // units reduces batches to their medians, as stats.Units does, and keeps which record stands in the middle: the lower of two.

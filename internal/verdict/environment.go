@@ -95,7 +95,7 @@ func doubts(e results.Environment) []string {
 // ClockDoubts are what an environment says against every time measured in it, be it of one start.
 func ClockDoubts(e results.Environment) []string {
 	var out []string
-	if e.Accelerator == "tcg" && e.Clock != "instructions" {
+	if onNoisyClock(e) {
 		out = append(out, "the CPU is emulated (tcg) and the clock is the wall's: latencies are those of the emulator, page copies cost more than on hardware (see --clock instructions)")
 	}
 	if e.Clock == "instructions" {
@@ -160,6 +160,7 @@ func conditions(sc scenarios.Scenario) []fact {
 		{"concurrent", fmt.Sprint(sc.Concurrent)},
 		{"timeout", sc.Timeout.String()},
 		{"payload", fmt.Sprintf("%s of anonymous memory", scenarios.FormatSize(sc.Payload.AnonBytes))},
+		{"clock", string(sc.Clock)},
 		{"judged metrics", strings.Join(sc.Judge, ", ")},
 	}
 }

@@ -110,19 +110,7 @@ func Judge(run Run, opts Options) (Verdict, error) {
 	j.replays = run.Replays
 	j.adapt(run.Header.Design)
 	j.adaptive = run.Header.Adaptive()
-	return j.verdict(run.Name, run.Environments, slices.Concat(mergeWarning(run.Header), tornWarning(run), boots(run.Environments)))
-}
-
-// boots says when a run was continued after a restart of the machine or guest.
-func boots(envs []results.Environment) []string {
-	seen := map[string]bool{}
-	for _, e := range envs {
-		seen[e.BootID] = true
-	}
-	if len(seen) < 2 {
-		return nil
-	}
-	return []string{fmt.Sprintf("the run was measured in %d boots", len(seen))}
+	return j.verdict(run.Name, slices.Concat(mergeWarning(run.Header), tornWarning(run), t.machines.boots()))
 }
 
 func armOf(name string) (int, bool) {
@@ -159,7 +147,7 @@ func JudgeRuns(a, b Run, opts Options) (Verdict, error) {
 	j := newJudge(t, opts, [arms]scenarios.Spec{planOf(a.Header), planOf(b.Header)}, subjects)
 	j.budget = max(a.Header.Budget, b.Header.Budget)
 	j.adaptive = a.Header.Adaptive() || b.Header.Adaptive()
-	return j.verdict(a.Name, append(slices.Clone(a.Environments), b.Environments...), warnings)
+	return j.verdict(a.Name, warnings)
 }
 
 // subject is the runtime of a run that is compared with another run's.
@@ -217,7 +205,7 @@ func tornWarning(run Run) []string {
 }
 
 // verdict draws everything together.
-func (j *judge) verdict(name string, envs []results.Environment, warnings []string) (Verdict, error) {
+func (j *judge) verdict(name string, warnings []string) (Verdict, error) {
 	j.settle()
 	j.seek()
 	for i, spec := range j.planned {
@@ -225,17 +213,15 @@ func (j *judge) verdict(name string, envs []results.Environment, warnings []stri
 			j.trials.Planned += trialsOf(spec, sc, j.subjects[i])
 		}
 	}
-	j.clocks = j.twoClocks(envs)
+	j.clocks = j.twoClocks()
 	v := Verdict{
 		Interleaved: j.paired, Confidence: j.opts.confidence(), Trials: j.trials,
 		Baseline: j.runtimes[baseline], Candidate: j.runtimes[candidate],
+		Environment: first(j.machines.envs), Environments: j.machines.firsts(),
 	}
-	if len(envs) > 0 {
-		v.Environment, j.env = envs[0], envs[0]
-		invalid, differ := compareEnvironments(envs)
-		j.invalid = append(j.invalid, invalid...)
-		warnings = append(append(warnings, doubts(envs[0])...), differ...)
-	}
+	invalid, differ := j.machines.compare()
+	j.invalid = append(j.invalid, invalid...)
+	warnings = slices.Concat(warnings, j.machines.doubts(), differ)
 	if len(j.invalid) == 0 {
 		rows, err := j.rows(name)
 		if err != nil {
@@ -266,7 +252,7 @@ func (j *judge) orders(v *Verdict) {
 
 // drawing has both arms, each with the cells of its own plan.
 func (j *judge) drawing(ladders []Ladder) *drawing {
-	d := &drawing{env: j.env, confidence: j.opts.confidence(), ladders: ladders, at: func(arm string, k key) *side {
+	d := &drawing{env: first(j.machines.envs), confidence: j.opts.confidence(), ladders: ladders, at: func(arm string, k key) *side {
 		return j.at(k)[slices.Index(armNames[:], arm)]
 	}}
 	for i, name := range armNames {
@@ -277,12 +263,12 @@ func (j *judge) drawing(ladders []Ladder) *drawing {
 
 // twoClocks says why the times of two runs do not compare. An emulated guest's wall clock runs
 // at whatever pace the host's other load leaves it, which within a run both arms share.
-func (j *judge) twoClocks(envs []results.Environment) string {
-	if j.paired || len(boots(envs)) == 0 {
+func (j *judge) twoClocks() string {
+	if j.paired || len(j.machines.boots()) == 0 {
 		return ""
 	}
-	for _, e := range envs {
-		if e.Accelerator == "tcg" && e.Clock != "instructions" {
+	for _, e := range j.machines.envs {
+		if onNoisyClock(e) {
 			return "two boots of an emulated machine (tcg) do not tell time alike: judge both in one gate, or use --clock instructions"
 		}
 	}

@@ -33,8 +33,12 @@ const (
 
 type metric struct {
 	name string
-	unit Unit
-	kind kind
+	// measured is the quantity's name, under which values are kept: the same by every clock.
+	measured string
+	// clock is the one it is judged by; empty: whatever the run has.
+	clock scenarios.Clock
+	unit  Unit
+	kind  kind
 	// pooled metrics have one row a driver, over all scenarios.
 	pooled bool
 	// lane is that of the trials whose values count; trials of different lanes are never put together.
@@ -57,15 +61,15 @@ var table = metrics()
 func metrics() []metric {
 	var all []metric
 	for _, m := range scenarios.Metrics() {
-		all = append(all, withReader(metric{name: m.Name, unit: Unit(m.Unit), lane: m.Lane}))
+		all = append(all, withReader(metric{name: m.Name, measured: m.Measured(), clock: m.Clock, unit: Unit(m.Unit), lane: m.Lane}))
 	}
 	return append(all,
-		metric{name: StartFailures, unit: Fraction, kind: rate, lane: scenarios.AnyLane, pooled: true, events: failures},
-		metric{name: LeakCount, unit: Counted, kind: leaks, lane: scenarios.AnyLane, pooled: true})
+		metric{name: StartFailures, measured: StartFailures, unit: Fraction, kind: rate, lane: scenarios.AnyLane, pooled: true, events: failures},
+		metric{name: LeakCount, measured: LeakCount, unit: Counted, kind: leaks, lane: scenarios.AnyLane, pooled: true})
 }
 
 func withReader(m metric) metric {
-	switch m.name {
+	switch m.measured {
 	case scenarios.StartLatency:
 		m.read = startLatency
 	case scenarios.CreateLatency:
@@ -96,7 +100,7 @@ func withReader(m metric) metric {
 		m.kind, m.events = rate, func(b *batch) (events, trials int) { return oomKills(b.count) }
 	}
 	if m.split != nil {
-		m.containerPart, m.runtimePart = m.name+containerPart, m.name+runtimePart
+		m.containerPart, m.runtimePart = m.measured+containerPart, m.measured+runtimePart
 		m.read = func(r *results.Record) (int64, bool) {
 			container, runtime, ok := m.split(r)
 			return container + runtime, ok

@@ -82,6 +82,6 @@ func (j *judge) heeded(all []metric) []metric {
 
 // forgives reports whether a time that is not settled is left open: on the wall clock of an emulated CPU it follows what else
 // the host does. The counters and the instruction clock are what such a machine decides on.
-func (j *judge) forgives() bool {
-	return j.env.Accelerator == "tcg" && j.env.Clock != "instructions" && j.opts.NoisyClock != Fail
+func (j *judge) forgives(scenario string) bool {
+	return onNoisyClock(j.envOf(scenario)) && j.opts.NoisyClock != Fail
 }

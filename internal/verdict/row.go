@@ -54,7 +54,6 @@ type judge struct {
 	layouts  map[string]layout // by scenario
 	paired   bool
 	budget   time.Duration
-	env      results.Environment
 	skipped  []string
 	// adaptive is true where a cell may have fewer trials than planned; design has the looks, where both arms share them and
 	// is nil where every trial of the plan is made.
@@ -177,7 +176,7 @@ func (j *judge) distribution(sc scenarios.Scenario, k key, m metric) (r row, sho
 // widen gives the row's margin: the one asked for, or what the kernel resolves where that is more.
 func (j *judge) widen(r *row, m metric) float64 {
 	margin := j.opts.margin(m.name)
-	least, why := m.floor(j.env)
+	least, why := m.floor(j.envOf(r.Scenario))
 	if margin.AtLeast >= least {
 		least, why = margin.AtLeast, "the least that counts"
 	}
@@ -196,15 +195,15 @@ func (j *judge) unfit(r *row, m metric, c *cell) string {
 			continue
 		case c[i].failure != "":
 			return fmt.Sprintf("no start of the %s could be measured (%s)", armNames[i], c[i].failure)
-		case m.lane == scenarios.ObservedLane && unobserved(c[i], j.env) != "":
-			return unobserved(c[i], j.env)
+		case m.lane == scenarios.ObservedLane && unobserved(c[i], j.envOf(r.Scenario)) != "":
+			return unobserved(c[i], j.envOf(r.Scenario))
 		case m.lane == scenarios.TimedLane && c[i].started[Timed] == 0 && c[i].started[Observed] > 0:
 			return "every trial was observed, and the observer is in its latencies"
 		case m.lane == scenarios.TimedLane && c[i].started[Timed] == 0 && c[i].started[Attached] > 0:
 			return "the observer was loaded for other trials of the scenario, and is in the latencies of all"
 		}
 	}
-	if m.unit == Nanoseconds && j.clocks != "" {
+	if m.unit == Nanoseconds && m.clock == scenarios.RunsClock && j.clocks != "" {
 		return j.clocks
 	}
 	if lost := mostNotCounted(c, ""); lost != "" {

@@ -19,18 +19,20 @@ import (
 type Summary struct {
 	ID          string
 	Environment results.Environment
-	Runtimes    []results.RuntimeID // those with a trial, in the header's order
-	Cells       []CellSummary
-	Matrices    []Matrix
-	Joins       []JoinSummary
-	Ladders     []Ladder
-	Findings    []Finding
-	Searches    []Sought
-	Victims     []VictimSummary
-	Trials      Trials
-	Warnings    []string
-	Notes       []string
-	Confidence  float64
+	// Environments are the first one of each clock that scenarios were measured by.
+	Environments []results.Environment
+	Runtimes     []results.RuntimeID // those with a trial, in the header's order
+	Cells        []CellSummary
+	Matrices     []Matrix
+	Joins        []JoinSummary
+	Ladders      []Ladder
+	Findings     []Finding
+	Searches     []Sought
+	Victims      []VictimSummary
+	Trials       Trials
+	Warnings     []string
+	Notes        []string
+	Confidence   float64
 }
 
 // CellSummary is one runtime in one cell. Estimates of which there is no value have N 0.
@@ -136,14 +138,15 @@ type cellKey struct {
 
 // survey is what Summarize keeps of the records.
 type survey struct {
-	run     Run
-	opts    Options
-	sides   map[cellKey]*observedSide
-	ids     map[string]results.RuntimeID
-	layouts map[[2]string]layout // by scenario and runtime
-	planned planned
-	notes   tallied
-	summary Summary
+	run      Run
+	opts     Options
+	sides    map[cellKey]*observedSide
+	ids      map[string]results.RuntimeID
+	layouts  map[[2]string]layout // by scenario and runtime
+	planned  planned
+	notes    tallied
+	machines *machines
+	summary  Summary
 }
 
 // observedSide adds to a side what is described and not judged.
@@ -187,9 +190,10 @@ func Summarize(run Run, opts Options) (Summary, error) {
 	run.Header.Spec = planOf(run.Header)
 	s := &survey{
 		run: run, opts: opts, sides: map[cellKey]*observedSide{}, ids: map[string]results.RuntimeID{},
-		layouts: map[[2]string]layout{}, planned: newPlanned(), notes: tallied{},
+		layouts: map[[2]string]layout{}, planned: newPlanned(), notes: tallied{}, machines: newMachines(),
 	}
 	s.planned.plan(run.Header.Spec)
+	s.machines.plan(run.Header.Spec)
 	for r, err := range run.Records {
 		if err != nil {
 			return Summary{}, err
@@ -197,6 +201,7 @@ func Summarize(run Run, opts Options) (Summary, error) {
 		s.add(&r)
 	}
 	s.run.wasRead()
+	s.machines.envs = s.run.Environments
 	for _, d := range s.sides {
 		d.settle()
 		s.summary.Trials.NotCounted += d.mixed
@@ -210,6 +215,7 @@ func Summarize(run Run, opts Options) (Summary, error) {
 
 func (s *survey) add(r *results.Record) {
 	s.identify(r)
+	s.machines.note(r)
 	if r.Warmup {
 		return
 	}
@@ -552,12 +558,9 @@ func victim(k cellKey, comm string, kills [][3]float64) VictimSummary {
 }
 
 func (s *survey) warn() {
-	var w []string
-	if envs := s.run.Environments; len(envs) > 0 {
-		s.summary.Environment = envs[0]
-		mixed, differ := compareEnvironments(envs)
-		w = slices.Concat(doubts(envs[0]), mixed, differ, boots(envs))
-	}
+	s.summary.Environment, s.summary.Environments = first(s.machines.envs), s.machines.firsts()
+	mixed, differ := s.machines.compare()
+	w := slices.Concat(s.machines.doubts(), mixed, differ, s.machines.boots())
 	w = slices.Concat(w, mergeWarning(s.run.Header), tornWarning(s.run))
 	if !s.run.Header.Adaptive() { // else the plan is only the most
 		w = append(w, interrupted(s.summary.Trials, s.run.Header.Budget)...)

@@ -118,10 +118,11 @@ type tally struct {
 	notes    tallied
 	trials   Trials
 	planned  planned
+	machines *machines
 }
 
 func newTally() *tally {
-	return &tally{cells: map[key]*cell{}, notes: tallied{}, planned: newPlanned()}
+	return &tally{cells: map[key]*cell{}, notes: tallied{}, planned: newPlanned(), machines: newMachines()}
 }
 
 // planned is what the plan says of a scenario's records that they do not say themselves.
@@ -172,6 +173,7 @@ func (c tallied) list() []string {
 // read takes in a run's records; sideOf says which arm a runtime's name is.
 func (t *tally) read(run *Run, sideOf func(string) (int, bool)) error {
 	t.planned.plan(run.Header.Spec)
+	t.machines.plan(run.Header.Spec)
 	for r, err := range run.Records {
 		if err != nil {
 			return err
@@ -184,11 +186,13 @@ func (t *tally) read(run *Run, sideOf func(string) (int, bool)) error {
 			continue
 		}
 		t.identify(i, &r)
+		t.machines.note(&r)
 		if !r.Warmup {
 			t.add(i, &r)
 		}
 	}
 	run.wasRead()
+	t.machines.envs = append(t.machines.envs, run.Environments...)
 	return nil
 }
 
@@ -416,7 +420,7 @@ func (s *side) measure(r *results.Record, lane Lane) {
 		sheet.keep(execLatency, v)
 	}
 	for _, m := range table {
-		if m.read == nil {
+		if m.read == nil || m.name != m.measured {
 			continue
 		}
 		if v, ok := m.read(r); ok {
@@ -449,7 +453,7 @@ func (s *side) points(m metric) (points []stats.Point, missing int) {
 	}
 	for _, lane := range lanes {
 		if m.counts(lane) {
-			all := s.values(figure{lane, m.name})
+			all := s.values(figure{lane, m.measured})
 			points = append(points, all...)
 			missing += s.started[lane] - len(all)
 		}
@@ -462,7 +466,7 @@ func (s *side) part(m metric, part string) float64 {
 	var all []float64
 	for _, lane := range lanes {
 		if m.counts(lane) {
-			all = append(all, floats(s.values(figure{lane, m.name + part}))...)
+			all = append(all, floats(s.values(figure{lane, m.measured + part}))...)
 		}
 	}
 	return middle(all)

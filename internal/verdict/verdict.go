@@ -64,8 +64,10 @@ type Verdict struct {
 	Warnings, Notes []string
 	// Environment is the first one of the run, or of the baseline's.
 	Environment results.Environment
-	Baseline    results.RuntimeID
-	Candidate   results.RuntimeID
+	// Environments are the first one of each clock that scenarios were measured by.
+	Environments []results.Environment
+	Baseline     results.RuntimeID
+	Candidate    results.RuntimeID
 	// Interleaved is true when both arms ran in the blocks of one run, false when two runs are compared.
 	Interleaved bool
 	// Confidence of every interval, such as 0.95.

@@ -215,7 +215,7 @@ func (d *drawer) latencyOf(one verdict.Distribution) (key string, median verdict
 	}
 	for i, m := range d.in.Verdict.Metrics {
 		same := conditions{scenario: m.Scenario, driver: m.Driver, order: m.Order, build: m.Build, place: m.Place, limit: m.Limit} == distributionCell(one)
-		if m.Name != scenarios.StartLatency || !same {
+		if !verdict.IsStartLatency(m.Name) || !same {
 			continue
 		}
 		if one.Runtime == "baseline" {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -101,7 +102,7 @@ func (b *bench) finish() error {
 func benchConfig(e results.Environment, names []string, ids []results.RuntimeID) []benchfmt.Config {
 	var config []benchfmt.Config
 	for i, id := range ids {
-		config = append(config, fileConfig("binary-"+names[i], binary(id)))
+		config = append(config, fileConfig("binary-"+names[i], phrase.Binary(id)))
 	}
 	for _, kv := range [][2]string{
 		{"kernel", e.Kernel}, {"arch", e.Arch}, {"systemd", e.Systemd}, {"accelerator", e.Accelerator}, {"clock", e.Clock}, {"cpu", e.CPU},
@@ -126,7 +127,7 @@ func benchName(metric, scenario, driver, order string, build scenarios.Build, pl
 	}
 	fmt.Fprintf(&b, "/scenario=%s/driver=%s/order=%s", scenario, driver, order)
 	for _, part := range [][2]string{{"clone", string(build.Clone)}, {"strategy", string(build.Strategy)}} {
-		b.WriteString(after("/"+part[0]+"=", part[1]))
+		b.WriteString(phrase.After("/"+part[0]+"=", part[1]))
 	}
 	if build.BinaryBytes != 0 {
 		b.WriteString("/binary=" + limit(build.BinaryBytes))

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 )
 
@@ -54,7 +55,7 @@ func rowSteps(m verdict.Metric, v verdict.Verdict) []step {
 		{"looks", looksStep(m)}, {"p", pStep(m)}, {"severity", severityStep(m)},
 	}
 	for _, g := range m.Ladder {
-		steps = append(steps, step{"at " + limit(g.Limit), "started: baseline " + started(g.Baseline) + ", candidate " + started(g.Candidate)})
+		steps = append(steps, step{"at " + limit(g.Limit), "started: baseline " + phrase.Started(g.Baseline) + ", candidate " + phrase.Started(g.Candidate)})
 	}
 	for _, s := range v.Searches {
 		if m.Name == verdict.StartThreshold && s.Scenario == m.Scenario && s.Driver == m.Driver && s.Order == m.Order && s.Build == m.Build && s.Place == m.Place {
@@ -66,7 +67,7 @@ func rowSteps(m verdict.Metric, v verdict.Verdict) []step {
 
 func armStep(m verdict.Metric, a verdict.Arm) string {
 	text := arm(m, a, " ")
-	if m.Unit == verdict.Fraction || counts(m) || a.N == 0 {
+	if m.Unit == verdict.Fraction || phrase.Counts(m) || a.N == 0 {
 		return text
 	}
 	what := "values"

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
@@ -56,7 +57,7 @@ func heldValue(h verdict.Held) string {
 	if math.IsInf(h.Lo, 0) || math.IsInf(h.Hi, 0) || math.IsNaN(h.Lo) || math.IsNaN(h.Hi) {
 		return u.Format(h.Value)
 	}
-	return u.Format(h.Value) + " " + bracket(u.Format, h.Lo, h.Hi)
+	return u.Format(h.Value) + " " + phrase.Bracket(u.Format, h.Lo, h.Hi)
 }
 
 type jsonHeld struct {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -160,7 +161,7 @@ func metricJSON(m verdict.Metric) jsonMetric {
 
 func armJSON(m verdict.Metric, a verdict.Arm) jsonArm {
 	out := medianJSON(a)
-	if m.Unit == verdict.Fraction || counts(m) {
+	if m.Unit == verdict.Fraction || phrase.Counts(m) {
 		out.Events = &a.Events
 	}
 	if s := a.Sides; s != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/sequence"
@@ -117,7 +118,7 @@ func (s *junitSuite) addHeld(h verdict.Held) {
 
 // addSought appends the case of a run's search: in error where it showed no threshold.
 func (s *junitSuite) addSought(q verdict.Sought) {
-	name := q.Runtime + after(" ", verdict.BuildText(q.Build)) + " " + verdict.StartThreshold + onPlace(q.Place)
+	name := q.Runtime + phrase.After(" ", verdict.BuildText(q.Build)) + " " + verdict.StartThreshold + onPlace(q.Place)
 	if q.Order != sequence.Natural {
 		name += ", " + string(q.Order)
 	}
@@ -167,7 +168,7 @@ func verdictJUnit(v verdict.Verdict) ([]byte, error) {
 	r := junitReport{Name: "initbench"}
 	properties := facts(v.Environment)
 	for i, id := range []results.RuntimeID{v.Baseline, v.Candidate} {
-		properties = append(properties, junitProperty{[]string{"baseline", "candidate"}[i], binary(id)})
+		properties = append(properties, junitProperty{[]string{"baseline", "candidate"}[i], phrase.Binary(id)})
 	}
 	for _, m := range v.Metrics {
 		r.suite(m.Scenario, properties).addRow(m)
@@ -237,5 +238,5 @@ func (r *junitReport) marshal(findings []verdict.Finding, notes, warnings []stri
 }
 
 func facts(e results.Environment) []junitProperty {
-	return []junitProperty{{"environment", machine(e)}, {"initbench", e.Initbench}}
+	return []junitProperty{{"environment", phrase.Machine(e)}, {"initbench", e.Initbench}}
 }

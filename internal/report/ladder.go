@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/sequence"
 )
@@ -50,7 +51,7 @@ type column struct {
 
 func ladderGrid(ladders []verdict.Ladder, columnsOf func(verdict.Ladder) []column) *grid {
 	l := ladders[0]
-	g := &grid{title: fmt.Sprintf("%s, %s%s: containers started under each memory limit%s", l.Driver, l.Scenario, after(", ", verdict.BuildText(l.Build)), onPlace(l.Place))}
+	g := &grid{title: fmt.Sprintf("%s, %s%s: containers started under each memory limit%s", l.Driver, l.Scenario, phrase.After(", ", verdict.BuildText(l.Build)), onPlace(l.Place))}
 	var columns []column
 	for _, l := range ladders {
 		columns = append(columns, columnsOf(l)...)
@@ -85,7 +86,7 @@ func onPlace(p cgroupjoin.Place) string {
 func inOrder(o verdict.OrderedLadder, title string) column {
 	c := column{title: title, threshold: o.Threshold}
 	for _, count := range o.Counts {
-		c.cells = append(c.cells, started(count))
+		c.cells = append(c.cells, phrase.Started(count))
 	}
 	return c
 }
@@ -103,7 +104,7 @@ func startsBesideWorst(l verdict.Ladder) []column {
 	}
 	worst := column{title: l.Runtime + ", worst order", threshold: l.WorstThreshold()}
 	for i, c := range counts {
-		text := started(c)
+		text := phrase.Started(c)
 		switch {
 		case l.TakesNone() && c.Trials() > 0:
 			text += " (order not applicable)"

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 )
 
@@ -15,7 +16,7 @@ import (
 func verdictMarkdown(v verdict.Verdict) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### initbench: %s (exit %d)\n\n", escape(v.Headline()), v.ExitCode())
-	fmt.Fprintf(&b, "%s against %s%s\n\n", escape(named(v.Candidate)), escape(named(v.Baseline)), after("; ", tally(v.Metrics)))
+	fmt.Fprintf(&b, "%s against %s%s\n\n", escape(named(v.Candidate)), escape(named(v.Baseline)), phrase.After("; ", tally(v.Metrics)))
 	for _, p := range paragraphs(v) {
 		b.WriteString(p.markdown() + "\n\n")
 	}
@@ -103,7 +104,7 @@ func inShort(m verdict.Metric) string {
 		ruling = "**" + ruling + "**"
 	}
 	text := ruling + " " + center(m, m.Baseline) + " to " + center(m, m.Candidate)
-	if math.IsNaN(m.Change) || counts(m) {
+	if math.IsNaN(m.Change) || phrase.Counts(m) {
 		return text
 	}
 	return text + ", " + m.FormatChange(m.Change)

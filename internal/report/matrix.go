@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/sequence"
 )
@@ -49,11 +50,11 @@ func payers(m verdict.Matrix, between string) *grid {
 	g := matrixGrid(m, payersTitle(m),
 		append(append([]string{"trials", "who pays", "to container", "to runtime"}, thresholdTitles(m)...), "start latency", "lane", "as predicted")...)
 	for _, r := range m.Rows {
-		row := []string{matrixTrials(r), string(r.Payer), toContainer(r, between), rangeText(verdict.Bytes, r.ToRuntime, between)}
+		row := []string{phrase.MatrixTrials(r), string(r.Payer), toContainer(r, between), rangeText(verdict.Bytes, r.ToRuntime, between)}
 		for _, place := range m.Places {
 			row = append(row, thresholdIn(r, place, between))
 		}
-		g.add(matrixKeys(m, r, append(row, matrixLatency(r, between), string(r.Lane), asPredicted(r))...)...)
+		g.add(matrixKeys(m, r, append(row, matrixLatency(r, between), string(r.Lane), phrase.AsPredicted(r))...)...)
 	}
 	return g
 }
@@ -81,7 +82,7 @@ func matrixKeys(m verdict.Matrix, r verdict.MatrixRow, more ...string) []string 
 	if hasBuilds(m) {
 		columns = append(columns, orDash(string(r.Build.Clone)), orDash(string(r.Build.Strategy)))
 	}
-	return append(append(columns, binarySize(r), string(r.Driver), string(r.Order)), more...)
+	return append(append(columns, phrase.BinarySize(r), string(r.Driver), string(r.Order)), more...)
 }
 
 // hasBuilds tells whether any row says who makes the copy and how.
@@ -99,13 +100,6 @@ func orDash(text string) string {
 		return "-"
 	}
 	return text
-}
-
-func binarySize(r verdict.MatrixRow) string {
-	if r.BinaryBytes == 0 {
-		return "-"
-	}
-	return verdict.Bytes.Format(float64(r.BinaryBytes))
 }
 
 // thresholdTitles tells thresholds apart where limits are in more than one place.
@@ -132,24 +126,6 @@ func thresholdIn(r verdict.MatrixRow, place cgroupjoin.Place, between string) st
 		return t.Threshold.String()
 	}
 	return "-"
-}
-
-func matrixTrials(r verdict.MatrixRow) string {
-	text := fmt.Sprint(r.Trials)
-	var aside []string
-	if r.NotApplicable > 0 {
-		aside = append(aside, "order not applicable")
-	}
-	if r.NotCounted > 0 {
-		aside = append(aside, fmt.Sprintf("%d not counted", r.NotCounted))
-	}
-	if r.Unconfirmed > 0 {
-		aside = append(aside, fmt.Sprintf("%d unconfirmed", r.Unconfirmed))
-	}
-	if len(aside) == 0 {
-		return text
-	}
-	return text + " (" + strings.Join(aside, ", ") + ")"
 }
 
 func toContainer(r verdict.MatrixRow, between string) string {
@@ -187,31 +163,11 @@ func matrixLatency(r verdict.MatrixRow, between string) string {
 	if !r.Latency.Known() {
 		return "-"
 	}
-	text := stack(verdict.Nanoseconds.Format(r.Latency.Center), spread(verdict.Nanoseconds, r.Latency), between)
+	text := stack(verdict.Nanoseconds.Format(r.Latency.Center), phrase.Spread(verdict.Nanoseconds, r.Latency), between)
 	if r.ReferenceLimit != 0 {
-		text += between + "at " + referenceText(r)
+		text += between + "at " + phrase.ReferenceText(r)
 	}
 	return text
-}
-
-func referenceText(r verdict.MatrixRow) string {
-	return verdict.PlacedLimit(r.Build, r.ReferencePlace, r.ReferenceLimit)
-}
-
-func asPredicted(r verdict.MatrixRow) string {
-	right, predicted := 0, 0
-	for _, c := range r.Cells {
-		if p := c.Prediction; p != nil {
-			predicted++
-			if p.AsPredicted {
-				right++
-			}
-		}
-	}
-	if predicted == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%d of %d", right, predicted)
 }
 
 // byLimit is "none 3/3, 7MiB 0/3, 16MiB 3/3; ancestor 7MiB 0/3, 16MiB 3/3".
@@ -251,44 +207,4 @@ func startedShort(c verdict.Count) string {
 		text += fmt.Sprintf(" (%d failed)", c.Failed)
 	}
 	return text
-}
-
-// remark is a sentence below a table under its label.
-type remark struct{ label, text string }
-
-// notPlanned labels the cells that make no sense.
-const notPlanned = "not planned"
-
-// matrixRemarks are what arithmetic says of a matrix, and what it has not got.
-func matrixRemarks(m verdict.Matrix) []remark {
-	var all []remark
-	a := m.Arithmetic
-	add := func(label, format string, args ...any) {
-		all = append(all, remark{label, m.Scenario + ": " + fmt.Sprintf(format, args...)})
-	}
-	if a.Predicted() > 0 {
-		add("arithmetic", "%d of %d cells with a limit are as predicted: killed where the clone that the container is charged and what init takes by itself, "+
-			"both as measured without a limit, are more than the limit, started where they are not; nothing is predicted within the range of "+
-			"what was measured and a margin of %s, %s", a.AsPredicted, a.Predicted(), verdict.Bytes.Format(a.Margin), a.MarginWhy)
-	}
-	for _, text := range a.Surprises {
-		add("not as predicted", "%s", text)
-	}
-	for _, why := range a.Reasons() {
-		add("not predicted", "%s: %s", cellCount(a.Open[why]), why)
-	}
-	for _, s := range m.Senseless {
-		add(notPlanned, "%s: %s", cellCount(s.Cells), s.Why)
-	}
-	if left := m.Cells - m.Reached; left > 0 {
-		add("not reached", "%d of %s", left, cellCount(m.Cells))
-	}
-	return all
-}
-
-func cellCount(n int) string {
-	if n == 1 {
-		return "1 cell"
-	}
-	return fmt.Sprintf("%d cells", n)
 }

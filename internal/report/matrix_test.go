@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/memfdclone"
 	"github.com/initbench/initbench/results"
@@ -273,7 +274,7 @@ func TestPictureStandsAlone(t *testing.T) {
 	}
 	marks := map[string]bool{}
 	for _, p := range verdict.Payers() {
-		_, after, _ := strings.Cut(text, `<pattern id="`+payerClass(p)+`"`)
+		_, after, _ := strings.Cut(text, `<pattern id="`+phrase.PayerClass(p)+`"`)
 		pattern, _, found := strings.Cut(after, "</pattern>")
 		if !found || marks[pattern] {
 			t.Errorf("%s has no pattern of its own", p)

@@ -10,11 +10,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/report/phrase"
+	"github.com/initbench/initbench/internal/report/svg"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
-	"github.com/initbench/initbench/scenarios"
-	"github.com/initbench/initbench/sequence"
 )
 
 // ErrNoMatrix is why there is no picture.
@@ -69,16 +68,16 @@ func writePicture(w io.Writer, p picture) error {
 	return nil
 }
 
-func (p picture) draw() *svgNode {
+func (p picture) draw() *svg.Node {
 	columns := svgLeast
 	for _, m := range p.matrices {
-		columns = max(columns, len(columnsOf(m)))
+		columns = max(columns, len(phrase.Columns(m)))
 	}
 	width := 2*svgMargin + svgLabels + float64(columns)*svgColumn
-	var parts []*svgNode
+	var parts []*svg.Node
 	y := svgMargin
-	put := func(n *svgNode, height float64) {
-		parts = append(parts, moved(svgMargin, y).add(n))
+	put := func(n *svg.Node, height float64) {
+		parts = append(parts, svg.Moved(svgMargin, y).Add(n))
 		y += height
 	}
 	put(p.heading(int((width - 2*svgMargin) / 7)))
@@ -89,85 +88,50 @@ func (p picture) draw() *svgNode {
 	}
 	put(p.provenance(int((width - 2*svgMargin) / 7)))
 	height := y + svgMargin
-	root := svgElement("svg", "xmlns", "http://www.w3.org/2000/svg", "viewBox", "0 0 "+svgValue(width)+" "+svgValue(height),
+	root := svg.Element("svg", "xmlns", "http://www.w3.org/2000/svg", "viewBox", "0 0 "+svg.Value(width)+" "+svg.Value(height),
 		"width", width, "height", height, "role", "img", "font-family", "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif")
-	root.add(textNode("title", "initbench: who pays for the clone, "+p.of), textNode("style", strings.Join(strings.Fields(matrixStyle), " ")), patterns())
-	return root.add(rectangle(0, 0, width, height, "paper")).add(parts...)
+	root.Add(svg.TextNode("title", "initbench: who pays for the clone, "+p.of), svg.TextNode("style", strings.Join(strings.Fields(matrixStyle), " ")), patterns())
+	return root.Add(svg.Rectangle(0, 0, width, height, "paper")).Add(parts...)
 }
 
-func (p picture) heading(characters int) (*svgNode, float64) {
+func (p picture) heading(characters int) (*svg.Node, float64) {
 	g, height := paragraph([]string{p.of + "; " + counted(p.trials)}, characters)
-	return svgElement("g").add(
-		label(0, 18, "title", "Who pays for the clone, which limit suffices, and how long a start takes"), moved(0, 28).add(g),
+	return svg.Element("g").Add(
+		svg.Label(0, 18, "title", "Who pays for the clone, which limit suffices, and how long a start takes"), svg.Moved(0, 28).Add(g),
 	), 32 + height
 }
 
 // legend explains the marks by who pays, and the lines of a cell.
-func legend() (*svgNode, float64) {
-	g := svgElement("g")
-	words := map[verdict.Payer]string{
-		verdict.ContainerPays: "the container", verdict.BothPay: "the container and the runtime", verdict.RuntimePays: "the runtime, at each start",
-		verdict.CallerPays: "the caller, once", verdict.NobodyPays: "nobody: nothing is copied", verdict.PayerUnknown: "not measured",
-	}
+func legend() (*svg.Node, float64) {
+	g := svg.Element("g")
 	x := 0.0
 	for _, p := range verdict.Payers() {
-		g.add(band(x, 0, svgBand, 14, p), label(x+svgBand+6, 12, "small", words[p]))
-		x += svgBand + 30 + 6.6*float64(len(words[p]))
+		g.Add(band(x, 0, svgBand, 14, p), svg.Label(x+svgBand+6, 12, "small", phrase.Payer(p)))
+		x += svgBand + 30 + 6.6*float64(len(phrase.Payer(p)))
 	}
-	return g.add(
-		label(0, 36, "small dim", "In a cell: who pays and how much. The limit (memory.max of the container, or of its ancestor where that differs) at which it starts: "+
+	return g.Add(
+		svg.Label(0, 36, "small dim", "In a cell: who pays and how much. The limit (memory.max of the container, or of its ancestor where that differs) at which it starts: "+
 			"(a, b] was killed at a and started at b; <= b always started, b being the lowest tried."),
-		label(0, 52, "small dim", "The median latency of a start, with its interval where there is one. Cells with a limit that are as arithmetic predicts. "+
+		svg.Label(0, 52, "small dim", "The median latency of a start, with its interval where there is one. Cells with a limit that are as arithmetic predicts. "+
 			"Bar: the container's part of the copy; beside it, its share of the binary's size."),
 	), 74
 }
 
-// svgColumnKey is what a column is of.
-type svgColumnKey struct {
-	driver cgroupjoin.Driver
-	order  sequence.Order
-}
-
-// columnsOf lists the drivers and orders that any row has, in the order reports show them.
-func columnsOf(m verdict.Matrix) []svgColumnKey {
-	var all []svgColumnKey
-	for _, d := range cgroupjoin.Drivers() {
-		for _, o := range sequence.Orders() {
-			k := svgColumnKey{d, o}
-			if slices.ContainsFunc(m.Rows, func(r verdict.MatrixRow) bool { return columnOf(r) == k }) {
-				all = append(all, k)
-			}
-		}
-	}
-	return all
-}
-
-func columnOf(r verdict.MatrixRow) svgColumnKey { return svgColumnKey{r.Driver, r.Order} }
-
-// svgRowKey is what a row of the picture is of.
-type svgRowKey struct {
-	runtime string
-	build   scenarios.Build
-	bytes   int64
-}
-
-func rowOf(r verdict.MatrixRow) svgRowKey { return svgRowKey{r.Runtime, r.Build, r.BinaryBytes} }
-
-func matrixGroup(m verdict.Matrix) (*svgNode, float64) {
-	columns := columnsOf(m)
-	g := svgElement("g").add(label(0, 14, "scenario", m.Scenario))
-	g.add(columnTitles(m, columns)...)
+func matrixGroup(m verdict.Matrix) (*svg.Node, float64) {
+	columns := phrase.Columns(m)
+	g := svg.Element("g").Add(svg.Label(0, 14, "scenario", m.Scenario))
+	g.Add(columnTitles(m, columns)...)
 	y, height := svgHead, cellHeight(m)
-	var done []svgRowKey
+	var done []phrase.Row
 	for _, r := range m.Rows {
-		row := rowOf(r)
+		row := phrase.RowOf(r)
 		if slices.Contains(done, row) {
 			continue
 		}
 		done = append(done, row)
-		g.add(moved(0, y).add(rowLabel(r, height)...))
+		g.Add(svg.Moved(0, y).Add(rowLabel(r, height)...))
 		for i, c := range columns {
-			g.add(moved(svgLabels+float64(i)*svgColumn, y).add(matrixCell(m, row, c, height)))
+			g.Add(svg.Moved(svgLabels+float64(i)*svgColumn, y).Add(matrixCell(m, row, c, height)))
 		}
 		y += height
 	}
@@ -175,38 +139,22 @@ func matrixGroup(m verdict.Matrix) (*svgNode, float64) {
 }
 
 // columnTitles name the driver above its orders, and the lane of each: latencies of two lanes do not compare.
-func columnTitles(m verdict.Matrix, columns []svgColumnKey) (all []*svgNode) {
+func columnTitles(m verdict.Matrix, columns []phrase.Column) (all []*svg.Node) {
 	for i, c := range columns {
 		x := svgLabels + float64(i)*svgColumn
-		if i == 0 || columns[i-1].driver != c.driver {
-			all = append(all, label(x+2, 26, "column", string(c.driver)))
+		if i == 0 || columns[i-1].Driver != c.Driver {
+			all = append(all, svg.Label(x+2, 26, "column", string(c.Driver)))
 		}
-		all = append(all, label(x+2, 43, "order", string(c.order)), label(x+2, 58, "small dim", strings.Join(lanesIn(m, c), ", ")+" trials"))
+		all = append(all, svg.Label(x+2, 43, "order", string(c.Order)), svg.Label(x+2, 58, "small dim", strings.Join(phrase.Lanes(m, c), ", ")+" trials"))
 	}
 	return all
 }
 
-func lanesIn(m verdict.Matrix, c svgColumnKey) (lanes []string) {
-	for _, r := range m.Rows {
-		if columnOf(r) == c && !slices.Contains(lanes, string(r.Lane)) {
-			lanes = append(lanes, string(r.Lane))
-		}
-	}
-	return lanes
-}
-
-func rowLabel(r verdict.MatrixRow, height float64) []*svgNode {
-	name, how := r.Runtime, binarySize(r)
-	build := verdict.BuildText(scenarios.Build{Clone: r.Build.Clone, Strategy: r.Build.Strategy})
-	switch {
-	case r.Planned():
-		name, how = build, how+after(", ", name)
-	case build != "":
-		how += ", " + build
-	}
-	return []*svgNode{
-		svgElement("path", "d", "M0 0H"+svgValue(svgLabels), "class", "rule"),
-		label(0, height/2-2, "build", name), label(0, height/2+15, "small dim", how),
+func rowLabel(r verdict.MatrixRow, height float64) []*svg.Node {
+	name, how := phrase.RowName(r)
+	return []*svg.Node{
+		svg.Element("path", "d", "M0 0H"+svg.Value(svgLabels), "class", "rule"),
+		svg.Label(0, height/2-2, "build", name), svg.Label(0, height/2+15, "small dim", how),
 	}
 }
 
@@ -222,69 +170,67 @@ func cellHeight(m verdict.Matrix) float64 {
 	return float64(most)*svgLine + svgBar + 20
 }
 
-func matrixCell(m verdict.Matrix, row svgRowKey, column svgColumnKey, height float64) *svgNode {
+func matrixCell(m verdict.Matrix, row phrase.Row, column phrase.Column, height float64) *svg.Node {
 	for _, r := range m.Rows {
-		if rowOf(r) == row && columnOf(r) == column {
+		if phrase.RowOf(r) == row && phrase.ColumnOf(r) == column {
 			return filledCell(m, r, height)
 		}
 	}
 	for _, b := range m.Blanks {
-		if (svgRowKey{b.Runtime, b.Build, b.BinaryBytes}) == row && (svgColumnKey{b.Driver, b.Order}) == column {
+		if (phrase.Row{Runtime: b.Runtime, Build: b.Build, Bytes: b.BinaryBytes}) == row && (phrase.Column{Driver: b.Driver, Order: b.Order}) == column {
 			return blankCell(b.Why, height)
 		}
 	}
 	return blankCell("not planned", height)
 }
 
-func blankCell(why string, height float64) *svgNode {
-	g := svgElement("g", "class", "cell").add(rectangle(1, 1, svgColumn-6, height-4, "blank"))
+func blankCell(why string, height float64) *svg.Node {
+	g := svg.Element("g", "class", "cell").Add(svg.Rectangle(1, 1, svgColumn-6, height-4, "blank"))
 	for i, line := range wrapWords(why, svgNoteText) {
-		g.add(label(8, 16+float64(i)*14, "note", line))
+		g.Add(svg.Label(8, 16+float64(i)*14, "note", line))
 	}
 	return g
 }
 
-func filledCell(m verdict.Matrix, r verdict.MatrixRow, height float64) *svgNode {
-	g := svgElement("g", "class", "cell "+payerClass(r.Payer)).add(textNode("title", cellTitle(m, r)))
-	g.add(rectangle(1, 1, svgColumn-6, height-4, "ground"), band(1, 1, svgBand, height-4, r.Payer))
+func filledCell(m verdict.Matrix, r verdict.MatrixRow, height float64) *svg.Node {
+	g := svg.Element("g", "class", "cell "+phrase.PayerClass(r.Payer)).Add(svg.TextNode("title", cellTitle(m, r)))
+	g.Add(svg.Rectangle(1, 1, svgColumn-6, height-4, "ground"), band(1, 1, svgBand, height-4, r.Payer))
 	for i, line := range cellLines(m, r) {
 		class := "line"
 		if i == 0 {
 			class = "who"
 		}
-		g.add(label(svgBand+8, 17+float64(i)*svgLine, class, line))
+		g.Add(svg.Label(svgBand+8, 17+float64(i)*svgLine, class, line))
 	}
-	return g.add(shareBar(r, height)...)
+	return g.Add(shareBar(r, height)...)
 }
 
 // band is the mark of who pays: a colour and a pattern, either of which will do.
-func band(x, y, width, height float64, p verdict.Payer) *svgNode {
-	return svgElement("g", "class", payerClass(p)).add(
-		rectangle(x, y, width, height, "mark"),
-		svgElement("rect", "x", x, "y", y, "width", width, "height", height, "fill", "url(#"+payerClass(p)+")"),
+func band(x, y, width, height float64, p verdict.Payer) *svg.Node {
+	return svg.Element("g", "class", phrase.PayerClass(p)).Add(
+		svg.Rectangle(x, y, width, height, "mark"),
+		svg.Element("rect", "x", x, "y", y, "width", width, "height", height, "fill", "url(#"+phrase.PayerClass(p)+")"),
 	)
 }
 
-func payerClass(p verdict.Payer) string { return "pays-" + strings.ReplaceAll(string(p), " ", "-") }
-
 // shareBar is as long as the copy, the container's part filled. The figure beside it is of the binary's size.
-func shareBar(r verdict.MatrixRow, height float64) []*svgNode {
+func shareBar(r verdict.MatrixRow, height float64) []*svg.Node {
 	if r.Clone.N == 0 || r.Clone.Median == 0 {
 		return nil
 	}
 	x, y, width := svgBand+8, height-svgBar-8, svgColumn-svgBand-66
-	return []*svgNode{
-		rectangle(x, y, width, svgBar, "track"),
-		rectangle(x, y, width*min(1, r.ToContainer.Median/r.Clone.Median), svgBar, "share"),
-		label(x+width+6, y+svgBar+1, "small dim", verdict.Percent(r.ContainerShare())),
+	return []*svg.Node{
+		svg.Rectangle(x, y, width, svgBar, "track"),
+		svg.Rectangle(x, y, width*min(1, r.ToContainer.Median/r.Clone.Median), svgBar, "share"),
+		svg.Label(x+width+6, y+svgBar+1, "small dim", verdict.Percent(r.ContainerShare())),
 	}
 }
 
 // cellLines are what a cell says.
 func cellLines(m verdict.Matrix, r verdict.MatrixRow) []string {
-	lines := append([]string{whoPays(r)}, thresholdLines(m, r)...)
+	lines := append([]string{whoPays(r)}, phrase.Thresholds(m, r)...)
 	lines = append(lines, latencyLine(r))
-	if text := asPredicted(r); text != "-" {
+	if text := phrase.AsPredicted(r); text != "-" {
 		lines = append(lines, text+" as predicted")
 	}
 	return lines
@@ -301,28 +247,6 @@ func whoPays(r verdict.MatrixRow) string {
 	return string(r.Payer) + amount
 }
 
-// thresholdLines has one line where limits in all places that were measured have the same threshold.
-func thresholdLines(m verdict.Matrix, r verdict.MatrixRow) (lines []string) {
-	last := verdict.Threshold{}
-	for _, place := range m.Places {
-		for _, t := range r.Thresholds {
-			if t.Place != place || t.Threshold == last || t.Threshold == (verdict.Threshold{}) {
-				continue
-			}
-			last = t.Threshold
-			word := "limit "
-			if place == cgroupjoin.OnAncestor {
-				word = "ancestor "
-			}
-			lines = append(lines, word+last.String())
-		}
-	}
-	if lines == nil {
-		return []string{"limit " + last.String()}
-	}
-	return lines
-}
-
 func latencyLine(r verdict.MatrixRow) string {
 	if !r.Latency.Known() {
 		return "no start measured"
@@ -331,7 +255,7 @@ func latencyLine(r verdict.MatrixRow) string {
 	if r.ReferenceLimit != 0 {
 		at = " at " + limit(r.ReferenceLimit)
 	}
-	interval := after(" ", spread(verdict.Nanoseconds, r.Latency))
+	interval := phrase.After(" ", phrase.Spread(verdict.Nanoseconds, r.Latency))
 	if utf8.RuneCountInString(text+interval+at) > svgCellText {
 		return text + at
 	}
@@ -341,7 +265,7 @@ func latencyLine(r verdict.MatrixRow) string {
 // cellTitle is all of a cell in words, for a pointer that rests on it and for whoever does not see the picture.
 func cellTitle(m verdict.Matrix, r verdict.MatrixRow) string {
 	texts := []string{
-		strings.Join(matrixKeys(m, r), ", "), matrixTrials(r) + " trials, " + string(r.Lane), "pays: " + string(r.Payer),
+		strings.Join(matrixKeys(m, r), ", "), phrase.MatrixTrials(r) + " trials, " + string(r.Lane), "pays: " + string(r.Payer),
 		"clone charged to the container: " + toContainer(r, " "), "to the runtime: " + rangeText(verdict.Bytes, r.ToRuntime, " "),
 	}
 	for _, place := range m.Places {
@@ -351,29 +275,29 @@ func cellTitle(m verdict.Matrix, r verdict.MatrixRow) string {
 }
 
 // notes are below a matrix what is below its table, but for cells that are not planned, which stand in their places.
-func notes(m verdict.Matrix, characters int) (*svgNode, float64) {
+func notes(m verdict.Matrix, characters int) (*svg.Node, float64) {
 	var texts []string
-	for _, r := range matrixRemarks(m) {
-		if r.label != notPlanned {
-			texts = append(texts, r.label+": "+r.text)
+	for _, r := range phrase.Remarks(m) {
+		if r.Label != phrase.NotPlanned {
+			texts = append(texts, r.Label+": "+r.Text)
 		}
 	}
 	return paragraph(texts, characters)
 }
 
-func (p picture) provenance(characters int) (*svgNode, float64) {
-	texts := []string{"sizes in IEC units; " + machine(p.environment)}
+func (p picture) provenance(characters int) (*svg.Node, float64) {
+	texts := []string{"sizes in IEC units; " + phrase.Machine(p.environment)}
 	for _, w := range p.warnings {
 		texts = append(texts, "warning: "+w)
 	}
 	return paragraph(texts, characters)
 }
 
-func paragraph(texts []string, characters int) (*svgNode, float64) {
-	g, y := svgElement("g"), 12.0
+func paragraph(texts []string, characters int) (*svg.Node, float64) {
+	g, y := svg.Element("g"), 12.0
 	for _, text := range texts {
 		for _, line := range wrapWords(text, characters) {
-			g.add(label(0, y, "small dim", line))
+			g.Add(svg.Label(0, y, "small dim", line))
 			y += svgLine
 		}
 		y += 2
@@ -382,15 +306,14 @@ func paragraph(texts []string, characters int) (*svgNode, float64) {
 }
 
 // patterns has one a payer: hatched, dotted and ruled, for whoever does not see the colours.
-func patterns() *svgNode {
+func patterns() *svg.Node {
 	lines := map[verdict.Payer]string{
-		verdict.ContainerPays: "M0 6L6 0M-1 1L1 -1M5 7L7 5", verdict.BothPay: "M0 6L6 0M0 0L6 6", verdict.RuntimePays: "M0 3H6",
-		verdict.CallerPays: "M3 0V6", verdict.NobodyPays: "", verdict.PayerUnknown: "M2 3H4",
+		verdict.ContainerPays: svg.Hatches.Rising, verdict.BothPay: svg.Hatches.Crossed, verdict.RuntimePays: svg.Hatches.Level,
+		verdict.CallerPays: svg.Hatches.Upright, verdict.PayerUnknown: svg.Hatches.Dashed,
 	}
-	defs := svgElement("defs")
+	defs := svg.Element("defs")
 	for _, p := range verdict.Payers() {
-		defs.add(svgElement("pattern", "id", payerClass(p), "width", 6, "height", 6, "patternUnits", "userSpaceOnUse").add(
-			svgElement("path", "d", "M0 0"+lines[p], "class", "ink")))
+		defs.Add(svg.Pattern(phrase.PayerClass(p), lines[p], "ink"))
 	}
 	return defs
 }
@@ -420,4 +343,12 @@ text { fill: #e8ecf0 } .dim, .note { fill: #a3adb8 } .paper { fill: #14181c } .r
 // splitLines yields the lines of a text that ends with a newline.
 func splitLines(text string) iter.Seq[string] {
 	return strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n")
+}
+
+// wrapWords breaks a sentence into lines of at most n characters, the words longer than that apart.
+func wrapWords(sentence string, n int) (lines []string) {
+	for line := range splitLines(Options{Width: n}.wrapped("", "", sentence)) {
+		lines = append(lines, line)
+	}
+	return lines
 }

@@ -18,6 +18,7 @@ import (
 	prometheus "github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 )
 
@@ -162,7 +163,7 @@ func (read exposed) figures(t *testing.T, row readRow) figures {
 	all := figures{}
 	unit, in := baseUnit(row.Unit)
 	get := func(figure, name, unit string, in float64, more ...string) {
-		of := append(more, prometheus.MetricNameLabel, "initbench_"+name+after("_", unit), "scenario", row.Scenario, "driver", row.Driver, "order", row.Order)
+		of := append(more, prometheus.MetricNameLabel, "initbench_"+name+phrase.After("_", unit), "scenario", row.Scenario, "driver", row.Driver, "order", row.Order)
 		if row.Place != "" {
 			of = append(of, "limit_place", row.Place)
 		}
@@ -223,7 +224,7 @@ func (r readRow) cells() string {
 	case r.ChangeLo != nil && r.ChangeHi == nil:
 		changed = "[" + short(*r.ChangeLo) + ", +inf]"
 	case r.ChangeLo != nil:
-		changed += bracket(short, *r.ChangeLo, *r.ChangeHi)
+		changed += phrase.Bracket(short, *r.ChangeLo, *r.ChangeHi)
 	case r.Change != nil && r.Name != verdict.LeakCount:
 		changed += "[no interval]"
 	}
@@ -260,7 +261,7 @@ func (a readArm) cell(r readRow) string {
 	if a.Lo == nil || a.Hi == nil {
 		return text
 	}
-	return text + " " + bracket(r.Unit.Format, *a.Lo, *a.Hi)
+	return text + " " + phrase.Bracket(r.Unit.Format, *a.Lo, *a.Hi)
 }
 
 // orNaN is NaN for null.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -36,7 +37,7 @@ func (x *exposition) add(name, unit, help string, value float64, tags ...tag) {
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return
 	}
-	full := "initbench_" + name + after("_", unit)
+	full := "initbench_" + name + phrase.After("_", unit)
 	f := x.named[full]
 	if f == nil {
 		f = &family{name: full, unit: unit, help: help}

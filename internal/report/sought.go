@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/sequence"
 )
@@ -73,7 +74,9 @@ func triedGrid(group []verdict.Sought) *grid {
 	return g
 }
 
-func soughtIn(s verdict.Sought) string { return s.Scenario + after(", ", verdict.BuildText(s.Build)) }
+func soughtIn(s verdict.Sought) string {
+	return s.Scenario + phrase.After(", ", verdict.BuildText(s.Build))
+}
 
 func distinct[T comparable](group []verdict.Sought, of func(verdict.Sought) T) []T {
 	var all []T

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/perf/benchfmt"
 
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -19,17 +20,17 @@ func summaryTable(s verdict.Summary, opts Options) string {
 	var b strings.Builder
 	var lines [][2]string
 	for _, id := range s.Runtimes {
-		lines = append(lines, [2]string{id.Name, binary(id)})
+		lines = append(lines, [2]string{id.Name, phrase.Binary(id)})
 	}
 	b.WriteString(about(opts, append(lines,
 		[2]string{"measured", counted(s.Trials) + intervals(s)},
-		[2]string{"machine", machine(s.Environment)})))
+		[2]string{"machine", phrase.Machine(s.Environment)})))
 	short := summaryGrids(s, "\n")
 	for i, g := range summaryGrids(s, " ") {
 		b.WriteString("\n" + fit(opts, g, short[i], short[i].tall()))
 	}
 	for _, m := range s.Matrices {
-		b.WriteString(remarked(opts, matrixRemarks(m)))
+		b.WriteString(remarked(opts, phrase.Remarks(m)))
 	}
 	b.WriteString(said(opts, "failed", failures(s)))
 	b.WriteString(remarks(opts, s.Warnings, s.Notes))
@@ -45,7 +46,7 @@ func intervals(s verdict.Summary) string {
 		}
 	}
 	for _, c := range s.Cells {
-		if meanInterval(c.Start) != "" || spread(verdict.Bytes, c.ContainerPeak) != "" || spread(verdict.Bytes, c.RuntimePeak) != "" {
+		if meanInterval(c.Start) != "" || phrase.Spread(verdict.Bytes, c.ContainerPeak) != "" || phrase.Spread(verdict.Bytes, c.RuntimePeak) != "" {
 			return fmt.Sprintf("; intervals at %.3g %%", s.Confidence*100)
 		}
 	}
@@ -60,16 +61,16 @@ func summaryMarkdown(s verdict.Summary) string {
 		b.WriteString(g.markdown() + "\n")
 	}
 	for _, m := range s.Matrices {
-		for _, r := range matrixRemarks(m) {
-			b.WriteString("- " + r.label + ": " + escape(r.text) + "\n")
+		for _, r := range phrase.Remarks(m) {
+			b.WriteString("- " + r.Label + ": " + escape(r.Text) + "\n")
 		}
 	}
 	b.WriteString(bullets("failed: ", failures(s)) + bullets("warning: ", s.Warnings) + bullets("note: ", s.Notes))
 	var about []string
 	for _, id := range s.Runtimes {
-		about = append(about, id.Name+": "+binary(id))
+		about = append(about, id.Name+": "+phrase.Binary(id))
 	}
-	b.WriteString(bullets("", append(about, counted(s.Trials), machine(s.Environment))))
+	b.WriteString(bullets("", append(about, counted(s.Trials), phrase.Machine(s.Environment))))
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
@@ -140,7 +141,7 @@ func conditions(cells []verdict.CellSummary, more ...string) []string {
 func keys(cells []verdict.CellSummary) int { return len(conditions(cells)) }
 
 func condition(cells []verdict.CellSummary, c verdict.CellSummary, more ...string) []string {
-	columns := []string{c.Runtime + after(" ", verdict.BuildText(c.Build)), string(c.Driver)}
+	columns := []string{c.Runtime + phrase.After(" ", verdict.BuildText(c.Build)), string(c.Driver)}
 	if ordered(cells) {
 		columns = append(columns, string(c.Order))
 	}
@@ -175,7 +176,7 @@ func meanInterval(s verdict.Spread) string {
 	if math.IsInf(s.MeanLo, 0) || math.IsNaN(s.MeanLo) {
 		return ""
 	}
-	return bracket(verdict.Nanoseconds.Format, s.MeanLo, s.MeanHi)
+	return phrase.Bracket(verdict.Nanoseconds.Format, s.MeanLo, s.MeanHi)
 }
 
 // timed tells whether nothing was in the way of a scenario's starts.
@@ -339,7 +340,7 @@ func peaks(cells []verdict.CellSummary, between string) *grid {
 		if !a.Known() {
 			return "-"
 		}
-		return stack(verdict.Bytes.Format(a.Center), spread(verdict.Bytes, a), between)
+		return stack(verdict.Bytes.Format(a.Center), phrase.Spread(verdict.Bytes, a), between)
 	}
 	for _, c := range cells {
 		g.add(condition(cells, c, show(c.ContainerPeak), show(c.RuntimePeak))...)
@@ -359,7 +360,7 @@ func victims(list []verdict.VictimSummary) *grid {
 		if v.Build != (scenarios.Build{}) {
 			continue
 		}
-		g.add(v.Scenario, v.Runtime+after(" ", verdict.BuildText(v.Build)), string(v.Driver), string(v.Order), verdict.PlacedLimit(v.Build, v.Place, v.Limit), v.Comm, fmt.Sprint(v.N), b(v.Anon), b(v.File), b(v.Shmem))
+		g.add(v.Scenario, v.Runtime+phrase.After(" ", verdict.BuildText(v.Build)), string(v.Driver), string(v.Order), verdict.PlacedLimit(v.Build, v.Place, v.Limit), v.Comm, fmt.Sprint(v.N), b(v.Anon), b(v.File), b(v.Shmem))
 	}
 	return g
 }
@@ -391,7 +392,7 @@ func summaryJUnit(s verdict.Summary) ([]byte, error) {
 	for _, j := range s.Joins {
 		ruling, text := verdict.Pass, outcomesText(j.Outcomes, " ")
 		if j.Trials() == 0 || j.Failure != "" {
-			ruling, text = verdict.Inconclusive, text+after(": ", j.Failure)
+			ruling, text = verdict.Inconclusive, text+phrase.After(": ", j.Failure)
 		}
 		r.suite(j.Scenario, facts(s.Environment)).add(junitCase{Class: j.Scenario + "." + string(j.Driver), Name: joinName(j)}, ruling, text, "")
 	}
@@ -399,7 +400,7 @@ func summaryJUnit(s verdict.Summary) ([]byte, error) {
 }
 
 func cellName(c verdict.CellSummary) string {
-	name := c.Runtime + after(" ", verdict.BuildText(c.Build)) + " at limit " + verdict.PlacedLimit(c.Build, c.Place, c.Limit)
+	name := c.Runtime + phrase.After(" ", verdict.BuildText(c.Build)) + " at limit " + verdict.PlacedLimit(c.Build, c.Place, c.Limit)
 	if c.Order != sequence.Natural {
 		name += ", " + string(c.Order)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 )
 
@@ -60,8 +61,8 @@ func detailGrids(v verdict.Verdict) []*grid {
 // measured says what was compared, on what it rests, and where it was measured.
 func measured(v verdict.Verdict) [][2]string {
 	return [][2]string{
-		{"baseline", binary(v.Baseline)}, {"candidate", binary(v.Candidate)},
-		{"measured", restsOn(v) + "; " + method(v)}, {"machine", machine(v.Environment)},
+		{"baseline", phrase.Binary(v.Baseline)}, {"candidate", phrase.Binary(v.Candidate)},
+		{"measured", restsOn(v) + "; " + phrase.Method(v)}, {"machine", phrase.Machine(v.Environment)},
 	}
 }
 
@@ -117,12 +118,12 @@ func broken(name string) string {
 
 func arm(m verdict.Metric, a verdict.Arm, between string) string {
 	switch {
-	case counts(m):
+	case phrase.Counts(m):
 		return center(m, a)
 	case m.Name == verdict.StartThreshold:
 		return stack(center(m, a), edgeSpread(a), between)
 	}
-	return stack(center(m, a), spread(m.Unit, a), between)
+	return stack(center(m, a), phrase.Spread(m.Unit, a), between)
 }
 
 func stack(center, interval, between string) string {
@@ -162,13 +163,13 @@ func said(opts Options, label string, texts []string) string {
 }
 
 // remarked draws remarks, with an empty line above them.
-func remarked(opts Options, all []remark) string {
+func remarked(opts Options, all []phrase.Remark) string {
 	var b strings.Builder
 	for i, r := range all {
 		if i == 0 {
 			b.WriteString("\n")
 		}
-		b.WriteString(opts.wrapped("", "  ", r.label+": "+r.text))
+		b.WriteString(opts.wrapped("", "  ", r.Label+": "+r.Text))
 	}
 	return b.String()
 }

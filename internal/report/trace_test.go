@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
@@ -187,7 +188,7 @@ func TestSentence(t *testing.T) {
 		"no clone is made inside init: nothing of the binary was charged to the container": {Order: sequence.FoundNoClone, Guard: sequence.GuardNone},
 		"the order of clone and join is not known: 3 events were lost":                     {Order: sequence.FoundUnknown, Why: "3 events were lost"},
 	} {
-		if got := Sentence(f); got != want {
+		if got := phrase.Sentence(f); got != want {
 			t.Errorf("%s guarded by %s:\n got %q\nwant %q", f.Order, f.Guard, got, want)
 		}
 	}
@@ -198,7 +199,7 @@ func TestTheSentenceComesLast(t *testing.T) {
 	for _, width := range []int{0, 200} {
 		tr := trace(t, "join-first", "runc@v1.1.15", killed)
 		lines := strings.Split(strings.TrimRight(drawnTrace(t, Table, Options{Width: width}, tr), "\n"), "\n")
-		if got := lines[len(lines)-1]; got != Sentence(tr.Finding) {
+		if got := lines[len(lines)-1]; got != phrase.Sentence(tr.Finding) {
 			t.Errorf("width %d: the last line is %q", width, got)
 		}
 	}
@@ -215,21 +216,21 @@ func TestAlign(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := rapid.SliceOfN(step, 0, 9).Draw(t, "a"), rapid.SliceOfN(step, 0, 9).Draw(t, "b")
 		i, j := 0, 0
-		for _, p := range align(a, b) {
-			if p.a != nil {
-				if p.a != &a[i] {
+		for _, p := range phrase.Align(a, b) {
+			if p.A != nil {
+				if p.A != &a[i] {
 					t.Fatalf("step %d of a is not where it was", i)
 				}
 				i++
 			}
-			if p.b != nil {
-				if p.b != &b[j] {
+			if p.B != nil {
+				if p.B != &b[j] {
 					t.Fatalf("step %d of b is not where it was", j)
 				}
 				j++
 			}
-			if p.a != nil && p.b != nil && (p.a.Step != p.b.Step || p.a.Init != p.b.Init) {
-				t.Fatalf("%s is next to %s", p.a.Step, p.b.Step)
+			if p.A != nil && p.B != nil && (p.A.Step != p.B.Step || p.A.Init != p.B.Init) {
+				t.Fatalf("%s is next to %s", p.A.Step, p.B.Step)
 			}
 		}
 		if i != len(a) || j != len(b) {
@@ -242,14 +243,14 @@ func TestAlign(t *testing.T) {
 func TestAlignFindsTheCommonSteps(t *testing.T) {
 	a, b := timeline(t, "clone-first").Steps(), timeline(t, "overlay").Steps()
 	var both, only []string
-	for _, p := range align(a, b) {
+	for _, p := range phrase.Align(a, b) {
 		switch {
-		case p.a != nil && p.b != nil:
-			both = append(both, string(p.a.Step))
-		case p.a != nil:
-			only = append(only, "A "+string(p.a.Step))
+		case p.A != nil && p.B != nil:
+			both = append(both, string(p.A.Step))
+		case p.A != nil:
+			only = append(only, "A "+string(p.A.Step))
 		default:
-			only = append(only, "B "+string(p.b.Step))
+			only = append(only, "B "+string(p.B.Step))
 		}
 	}
 	if len(both) != len(b)-1 || !slices.Contains(both, "join") || !slices.Contains(both, "payload exec") {

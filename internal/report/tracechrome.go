@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/sequence"
 )
 
@@ -62,7 +63,7 @@ func traceFacts(t Trace) []string {
 	if e := t.Enforcement; e != nil {
 		out = append(out, "imposing: "+string(e.Outcome), cost(e))
 	}
-	return append(out, Sentence(t.Finding))
+	return append(out, phrase.Sentence(t.Finding))
 }
 
 // beginning is the earliest time of a trace: a verb is called before its process is born.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/sequence"
 )
@@ -37,7 +38,7 @@ func traceJSON(traces []Trace) ([]byte, error) {
 		}
 		out.Traces = append(out.Traces, jsonTrace{
 			Name: t.Name, Runtime: t.Runtime, Driver: string(t.Driver), Order: string(t.Order), Limit: orNull(t.Limit), Place: string(t.Place),
-			Outcome: t.Outcome, Reason: t.Reason, Found: t.Finding, Sentence: Sentence(t.Finding), Enforcement: t.Enforcement,
+			Outcome: t.Outcome, Reason: t.Reason, Found: t.Finding, Sentence: phrase.Sentence(t.Finding), Enforcement: t.Enforcement,
 			Spans: append([]Span{}, t.Spans...), Timeline: t.Timeline, Warnings: list(t.Warnings), Environment: t.Environment,
 		})
 	}

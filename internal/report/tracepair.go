@@ -4,46 +4,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/sequence"
 )
-
-// pair is a line of two starts: the same step of both, or a step that only one has.
-type pair struct{ a, b *sequence.Row }
-
-// align puts the steps that both have, in an order that both have, on the same lines: a
-// longest common subsequence. A step is the same when its name is and when both or neither took it in init.
-func align(a, b []sequence.Row) []pair {
-	same := func(i, j int) bool { return a[i].Step == b[j].Step && a[i].Init == b[j].Init }
-	// common[i][j] is the length for a[i:] and b[j:].
-	common := make([][]int, len(a)+1)
-	for i := range common {
-		common[i] = make([]int, len(b)+1)
-	}
-	for i := len(a) - 1; i >= 0; i-- {
-		for j := len(b) - 1; j >= 0; j-- {
-			common[i][j] = max(common[i+1][j], common[i][j+1])
-			if same(i, j) {
-				common[i][j] = max(common[i][j], 1+common[i+1][j+1])
-			}
-		}
-	}
-	var pairs []pair
-	i, j := 0, 0
-	for i < len(a) || j < len(b) {
-		switch {
-		case i < len(a) && j < len(b) && same(i, j) && common[i][j] == 1+common[i+1][j+1]:
-			pairs = append(pairs, pair{&a[i], &b[j]})
-			i, j = i+1, j+1
-		case j == len(b) || i < len(a) && common[i+1][j] >= common[i][j+1]:
-			pairs = append(pairs, pair{a: &a[i]})
-			i++
-		default:
-			pairs = append(pairs, pair{b: &b[j]})
-			j++
-		}
-	}
-	return pairs
-}
 
 // columns are what one side of two shows of a row.
 type columns struct {
@@ -78,7 +41,7 @@ func (c columns) side(r *sequence.Row, o Options) []string {
 func sideBySide(a, b Trace, opts Options) (drawn string, fits bool) {
 	shared := common(a.Warnings, b.Warnings)
 	a.Warnings, b.Warnings = without(a.Warnings, shared), without(b.Warnings, shared)
-	pairs := align(a.Timeline.Steps(), b.Timeline.Steps())
+	pairs := phrase.Align(a.Timeline.Steps(), b.Timeline.Steps())
 	for _, c := range []columns{wideSide, slimSide} {
 		table := pairGrid(pairs, c, opts).plain()
 		if !opts.fits(table) {
@@ -106,14 +69,14 @@ func without(all, some []string) []string {
 
 // machines is one line when both ran in the same place.
 func machines(a, b Trace) [][2]string {
-	on, other := machine(a.Environment), machine(b.Environment)
+	on, other := phrase.Machine(a.Environment), phrase.Machine(b.Environment)
 	if on == other {
 		return [][2]string{{"machine", on}}
 	}
 	return [][2]string{{"A machine", on}, {"B machine", other}}
 }
 
-func pairGrid(pairs []pair, c columns, opts Options) *grid {
+func pairGrid(pairs []phrase.Pair, c columns, opts Options) *grid {
 	g := &grid{header: []string{"step"}}
 	for _, label := range []string{"A ", "B "} {
 		for _, name := range c.header {
@@ -121,11 +84,11 @@ func pairGrid(pairs []pair, c columns, opts Options) *grid {
 		}
 	}
 	for _, p := range pairs {
-		row := p.a
+		row := p.A
 		if row == nil {
-			row = p.b
+			row = p.B
 		}
-		g.add(slices.Concat([]string{string(row.Step)}, c.side(p.a, opts), c.side(p.b, opts))...)
+		g.add(slices.Concat([]string{string(row.Step)}, c.side(p.A, opts), c.side(p.B, opts))...)
 	}
 	return g
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/sequence"
 )
@@ -21,7 +22,7 @@ func traceTable(traces []Trace, opts Options) string {
 	}
 	var parts []string
 	for _, t := range traces {
-		parts = append(parts, about(opts, append(startOf("", t), [2]string{"machine", machine(t.Environment)})),
+		parts = append(parts, about(opts, append(startOf("", t), [2]string{"machine", phrase.Machine(t.Environment)})),
 			traceSteps(t, opts), conclusions("", t, opts), sentence("", t, opts))
 	}
 	return strings.Join(parts, "\n")
@@ -29,7 +30,7 @@ func traceTable(traces []Trace, opts Options) string {
 
 // startOf says what was started and how. Label tells two apart.
 func startOf(label string, t Trace) [][2]string {
-	return [][2]string{{label + "runtime", binary(t.Runtime)}, {label + "asked", asked(t)}}
+	return [][2]string{{label + "runtime", phrase.Binary(t.Runtime)}, {label + "asked", asked(t)}}
 }
 
 func asked(t Trace) string {
@@ -66,7 +67,7 @@ func labelled(label string, texts []string) []string {
 func colon(label string) string { return strings.Replace(label, " ", ": ", 1) }
 
 func sentence(label string, t Trace, opts Options) string {
-	return opts.wrapped(colon(label), "", opts.strong(printable(Sentence(t.Finding))))
+	return opts.wrapped(colon(label), "", opts.strong(printable(phrase.Sentence(t.Finding))))
 }
 
 func cost(e *sequence.Enforcement) string {

@@ -3,9 +3,9 @@ package report
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -20,14 +20,6 @@ func limit(bytes int64) string {
 	return scenarios.FormatSize(bytes)
 }
 
-// after puts text behind a separator, or gives nothing where there is none.
-func after(separator, text string) string {
-	if text == "" {
-		return ""
-	}
-	return separator + text
-}
-
 // metricName adds the conditions that tell rows of one metric apart.
 func metricName(m verdict.Metric) string {
 	name := m.Name
@@ -37,11 +29,8 @@ func metricName(m verdict.Metric) string {
 	if m.Order != sequence.Natural {
 		name += ", " + string(m.Order)
 	}
-	return name + after(", ", verdict.BuildText(m.Build))
+	return name + phrase.After(", ", verdict.BuildText(m.Build))
 }
-
-// counts reports whether an arm's figure is a number of things among N, not a centre.
-func counts(m verdict.Metric) bool { return m.Unit == verdict.Counted && !m.Relative }
 
 // center is an arm's figure, a count of a count where it is one.
 func center(m verdict.Metric, a verdict.Arm) string {
@@ -52,7 +41,7 @@ func center(m verdict.Metric, a verdict.Arm) string {
 		return edgeCenter(a)
 	case m.Unit == verdict.Fraction:
 		return fmt.Sprintf("%d/%d", a.Events, a.N)
-	case counts(m):
+	case phrase.Counts(m):
 		return fmt.Sprintf("%d in %d", a.Events, a.N)
 	}
 	return m.Unit.Format(a.Center)
@@ -82,33 +71,21 @@ func edgeSpread(a verdict.Arm) string {
 	return "(" + bare(int64(a.Lo)) + ", " + bare(int64(a.Hi)) + "]"
 }
 
-// spread is an arm's interval, empty where it is not bounded on both sides.
-func spread(u verdict.Unit, a verdict.Arm) string {
-	if a.N == 0 || math.IsInf(a.Lo, 0) || math.IsInf(a.Hi, 0) {
-		return ""
-	}
-	return bracket(u.Format, a.Lo, a.Hi)
-}
-
-func bracket(format func(float64) string, lo, hi float64) string {
-	return "[" + format(lo) + ", " + format(hi) + "]"
-}
-
 // change is the metric's change and its interval.
 func change(m verdict.Metric, between string) string {
 	bounded := !math.IsInf(m.ChangeLo, 0) || !math.IsInf(m.ChangeHi, 0)
 	switch {
 	case math.IsNaN(m.Change) && m.Name == verdict.StartThreshold && bounded:
-		return bracket(m.FormatChange, m.ChangeLo, m.ChangeHi)
+		return phrase.Bracket(m.FormatChange, m.ChangeLo, m.ChangeHi)
 	case math.IsNaN(m.Change):
 		return "-"
-	case counts(m):
+	case phrase.Counts(m):
 		return m.FormatChange(m.Change)
 	case !bounded:
 		return m.FormatChange(m.Change) + between + "[no interval]"
 	}
 	short := func(x float64) string { return strings.TrimSuffix(m.FormatChange(x), " points") }
-	return m.FormatChange(m.Change) + between + bracket(short, m.ChangeLo, m.ChangeHi)
+	return m.FormatChange(m.Change) + between + phrase.Bracket(short, m.ChangeLo, m.ChangeHi)
 }
 
 // margin is what the change may be before it counts.
@@ -168,7 +145,7 @@ type failure struct{ text, command string }
 
 // openingLine is the verdict, on what, and how many rows it rests on.
 func openingLine(v verdict.Verdict, opts Options) string {
-	line := fmt.Sprintf("%s against %s: %s", named(v.Candidate), named(v.Baseline), v.Headline()) + after("; ", tally(v.Metrics))
+	line := fmt.Sprintf("%s against %s: %s", named(v.Candidate), named(v.Baseline), v.Headline()) + phrase.After("; ", tally(v.Metrics))
 	return opts.colored(opts.wrapped("", "  ", line), ": ", v.Ruling)
 }
 
@@ -206,62 +183,6 @@ func tally(rows []verdict.Metric) string {
 	return fmt.Sprintf("%d rows: %s", len(rows), strings.Join(parts, ", "))
 }
 
-// started is a rung's cell: how many containers started of how many, and what became of the others.
-func started(c verdict.Count) string {
-	if c.Trials() == 0 {
-		return "-"
-	}
-	text := fmt.Sprintf("%d/%d", c.Started, c.Trials())
-	var rest []string
-	if c.OOMKilled > 0 {
-		rest = append(rest, fmt.Sprintf("%d OOM-killed", c.OOMKilled))
-	}
-	if c.Failed > 0 {
-		rest = append(rest, fmt.Sprintf("%d failed", c.Failed))
-	}
-	if c.Natural() {
-		rest = append(rest, "order not applicable")
-	}
-	if len(rest) == 0 {
-		return text
-	}
-	return text + " (" + strings.Join(rest, ", ") + ")"
-}
-
-// binary describes a runtime under test in one line.
-func binary(id results.RuntimeID) string {
-	if id == (results.RuntimeID{}) {
-		return "not recorded"
-	}
-	parts := []string{id.Ref}
-	if id.Version != "" {
-		parts = append(parts, id.Version)
-	}
-	if id.Size > 0 {
-		parts = append(parts, fmt.Sprintf("%s on %s", verdict.Bytes.Format(float64(id.Size)), id.Filesystem))
-	}
-	if len(id.SHA256) >= 12 {
-		parts = append(parts, "sha256 "+id.SHA256[:12])
-	}
-	return strings.Join(parts, ", ")
-}
-
-// machine describes an environment in one line.
-func machine(e results.Environment) string {
-	if e.ID == "" && e.Kernel == "" {
-		return "not recorded"
-	}
-	systemd := "no systemd"
-	if e.Systemd != "" {
-		systemd = "systemd " + e.Systemd
-	}
-	where := e.Where
-	if e.Accelerator != "" && e.Accelerator != "none" {
-		where += " (" + e.Accelerator + ")"
-	}
-	return fmt.Sprintf("Linux %s %s, %s, %s, %d x %s, in %s, clock: %s", e.Kernel, e.Arch, e.Cgroup, systemd, e.CPUs, e.CPU, where, e.Clock)
-}
-
 // counted is what the figures rest on.
 func counted(t verdict.Trials) string {
 	text := fmt.Sprintf("%d of %d planned trials, %d failed, %d left something behind", t.Recorded, t.Planned, t.Failed, t.Leaking)
@@ -271,30 +192,13 @@ func counted(t verdict.Trials) string {
 	return text
 }
 
-// adaptive tells whether a row was looked at more than when all was over.
-func adaptive(v verdict.Verdict) bool {
-	return slices.ContainsFunc(v.Metrics, func(m verdict.Metric) bool { return m.Looks.Most > 0 })
-}
-
 // restsOn is counted; an adaptive run's plan is the most that it may make.
 func restsOn(v verdict.Verdict) string {
 	text := counted(v.Trials)
-	if adaptive(v) {
+	if phrase.Adaptive(v) {
 		text = strings.Replace(text, " planned trials", " trials at most", 1)
 	}
 	return text
-}
-
-// method says how the arms were compared.
-func method(v verdict.Verdict) string {
-	how := "two runs compared"
-	if v.Interleaved {
-		how = "arms interleaved in blocks"
-	}
-	if adaptive(v) {
-		return how + fmt.Sprintf(", looked at as they grew; a change's interval is at the level of its row's last look, so that all looks together err as one at %.3g %%", v.Confidence*100)
-	}
-	return fmt.Sprintf("%s, medians with intervals at %.3g %%, those of rates stratified by limit", how, v.Confidence*100)
 }
 
 // finalLine is the last one.

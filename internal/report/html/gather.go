@@ -58,7 +58,6 @@ type group struct {
 	seen    int
 	runtime results.RuntimeID
 	records []results.Record
-	faults  int
 }
 
 // start is one observed start, drawn whole.

@@ -28,7 +28,7 @@ func (d *drawer) matrices() section {
 		if len(m.Rows) == 0 {
 			continue
 		}
-		s.Tables = append(s.Tables, heatMap(fmt.Sprintf("matrices.%d.", i), m))
+		s.Tables = append(s.Tables, d.heatMap(fmt.Sprintf("matrices.%d.", i), m))
 		for _, r := range phrase.Remarks(m) {
 			if r.Label != phrase.NotPlanned {
 				s.Texts = append(s.Texts, told{r.Label, r.Text})
@@ -51,7 +51,7 @@ func matricesOf(in Input) []verdict.Matrix {
 	return in.Summary.Matrices
 }
 
-func heatMap(key string, m verdict.Matrix) table {
+func (d *drawer) heatMap(key string, m verdict.Matrix) table {
 	columns := phrase.Columns(m)
 	t := table{ID: "matrix-" + slug(key), Caption: m.Scenario, Class: "heat", Head: []string{"runtime"}}
 	for _, c := range columns {
@@ -68,17 +68,17 @@ func heatMap(key string, m verdict.Matrix) table {
 		head.Head = true
 		cells := []cell{head}
 		for _, c := range columns {
-			cells = append(cells, heatCell(key, m, phrase.RowOf(r), c))
+			cells = append(cells, d.heatCell(key, m, phrase.RowOf(r), c))
 		}
 		t.add(cells...)
 	}
 	return t
 }
 
-func heatCell(key string, m verdict.Matrix, at phrase.Row, c phrase.Column) cell {
+func (d *drawer) heatCell(key string, m verdict.Matrix, at phrase.Row, c phrase.Column) cell {
 	for i, r := range m.Rows {
 		if phrase.RowOf(r) == at && phrase.ColumnOf(r) == c {
-			return paidCell(fmt.Sprintf("%srows.%d.", key, i), m, r)
+			return d.paidCell(fmt.Sprintf("%srows.%d.", key, i), m, r)
 		}
 	}
 	for _, b := range m.Blanks {
@@ -89,7 +89,7 @@ func heatCell(key string, m verdict.Matrix, at phrase.Row, c phrase.Column) cell
 	return cell{Class: "blank", Parts: []part{dim("not planned")}}
 }
 
-func paidCell(key string, m verdict.Matrix, r verdict.MatrixRow) cell {
+func (d *drawer) paidCell(key string, m verdict.Matrix, r verdict.MatrixRow) cell {
 	who := []part{{Drawing: swatch(r.Payer)}, {Text: string(r.Payer), Class: "who"}}
 	switch {
 	case r.Payer == verdict.ContainerPays, r.Payer == verdict.BothPay:
@@ -98,7 +98,7 @@ func paidCell(key string, m verdict.Matrix, r verdict.MatrixRow) cell {
 		who = append(who, text(" "), number(key+"clone_to_runtime_bytes.median", r.ToRuntime.Median, verdict.Bytes.Format(r.ToRuntime.Median)))
 	}
 	parts := append(who, part{Drawing: shareBar(r), Class: "line"})
-	for _, line := range phrase.Thresholds(m, r) {
+	for _, line := range d.thresholdsOf(m, r) {
 		parts = append(parts, part{Text: line, Class: "line"})
 	}
 	parts = append(parts, latencyParts(key, r)...)
@@ -106,6 +106,19 @@ func paidCell(key string, m verdict.Matrix, r verdict.MatrixRow) cell {
 		parts = append(parts, part{Text: shown + " as predicted", Class: "line dim"})
 	}
 	return cell{Class: phrase.PayerClass(r.Payer), Parts: append(parts, dim(phrase.MatrixTrials(r)+" trials"))}
+}
+
+// thresholdsOf are those of the row's ladders, or what a search of its conditions found.
+func (d *drawer) thresholdsOf(m verdict.Matrix, r verdict.MatrixRow) (lines []string) {
+	for _, s := range searches(d.in) {
+		if s.Scenario == m.Scenario && s.Runtime == r.Runtime && s.Driver == r.Driver && s.Order == r.Order && (s.Build == r.Build || !r.Planned()) {
+			lines = append(lines, "limit "+bracket(s.Edge.Lo, s.Edge.Hi))
+		}
+	}
+	if lines != nil {
+		return lines
+	}
+	return phrase.Thresholds(m, r)
 }
 
 func latencyParts(key string, r verdict.MatrixRow) []part {

@@ -2,7 +2,6 @@ package phrase
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -79,18 +78,6 @@ func Payer(p verdict.Payer) string {
 // PayerClass is the name by which a style sheet knows who pays.
 func PayerClass(p verdict.Payer) string { return "pays-" + strings.ReplaceAll(string(p), " ", "-") }
 
-// WhoPays is who pays for the clone and how much.
-func WhoPays(r verdict.MatrixRow) string {
-	amount := ""
-	switch {
-	case r.Payer == verdict.ContainerPays, r.Payer == verdict.BothPay:
-		amount = " " + verdict.Bytes.Format(r.ToContainer.Median)
-	case r.Payer == verdict.RuntimePays && r.ToRuntime.N > 0:
-		amount = " " + verdict.Bytes.Format(r.ToRuntime.Median)
-	}
-	return string(r.Payer) + amount
-}
-
 // Thresholds has one line where limits in all places that were measured have the same threshold.
 func Thresholds(m verdict.Matrix, r verdict.MatrixRow) (lines []string) {
 	last := verdict.Threshold{}
@@ -127,52 +114,6 @@ func BinarySize(r verdict.MatrixRow) string {
 	return verdict.Bytes.Format(float64(r.BinaryBytes))
 }
 
-// RangeText is a median and, where the values differ in what is shown, their ends.
-func RangeText(u verdict.Unit, r verdict.Range, between string) string {
-	return rangeTextWith(u, r, "", between)
-}
-
-func rangeTextWith(u verdict.Unit, r verdict.Range, beside, between string) string {
-	if r.N == 0 {
-		return "-"
-	}
-	text := u.Format(r.Median) + beside
-	if u.Format(r.Min) == u.Format(r.Max) {
-		return text
-	}
-	return text + between + "(" + u.Format(r.Min) + " to " + u.Format(r.Max) + ")"
-}
-
-// ToContainer is what the container was charged of the clone, and the share of the binary that this is.
-func ToContainer(r verdict.MatrixRow, between string) string {
-	if r.ToContainer.N == 0 {
-		return "-"
-	}
-	return rangeTextWith(verdict.Bytes, r.ToContainer, shareText(r), between)
-}
-
-// shareText is " (74.0 %)", the container's part of the binary; nothing where it paid nothing.
-func shareText(r verdict.MatrixRow) string {
-	if r.ToContainer.Median == 0 || math.IsNaN(r.ContainerShare()) {
-		return ""
-	}
-	return " (" + verdict.Percent(r.ContainerShare()) + ")"
-}
-
-// ThresholdIn is a row's threshold and, where another order of the same build needs more, that too.
-func ThresholdIn(r verdict.MatrixRow, place cgroupjoin.Place, between string) string {
-	for _, t := range r.Thresholds {
-		switch {
-		case t.Place != place:
-			continue
-		case t.Worst != nil && *t.Worst != t.Threshold && r.Order == sequence.Natural:
-			return t.Threshold.String() + "," + between + "worst " + t.Worst.String()
-		}
-		return t.Threshold.String()
-	}
-	return "-"
-}
-
 // MatrixTrials is how many trials a row has, and what of them is to be known.
 func MatrixTrials(r verdict.MatrixRow) string {
 	text := fmt.Sprint(r.Trials)
@@ -207,45 +148,6 @@ func AsPredicted(r verdict.MatrixRow) string {
 		return "-"
 	}
 	return fmt.Sprintf("%d of %d", right, predicted)
-}
-
-// ByLimit is "none 3/3, 7MiB 0/3, 16MiB 3/3; ancestor 7MiB 0/3, 16MiB 3/3".
-func ByLimit(r verdict.MatrixRow) string {
-	var b strings.Builder
-	last := cgroupjoin.OnContainer
-	for i, c := range r.Cells {
-		place := c.Place
-		if c.Limit == 0 {
-			place = cgroupjoin.OnContainer
-		}
-		switch {
-		case i > 0 && place != last:
-			b.WriteString("; ")
-		case i > 0:
-			b.WriteString(", ")
-		}
-		if place != last || i == 0 && place != cgroupjoin.OnContainer {
-			b.WriteString(string(place) + " ")
-		}
-		last = place
-		b.WriteString(Limit(c.Limit) + " " + startedShort(c.Count))
-		if p := c.Prediction; p != nil && !p.AsPredicted {
-			b.WriteString(" (not as predicted)")
-		}
-	}
-	return b.String()
-}
-
-// startedShort is how many started of how many; what is not said of the rest was OOM-killed.
-func startedShort(c verdict.Count) string {
-	text := fmt.Sprintf("%d/%d", c.Started, c.Trials())
-	if c.Trials() == 0 {
-		return "-"
-	}
-	if c.Failed > 0 {
-		text += fmt.Sprintf(" (%d failed)", c.Failed)
-	}
-	return text
 }
 
 // Remarks are what arithmetic says of a matrix, and what it has not got.

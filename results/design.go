@@ -1,6 +1,10 @@
 package results
 
-import "time"
+import (
+	"time"
+
+	"github.com/initbench/initbench/scenarios"
+)
 
 // Design is that of an adaptive run: a scenario's Trials are then the most an arm gets in a cell, and a cell ends
 // when its metrics are settled. It is fixed before the first trial, for whoever judges the records again
@@ -12,4 +16,12 @@ type Design struct {
 	Looks []int `json:"looks"`
 	// MaxTime is how long trials are made; what is not settled by then is inconclusive. 0 is no bound.
 	MaxTime time.Duration `json:"max_time_ns,omitempty"`
+}
+
+// ClockOf is the clock that a scenario of the run waits for: its own, or none where the whole run is made by that one.
+func (h Header) ClockOf(sc scenarios.Scenario) scenarios.Clock {
+	if h.Place != nil && h.Place.GuestClock == string(sc.Clock) {
+		return scenarios.RunsClock
+	}
+	return sc.Clock
 }

@@ -41,6 +41,8 @@ type measureFlags struct {
 	maxTime time.Duration
 	guest   guestFlags
 
+	// spareClocks leaves out what waits for a clock that the place of measuring has not: nobody named it.
+	spareClocks bool
 	// mustObserve refuses a place in which trials cannot be observed; temporary is
 	// a run whose directory nobody will see.
 	mustObserve, temporary bool

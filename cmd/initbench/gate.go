@@ -102,6 +102,7 @@ func gateHeader(cmd *cobra.Command, g *gateFlags) (results.Header, error) {
 	if err != nil {
 		return results.Header{}, err
 	}
+	g.spareClocks = !cmd.Flags().Changed("scenario") && p.File == ""
 	h, err := newHeader(spec, true)
 	if h.Policy = p.Text; p.File == "" {
 		h.Policy = ""
@@ -185,7 +186,7 @@ func (f *measureFlags) sessionTime(cmd *cobra.Command) time.Duration {
 
 // directorFor is nil for a run whose plan says it all.
 func directorFor(h results.Header, opts design.Options) (director, error) {
-	if h.Design == nil && !slices.ContainsFunc(h.Spec.Scenarios, func(s scenarios.Scenario) bool { return s.Search != nil }) {
+	if h.Design == nil && !waitsForClock(h) && !slices.ContainsFunc(h.Spec.Scenarios, func(s scenarios.Scenario) bool { return s.Search != nil }) {
 		return nil, nil
 	}
 	d, err := design.New(h, opts)

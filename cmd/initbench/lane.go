@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/initbench/initbench/internal/journal"
 	"github.com/initbench/initbench/internal/runner"
 	"github.com/initbench/initbench/internal/vm"
 	"github.com/initbench/initbench/results"
@@ -33,6 +33,9 @@ func (m *measurement) chooseLane(ctx context.Context) (lane, error) {
 	err := runner.CanRun(ctx, m.header.Spec)
 	if err == nil && m.flags.mustObserve {
 		err = runner.CanObserve()
+	}
+	if err == nil {
+		err = m.clocksOfHost()
 	}
 	switch {
 	case err == nil:
@@ -77,15 +80,10 @@ func (f *measureFlags) goOn(changed func(string) bool, p *results.Place) error {
 	return f.checkGuest()
 }
 
-// collectInGuest boots the guest, takes binaries there and stores what comes
+// collectInGuest boots a guest with a clock, takes binaries there and stores what comes
 // back line by line: whatever becomes of the guest, a finished trial is kept.
-func collectInGuest(ctx context.Context, m *measurement, job runner.Job, live runner.Feed, sink runner.Sink, p *progress) (err error) {
-	lock, err := journal.Lock(journal.Base())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	opts, err := m.flags.guest.options()
+func collectInGuest(ctx context.Context, m *measurement, clock scenarios.Clock, job runner.Job, live runner.Feed, sink runner.Sink, p *progress) error {
+	opts, err := m.flags.guest.by(clock)
 	if err != nil {
 		return err
 	}
@@ -106,7 +104,8 @@ func collectInGuest(ctx context.Context, m *measurement, job runner.Job, live ru
 // push takes the runtimes' binaries to the guest's disk and points the job at
 // them. Names stay names: they are on the guest's PATH or nowhere.
 func (m *measurement) push(ctx context.Context, guest *vm.Guest, job runner.Job) (runner.Job, error) {
-	pushed := map[string]string{} // the built-in runtime is as many arms as it has options
+	job.Binaries = maps.Clone(job.Binaries) // the next guest gets its own
+	pushed := map[string]string{}           // the built-in runtime is as many arms as it has options
 	for arm, local := range job.Binaries {
 		if !strings.Contains(local, "/") {
 			continue

@@ -20,7 +20,9 @@ type director interface {
 	Environment(results.Environment)
 	// Add takes each record of the run, those of earlier sessions first.
 	Add(results.Record) error
-	// Next is asked when every trial of the group before was added; ok is false when the run is over.
+	// Session goes on to the next stretch of the run, which is made by one clock; more is false when the run is over.
+	Session() (clock scenarios.Clock, more bool)
+	// Next is asked when every trial of the group before was added; ok is false when the session is over.
 	Next() (trials []scenarios.Trial, together, ok bool)
 }
 

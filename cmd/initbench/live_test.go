@@ -30,6 +30,8 @@ type script struct {
 
 func (*script) Environment(results.Environment) {}
 
+func (*script) Session() (scenarios.Clock, bool) { return scenarios.RunsClock, true }
+
 func (s *script) Add(r results.Record) error {
 	if s.fails != 0 && r.Index == s.fails {
 		return errors.New("cannot be judged")

@@ -236,7 +236,7 @@ func (m *measurement) collect(ctx context.Context, lane lane, stderr io.Writer) 
 		live = &directed{director: m.director, said: func() { p.say(m.director) }}
 	}
 	if lane.where == "vm" {
-		return collectInGuest(ctx, m, job, live, sink, p)
+		return collectInGuests(ctx, m, job, live, sink, p)
 	}
 	job.Lane = runner.Lane{Where: "host", Accelerator: "none", Clock: "wall", Initbench: buildVersion()}
 	if live == nil {

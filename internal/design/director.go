@@ -3,6 +3,7 @@ package design
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/initbench/initbench/internal/verdict"
@@ -29,7 +30,11 @@ type Director struct {
 	at     *scene   // whose turn it is
 	static *static  // nil in an adaptive run
 	time   timekeeper
-	envs   []results.Environment
+	// clock is that of this session; visited had theirs, last is of the last record.
+	clock, last scenarios.Clock
+	visited     []scenarios.Clock
+	gave        bool // trials in this session
+	envs        []results.Environment
 	// records are what the verdict looks at, searches apart; none are kept where nothing is judged on the way.
 	records []results.Record
 	replays verdict.Replays
@@ -46,7 +51,7 @@ func New(h results.Header, opts Options) (*Director, error) {
 	}
 	d := &Director{header: h, opts: opts, draft: h.Spec.Draft(), time: timekeeper{now: opts.Now}}
 	if h.Design == nil {
-		d.static = newStatic(h.Spec)
+		d.static = newStatic(h)
 	} else if err := checkDesign(*h.Design); err != nil {
 		return nil, err
 	} else {
@@ -95,6 +100,9 @@ func (d *Director) Add(r results.Record) error {
 	if d.static != nil {
 		d.static.done[r.Index] = true
 	}
+	if len(d.visited) == 0 {
+		d.last = d.scenes[i].clock
+	}
 	if d.judges() && d.scenes[i].Search == nil {
 		d.records = append(d.records, slim(r))
 	}
@@ -114,8 +122,11 @@ func slim(r results.Record) results.Record {
 }
 
 // Next is what to make once every record of what it gave before has been added. together lets the trials run side by
-// side; ok is false when the run is over, or when no verdict could be made, which Err says.
+// side; ok is false when the session is over, which is the run where there is one clock, or when no verdict could be made, which Err says.
 func (d *Director) Next() (trials []scenarios.Trial, together, ok bool) {
+	if len(d.visited) == 0 {
+		d.Session()
+	}
 	d.time.returned()
 	if d.err == nil {
 		d.err = d.look()
@@ -124,7 +135,7 @@ func (d *Director) Next() (trials []scenarios.Trial, together, ok bool) {
 		return nil, false, false
 	}
 	if d.static != nil {
-		trials = d.static.next(d.time.over())
+		trials = d.static.next(d.clock, d.time.over())
 	}
 	if len(trials) == 0 {
 		trials, together = d.decide()
@@ -133,6 +144,7 @@ func (d *Director) Next() (trials []scenarios.Trial, together, ok bool) {
 		d.draft.Follow(t)
 	}
 	d.time.gave(len(trials), together)
+	d.gave = d.gave || len(trials) > 0
 	return trials, together, len(trials) > 0
 }
 
@@ -143,7 +155,7 @@ func (d *Director) Err() error { return d.err }
 // the last search, so that the observer is loaded and unloaded as rarely as may be.
 func (d *Director) decide() (trials []scenarios.Trial, together bool) {
 	for !d.time.over() {
-		if d.at == nil || !d.at.mid() || !d.at.Timed() && d.untimedIsOver() {
+		if d.at == nil || !d.at.mid() || !d.hasTurn(d.at) || !d.at.Timed() && d.untimedIsOver() {
 			d.at = d.choose()
 		}
 		if d.at == nil {
@@ -171,7 +183,7 @@ func (d *Director) choose() *scene {
 
 func (d *Director) fewest(may func(*scene) bool) (least *scene) {
 	for _, s := range d.scenes {
-		if may(s) && (least == nil || s.blocks() < least.blocks()) {
+		if d.hasTurn(s) && may(s) && (least == nil || s.blocks() < least.blocks()) {
 			least = s
 		}
 	}
@@ -189,16 +201,20 @@ func (d *Director) untimedIsOver() bool {
 		return false
 	}
 	until := time.Duration(untimedShare * float64(most))
+	rest := d.firstLook(d.scenes)
+	if len(d.waiting()) > 0 {
+		until, rest = d.time.share(untimedBeforeClocks), rest+boot
+	}
 	if slices.ContainsFunc(d.scenes, func(s *scene) bool { return !s.Timed() && s.unlooked() }) {
-		until = max(until, most-d.firstLook())
+		until = max(until, most-rest)
 	}
 	return d.time.spent() >= until
 }
 
-// firstLook is about how long the timed scenarios take until they are looked at.
-func (d *Director) firstLook() time.Duration {
+// firstLook is about how long the timed ones of some scenarios take until they are looked at.
+func (d *Director) firstLook(some []*scene) time.Duration {
 	trials := 0
-	for _, s := range d.scenes {
+	for _, s := range some {
 		if s.Timed() {
 			trials += s.untilFirst()
 		}
@@ -219,7 +235,14 @@ func (d *Director) Status() string {
 			settled += one(q.ended)
 		}
 	}
-	return fmt.Sprintf("%d of %d cells and searches settled", settled, all)
+	var text []string
+	if all > 0 { // none where the plan says it all
+		text = append(text, fmt.Sprintf("%d of %d cells and searches settled", settled, all))
+	}
+	if d.clock != scenarios.RunsClock {
+		text = append(text, fmt.Sprintf("now by the clock of %s", d.clock))
+	}
+	return strings.Join(text, ", ")
 }
 
 func one(b bool) int {

@@ -16,6 +16,7 @@ const together = 8
 // scene is a scenario and what of it was made.
 type scene struct {
 	scenarios.Scenario
+	clock    scenarios.Clock // that it waits for
 	draft    *scenarios.Draft
 	looks    []int
 	warm     bool
@@ -26,7 +27,7 @@ type scene struct {
 }
 
 func (d *Director) newScene(sc scenarios.Scenario) *scene {
-	s := &scene{Scenario: sc, draft: d.draft, warm: d.static != nil}
+	s := &scene{Scenario: sc, clock: d.header.ClockOf(sc), draft: d.draft, warm: d.static != nil}
 	for _, slot := range d.header.Spec.Slots(sc) {
 		switch {
 		case sc.Search != nil:

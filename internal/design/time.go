@@ -30,6 +30,19 @@ func (t *timekeeper) spent() time.Duration {
 
 func (t *timekeeper) over() bool { return t.most > 0 && t.spent() >= t.most }
 
+// left is what is left of it; where there is no bound, as much as anybody asks for.
+func (t *timekeeper) left() time.Duration {
+	if t.most == 0 {
+		return 1<<63 - 1
+	}
+	return t.most - t.spent()
+}
+
+// share is that of the time in which trials are made, where a second guest has to be booted in it.
+func (t *timekeeper) share(part float64) time.Duration {
+	return time.Duration(part * float64(max(0, t.most-boot)))
+}
+
 func (t *timekeeper) gave(trials int, together bool) {
 	t.given, t.under, t.alone = t.now(), trials, !together
 	if t.began.IsZero() {

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/initbench/initbench/internal/journal"
+	"github.com/initbench/initbench/internal/runner"
+	"github.com/initbench/initbench/internal/vm"
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// A run is made in as many guests as it has clocks, one after another: QEMU settles what a guest's time counts when it starts.
+
+// waitsForClock tells whether a scenario of the run waits for another clock than the run's own.
+func waitsForClock(h results.Header) bool {
+	return slices.ContainsFunc(h.Spec.Scenarios, func(s scenarios.Scenario) bool { return h.ClockOf(s) != scenarios.RunsClock })
+}
+
+// collectInGuests makes the run, a guest for each stretch of one clock that the director asks for.
+func collectInGuests(ctx context.Context, m *measurement, job runner.Job, live runner.Feed, sink runner.Sink, p *progress) (err error) {
+	lock, err := journal.Lock(journal.Base())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	if m.director == nil {
+		return collectInGuest(ctx, m, scenarios.RunsClock, job, live, sink, p)
+	}
+	for {
+		clock, more := m.director.Session()
+		if !more {
+			return nil
+		}
+		if clock != scenarios.RunsClock {
+			_, _ = fmt.Fprintf(p.notes(), "measuring by the clock that counts %s, in a guest of its own\n", clock) // notes are only advice
+		}
+		if err := collectInGuest(ctx, m, clock, job, live, sink, p); err != nil {
+			return err
+		}
+	}
+}
+
+// by are the options of the guest that a clock takes. What the user chose besides is of the run's own guest: a clock that
+// counts instructions has one emulated CPU.
+func (g *guestFlags) by(clock scenarios.Clock) (vm.Options, error) {
+	o, err := g.options()
+	if clock != scenarios.RunsClock {
+		o.Clock, o.CPUs, o.Accel = vm.Clock(clock), 0, vm.AccelAuto
+	}
+	return o, err
+}
+
+// clocksOfHost refuses scenarios that wait for a clock, or leaves out those that nobody named. The machine's own counts no instructions, and
+// one verdict holds what was measured in one place.
+func (m *measurement) clocksOfHost() error {
+	var kept []scenarios.Scenario
+	for _, sc := range m.header.Spec.Scenarios {
+		switch {
+		case sc.Clock == scenarios.RunsClock:
+			kept = append(kept, sc)
+		case !m.flags.spareClocks:
+			return usagef("scenario %s: the host has no clock that counts %s: leave the scenario out, or measure everything in the guest with --in vm", sc.Name, sc.Clock)
+		default:
+			_, _ = fmt.Fprintf(m.notes, "scenario %s is left out: the host has no clock that counts %s (--in vm measures by it)\n", sc.Name, sc.Clock) // notes are only advice
+		}
+	}
+	if len(kept) == len(m.header.Spec.Scenarios) {
+		return nil
+	}
+	m.header.Spec.Scenarios = kept
+	var err error
+	if err = m.header.Spec.Validate(); err == nil {
+		m.trials, err = m.header.Spec.Size()
+	}
+	return err
+}

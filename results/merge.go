@@ -63,7 +63,7 @@ type MergeOptions struct {
 //
 // A run whose plan, binaries or environment is not the others' is refused by an *InputError.
 func Merge(ctx context.Context, dirs []string, out string, opts MergeOptions) (h Header, err error) {
-	m := merger{opts: opts, ctx: ctx, binaries: map[binaryKey]binary{}}
+	m := merger{opts: opts, ctx: ctx, first: map[string]environmentOf{}, binaries: map[binaryKey]binary{}}
 	if err := m.open(dirs); err != nil {
 		return h, err
 	}
@@ -95,13 +95,18 @@ type merger struct {
 	runs   []*Run
 	header Header
 	dir    string
-	// first environment of all, and the run it is of
-	first   *Environment
-	firstOf string
+	// first environment of each clock that is told apart
+	first map[string]environmentOf
 	// binaries that each arm was in its builds
 	binaries map[binaryKey]binary
 	// shift has what is added to the numbers of each run's lines.
 	shift []numbers
+}
+
+// environmentOf is one and the run it is of.
+type environmentOf struct {
+	Environment
+	of string
 }
 
 // open reads the headers, and refuses what their plans alone forbid.

@@ -34,14 +34,20 @@ func (m *merger) otherBinary(r *Run, t *Record) string {
 		t.Index, t.Arm, t.Runtime.SHA256, t.Runtime.Filesystem, known.of, known.id.SHA256, known.id.Filesystem)
 }
 
-// otherEnvironment says in what an environment does not compare with the first of all.
+// otherEnvironment says in what an environment does not compare with the first of all or, where scenarios ask for clocks, with the
+// first of its clock.
 func (m *merger) otherEnvironment(r *Run, e Environment) string {
-	if m.first == nil {
-		m.first, m.firstOf = &e, r.Dir
+	clock := ""
+	if m.header.Spec.HasClock() {
+		clock = e.Clock
+	}
+	before, known := m.first[clock]
+	if !known {
+		m.first[clock] = environmentOf{e, r.Dir}
 		return ""
 	}
-	if differ := m.opts.Differ(*m.first, e); differ != "" {
-		return fmt.Sprintf("its environment is not that of %s: %s", m.firstOf, differ)
+	if differ := m.opts.Differ(before.Environment, e); differ != "" {
+		return fmt.Sprintf("its environment is not that of %s: %s", before.of, differ)
 	}
 	return ""
 }

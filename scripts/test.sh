@@ -98,7 +98,7 @@ lane_guest() {
 	packages=$(with_needs) || return 1
 	mapfile -t packages <<<"$packages"
 	# A guest of its own is what these are about.
-	INITBENCH_TEST_GUEST=1 tests -count 1 -run '^TestReal' ./internal/vm || status=1
+	INITBENCH_TEST_GUEST=1 tests -p 1 -count 1 -run '^TestReal' ./internal/vm ./cmd/initbench || status=1
 	start_guest guest || return 1
 	in_guest "${packages[@]}" || status=1
 	stop_guest

@@ -334,6 +334,9 @@ func (p shownPlan) writeSummary(w io.Writer) error {
 		fmt.Fprintf(tw, "containers\t%d in each trial, %s\n", s.Containers, pace(s.Concurrent))
 	}
 	fmt.Fprintf(tw, "judged\t%s\n", strings.Join(s.Judge, ", "))
+	if s.Clock != scenarios.RunsClock {
+		fmt.Fprintf(tw, "clock\tcounts %s, in a guest of its own\n", s.Clock)
+	}
 	fmt.Fprintf(tw, "seed\t%d\n", p.Seed)
 	fmt.Fprintf(tw, "size\t%s%d container starts\n", p.most(), p.Starts)
 	fmt.Fprintf(tw, "estimate\tabout %s if a start takes %s (assumed, not measured: see --per-trial)\n", p.Estimate.Round(time.Second), p.PerTrial)

@@ -34,10 +34,12 @@ func (d *Director) Session() (clock scenarios.Clock, ok bool) {
 		return "", false
 	}
 	d.at, d.gave = nil, false
-	for _, c := range d.clocks() {
-		if d.needs(c) && (!slices.Contains(d.visited, c) || d.time.left() >= worthABoot) {
-			d.clock, d.visited = c, append(d.visited, c)
-			return c, true
+	for _, again := range []bool{false, true} {
+		for _, c := range d.clocks() {
+			if d.needs(c) && slices.Contains(d.visited, c) == again && (!again || d.time.left() >= worthABoot) {
+				d.clock, d.visited = c, append(d.visited, c)
+				return c, true
+			}
 		}
 	}
 	return "", false

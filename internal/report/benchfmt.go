@@ -70,7 +70,7 @@ func (b *bench) values(config []benchfmt.Config, name, unit string, values ...fl
 func verdictBenchfmt(w io.Writer, v verdict.Verdict) error {
 	b := newBench(w)
 	names := []string{"baseline", "candidate"}
-	common := benchConfig(v.Environment, names, []results.RuntimeID{v.Baseline, v.Candidate})
+	common := benchConfig(v.Environment, phrase.Clocks(v.Environment, v.Environments), names, []results.RuntimeID{v.Baseline, v.Candidate})
 	common = append(common, fileConfig("verdict", v.Headline()))
 	for i, arm := range names {
 		config := append([]benchfmt.Config{fileConfig("arm", arm)}, common...)
@@ -99,13 +99,13 @@ func (b *bench) finish() error {
 // benchConfig are the lines above the results: what benchstat calls file
 // configuration. It puts results that differ in any of them into different tables,
 // so only the arm may: what each arm is stands above both.
-func benchConfig(e results.Environment, names []string, ids []results.RuntimeID) []benchfmt.Config {
+func benchConfig(e results.Environment, clocks string, names []string, ids []results.RuntimeID) []benchfmt.Config {
 	var config []benchfmt.Config
 	for i, id := range ids {
 		config = append(config, fileConfig("binary-"+names[i], phrase.Binary(id)))
 	}
 	for _, kv := range [][2]string{
-		{"kernel", e.Kernel}, {"arch", e.Arch}, {"systemd", e.Systemd}, {"accelerator", e.Accelerator}, {"clock", e.Clock}, {"cpu", e.CPU},
+		{"kernel", e.Kernel}, {"arch", e.Arch}, {"systemd", e.Systemd}, {"accelerator", e.Accelerator}, {"clock", clocks}, {"cpu", e.CPU},
 	} {
 		if kv[1] != "" { // no value deletes the key
 			config = append(config, fileConfig(kv[0], kv[1]))

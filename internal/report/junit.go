@@ -166,7 +166,7 @@ func (r *junitReport) orders(ladders []verdict.Ladder, findings []verdict.Findin
 // name does not change from run to run, so that a CI server can show its history.
 func verdictJUnit(v verdict.Verdict) ([]byte, error) {
 	r := junitReport{Name: "initbench"}
-	properties := facts(v.Environment)
+	properties := facts(v.Environment, v.Environments)
 	for i, id := range []results.RuntimeID{v.Baseline, v.Candidate} {
 		properties = append(properties, junitProperty{[]string{"baseline", "candidate"}[i], phrase.Binary(id)})
 	}
@@ -237,6 +237,6 @@ func (r *junitReport) marshal(findings []verdict.Finding, notes, warnings []stri
 	return append([]byte(xml.Header), append(text, '\n')...), nil
 }
 
-func facts(e results.Environment) []junitProperty {
-	return []junitProperty{{"environment", phrase.Machine(e)}, {"initbench", e.Initbench}}
+func facts(e results.Environment, all []results.Environment) []junitProperty {
+	return []junitProperty{{"environment", phrase.Machines(e, all)}, {"initbench", e.Initbench}}
 }

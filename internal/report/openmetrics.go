@@ -147,7 +147,7 @@ func verdictOpenMetrics(w io.Writer, v verdict.Verdict) error {
 	x.oneOf("verdict", "The verdict on everything together: 1 for the one that was given.", "verdict",
 		rulings(verdict.Pass, verdict.Regressed, verdict.Inconclusive, verdict.Invalid), string(v.Ruling))
 	x.add("exit_code", "", "Exit code of the command that judged.", float64(v.ExitCode()))
-	x.about(v.Environment, append(idTags("baseline", v.Baseline), idTags("candidate", v.Candidate)...)...)
+	x.about(v.Environment, phrase.Clocks(v.Environment, v.Environments), append(idTags("baseline", v.Baseline), idTags("candidate", v.Candidate)...)...)
 	x.trials(v.Trials)
 	for _, m := range v.Metrics {
 		x.row(m)
@@ -165,10 +165,10 @@ func idTags(name string, id results.RuntimeID) []tag {
 }
 
 // about says what was measured and where, in the labels of a sample that is always 1.
-func (x *exposition) about(e results.Environment, what ...tag) {
+func (x *exposition) about(e results.Environment, clocks string, what ...tag) {
 	x.add("run_info", "", "What was measured and where, in the labels; always 1.", 1, append(what,
 		tag{"kernel", e.Kernel}, tag{"arch", e.Arch}, tag{"cgroup", e.Cgroup}, tag{"systemd", e.Systemd}, tag{"where", e.Where},
-		tag{"accelerator", e.Accelerator}, tag{"clock", e.Clock}, tag{"initbench", e.Initbench})...)
+		tag{"accelerator", e.Accelerator}, tag{"clock", clocks}, tag{"initbench", e.Initbench})...)
 }
 
 func (x *exposition) trials(t verdict.Trials) {

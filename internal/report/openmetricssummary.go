@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -12,7 +13,7 @@ import (
 
 func summaryOpenMetrics(w io.Writer, s verdict.Summary) error {
 	x := newExposition()
-	x.about(s.Environment, tag{"run", s.ID})
+	x.about(s.Environment, phrase.Clocks(s.Environment, s.Environments), tag{"run", s.ID})
 	for _, id := range s.Runtimes {
 		x.add("runtime_info", "", "A runtime under test, in the labels; always 1.", 1,
 			tag{"runtime", id.Name}, tag{"reference", id.Ref}, tag{"version", id.Version}, tag{"sha256", id.SHA256})

@@ -24,7 +24,7 @@ func summaryTable(s verdict.Summary, opts Options) string {
 	}
 	b.WriteString(about(opts, append(lines,
 		[2]string{"measured", counted(s.Trials) + intervals(s)},
-		[2]string{"machine", phrase.Machine(s.Environment)})))
+		[2]string{"machine", phrase.Machines(s.Environment, s.Environments)})))
 	short := summaryGrids(s, "\n")
 	for i, g := range summaryGrids(s, " ") {
 		b.WriteString("\n" + fit(opts, g, short[i], short[i].tall()))
@@ -70,7 +70,7 @@ func summaryMarkdown(s verdict.Summary) string {
 	for _, id := range s.Runtimes {
 		about = append(about, id.Name+": "+phrase.Binary(id))
 	}
-	b.WriteString(bullets("", append(about, counted(s.Trials), phrase.Machine(s.Environment))))
+	b.WriteString(bullets("", append(about, counted(s.Trials), phrase.Machines(s.Environment, s.Environments))))
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
@@ -384,17 +384,17 @@ func summaryJUnit(s verdict.Summary) ([]byte, error) {
 		if c.Failure != "" {
 			text += " (" + c.Failure + ")"
 		}
-		r.suite(c.Scenario, facts(s.Environment)).add(junitCase{Class: c.Scenario + "." + string(c.Driver), Name: cellName(c)}, ruling, text, "")
+		r.suite(c.Scenario, facts(s.Environment, s.Environments)).add(junitCase{Class: c.Scenario + "." + string(c.Driver), Name: cellName(c)}, ruling, text, "")
 	}
 	for _, q := range s.Searches {
-		r.suite(q.Scenario, facts(s.Environment)).addSought(q)
+		r.suite(q.Scenario, facts(s.Environment, s.Environments)).addSought(q)
 	}
 	for _, j := range s.Joins {
 		ruling, text := verdict.Pass, outcomesText(j.Outcomes, " ")
 		if j.Trials() == 0 || j.Failure != "" {
 			ruling, text = verdict.Inconclusive, text+phrase.After(": ", j.Failure)
 		}
-		r.suite(j.Scenario, facts(s.Environment)).add(junitCase{Class: j.Scenario + "." + string(j.Driver), Name: joinName(j)}, ruling, text, "")
+		r.suite(j.Scenario, facts(s.Environment, s.Environments)).add(junitCase{Class: j.Scenario + "." + string(j.Driver), Name: joinName(j)}, ruling, text, "")
 	}
 	return r.marshal(s.Findings, s.Notes, s.Warnings)
 }
@@ -413,7 +413,7 @@ func summaryBenchfmt(w io.Writer, s verdict.Summary) error {
 	for _, id := range s.Runtimes {
 		names = append(names, id.Name)
 	}
-	common := benchConfig(s.Environment, names, s.Runtimes)
+	common := benchConfig(s.Environment, phrase.Clocks(s.Environment, s.Environments), names, s.Runtimes)
 	for _, id := range s.Runtimes {
 		config := append([]benchfmt.Config{fileConfig("runtime", id.Name)}, common...)
 		for _, c := range s.Cells {

@@ -62,7 +62,7 @@ func detailGrids(v verdict.Verdict) []*grid {
 func measured(v verdict.Verdict) [][2]string {
 	return [][2]string{
 		{"baseline", phrase.Binary(v.Baseline)}, {"candidate", phrase.Binary(v.Candidate)},
-		{"measured", restsOn(v) + "; " + phrase.Method(v)}, {"machine", phrase.Machine(v.Environment)},
+		{"measured", restsOn(v) + "; " + phrase.Method(v)}, {"machine", phrase.Machines(v.Environment, v.Environments)},
 	}
 }
 

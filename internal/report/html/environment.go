@@ -17,6 +17,14 @@ func (d *drawer) machine() results.Environment {
 	return d.in.Summary.Environment
 }
 
+// machines are those of each clock.
+func (d *drawer) machines() []results.Environment {
+	if d.in.Verdict != nil {
+		return d.in.Verdict.Environments
+	}
+	return d.in.Summary.Environments
+}
+
 // environment is where it was measured, what the scales said, and what lowers the trust in the figures.
 func (d *drawer) environment() section {
 	s := section{ID: "environment", Title: "Environment, warnings and notes"}
@@ -32,11 +40,22 @@ func (d *drawer) environment() section {
 		s.Missing = "The environment is not recorded."
 		return s
 	}
-	s.Tables = append(s.Tables, machineTable(e))
-	if len(e.Scales) > 0 {
-		s.Tables = append(s.Tables, scalesTable(e))
+	s.Tables = append(s.Tables, tablesOf(e, "environment.")...)
+	for i, other := range d.machines() {
+		if i > 0 { // the first of another clock
+			s.Tables = append(s.Tables, tablesOf(other, fmt.Sprintf("environments.%d.", i))...)
+		}
 	}
 	return s
+}
+
+// tablesOf an environment, whose numbers are at a key of the JSON.
+func tablesOf(e results.Environment, key string) []table {
+	all := []table{machineTable(e, key)}
+	if len(e.Scales) > 0 {
+		all = append(all, scalesTable(e, key))
+	}
+	return all
 }
 
 func (d *drawer) remarks() (warnings, notes []string) {
@@ -46,8 +65,8 @@ func (d *drawer) remarks() (warnings, notes []string) {
 	return d.in.Summary.Warnings, d.in.Summary.Notes
 }
 
-func machineTable(e results.Environment) table {
-	t := table{Caption: "where it was measured", Class: "facts"}
+func machineTable(e results.Environment, key string) table {
+	t := table{Caption: "where it was measured, clock: " + orNone(e.Clock), Class: "facts"}
 	for _, fact := range [][2]string{
 		{"initbench", e.Initbench}, {"kernel", e.Kernel}, {"architecture", e.Arch}, {"operating system", e.OS}, {"CPU", e.CPU},
 		{"cgroup", phrase.After("", e.Cgroup) + phrase.After("; controllers ", strings.Join(e.Controllers, ", "))}, {"systemd", orNone(e.Systemd)},
@@ -56,10 +75,10 @@ func machineTable(e results.Environment) table {
 	} {
 		t.add(heading(fact[0]), plain(fact[1]))
 	}
-	t.add(heading("CPUs"), of(count("environment.cpus", e.CPUs)))
-	t.add(heading("memory"), of(number("environment.memory_bytes", float64(e.MemBytes), verdict.Bytes.Format(float64(e.MemBytes)))))
-	t.add(heading("swap"), of(number("environment.swap_bytes", float64(e.SwapBytes), verdict.Bytes.Format(float64(e.SwapBytes)))))
-	t.add(heading("page"), of(number("environment.page_size_bytes", float64(e.PageSize), verdict.Bytes.Format(float64(e.PageSize)))))
+	t.add(heading("CPUs"), of(count(key+"cpus", e.CPUs)))
+	t.add(heading("memory"), of(number(key+"memory_bytes", float64(e.MemBytes), verdict.Bytes.Format(float64(e.MemBytes)))))
+	t.add(heading("swap"), of(number(key+"swap_bytes", float64(e.SwapBytes), verdict.Bytes.Format(float64(e.SwapBytes)))))
+	t.add(heading("page"), of(number(key+"page_size_bytes", float64(e.PageSize), verdict.Bytes.Format(float64(e.PageSize)))))
 	return t
 }
 
@@ -71,10 +90,10 @@ func orNone(s string) string {
 }
 
 // scalesTable has the known allocations that the run began with, and what the counters said of them.
-func scalesTable(e results.Environment) table {
+func scalesTable(e results.Environment, at string) table {
 	t := table{Caption: "the harness's own scales: known allocations, read back before the run", Class: "numbers", Head: []string{"counter", "driver", "asked", "read"}}
 	for i, s := range e.Scales {
-		key := fmt.Sprintf("environment.scales.%d.", i)
+		key := fmt.Sprintf("%sscales.%d.", at, i)
 		t.add(heading(s.Counter), plain(string(s.Driver)), numeric(number(key+"asked_bytes", float64(s.Asked), verdict.Bytes.Format(float64(s.Asked)))),
 			numeric(number(key+"read_bytes", float64(s.Read), verdict.Bytes.Format(float64(s.Read)))))
 	}

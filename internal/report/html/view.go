@@ -250,7 +250,7 @@ func (d *drawer) aboutVerdict(v verdict.Verdict) []row {
 	}
 	t.add(heading("trials"), of(trials(v.Trials)...))
 	t.add(heading("how"), plain(phrase.Method(v)))
-	t.add(heading("machine"), plain(phrase.Machine(v.Environment)))
+	t.add(heading("machine"), plain(phrase.Machines(v.Environment, v.Environments)))
 	t.add(heading("exit code"), of(count("exit_code", v.ExitCode())))
 	return t.Rows
 }
@@ -261,7 +261,7 @@ func (d *drawer) aboutSummary(s verdict.Summary) []row {
 		t.add(heading(a.Name), plain(phrase.Binary(a.ID)))
 	}
 	t.add(heading("trials"), of(trials(s.Trials)...))
-	t.add(heading("machine"), plain(phrase.Machine(s.Environment)))
+	t.add(heading("machine"), plain(phrase.Machines(s.Environment, s.Environments)))
 	return t.Rows
 }
 

@@ -106,3 +106,24 @@ func Method(v verdict.Verdict) string {
 func Adaptive(v verdict.Verdict) bool {
 	return slices.ContainsFunc(v.Metrics, func(m verdict.Metric) bool { return m.Looks.Most > 0 })
 }
+
+// Machines is Machine of a run's first environment, and what is another in those of further clocks.
+func Machines(first results.Environment, all []results.Environment) string {
+	text := Machine(first)
+	for _, e := range others(all) {
+		text += fmt.Sprintf("; besides, %d x %s, in %s (%s), clock: %s", e.CPUs, e.CPU, e.Where, e.Accelerator, e.Clock)
+	}
+	return text
+}
+
+// Clocks names those of a run.
+func Clocks(first results.Environment, all []results.Environment) string {
+	text := first.Clock
+	for _, e := range others(all) {
+		text += " and " + e.Clock
+	}
+	return text
+}
+
+// others are all but the first.
+func others(all []results.Environment) []results.Environment { return all[min(1, len(all)):] }

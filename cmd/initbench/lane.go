@@ -30,16 +30,16 @@ func (m *measurement) chooseLane(ctx context.Context) (lane, error) {
 	if m.flags.in == "vm" {
 		return lane{"vm"}, nil
 	}
-	err := runner.CanRun(ctx, m.header.Spec)
+	err := m.clocksOfHost()
+	if err == nil {
+		err = runner.CanRun(ctx, m.header.Spec)
+	}
 	if err == nil && m.flags.mustObserve {
 		err = runner.CanObserve()
 	}
-	if err == nil {
-		err = m.clocksOfHost()
-	}
 	switch {
 	case err == nil:
-		return lane{"host"}, nil
+		return lane{"host"}, m.leaveClocks()
 	case m.flags.in == "host":
 		return lane{}, err
 	}

@@ -54,26 +54,33 @@ func (g *guestFlags) by(clock scenarios.Clock) (vm.Options, error) {
 	return o, err
 }
 
-// clocksOfHost refuses scenarios that wait for a clock, or leaves out those that nobody named. The machine's own counts no instructions, and
+// clocksOfHost refuses scenarios that somebody named and that wait for a clock: the machine's own counts no instructions, and
 // one verdict holds what was measured in one place.
 func (m *measurement) clocksOfHost() error {
-	var kept []scenarios.Scenario
 	for _, sc := range m.header.Spec.Scenarios {
-		switch {
-		case sc.Clock == scenarios.RunsClock:
-			kept = append(kept, sc)
-		case !m.flags.spareClocks:
-			return usagef("scenario %s: the host has no clock that counts %s: leave the scenario out, or measure everything in the guest with --in vm", sc.Name, sc.Clock)
-		default:
-			_, _ = fmt.Fprintf(m.notes, "scenario %s is left out: the host has no clock that counts %s (--in vm measures by it)\n", sc.Name, sc.Clock) // notes are only advice
+		if sc.Clock != scenarios.RunsClock && !m.flags.spareClocks {
+			return usagef("scenario %s waits for a clock that counts %s, which only the guest has: leave it out, or use --in vm", sc.Name, sc.Clock)
 		}
 	}
-	if len(kept) == len(m.header.Spec.Scenarios) {
+	return nil
+}
+
+// leaveClocks leaves out those that nobody named.
+func (m *measurement) leaveClocks() error {
+	if !m.header.Spec.HasClock() {
 		return nil
 	}
+	var kept []scenarios.Scenario
+	for _, sc := range m.header.Spec.Scenarios {
+		if sc.Clock == scenarios.RunsClock {
+			kept = append(kept, sc)
+			continue
+		}
+		_, _ = fmt.Fprintf(m.notes, "scenario %s is left out: it waits for a clock that counts %s, which only the guest has (--in vm)\n", sc.Name, sc.Clock) // notes are only advice
+	}
 	m.header.Spec.Scenarios = kept
-	var err error
-	if err = m.header.Spec.Validate(); err == nil {
+	err := m.header.Spec.Validate()
+	if err == nil {
 		m.trials, err = m.header.Spec.Size()
 	}
 	return err

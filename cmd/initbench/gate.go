@@ -33,7 +33,8 @@ and judges each metric against a practical margin. "Could not measure" is never 
 
 It looks at what it has after 10, 12, 14, 17 and more blocks of a cell, by a rule that keeps the error of all looks together at
 5 %, goes on only where a metric is not settled, and ends when none is left or --max-time is over. Start
-thresholds are searched for. With --trials every cell has that many trials instead, whatever they show.`,
+thresholds are searched for. What waits for the clock that counts instructions is made in a second guest; a gate on the host
+leaves it out, unless --scenario or the policy names it. With --trials every cell has that many trials instead, whatever they show.`,
 		Example: `  initbench gate --baseline runc@v1.1.14 --candidate runc@v1.1.15
   initbench gate --baseline /usr/bin/runc --candidate ./runc --driver systemd --format markdown
   initbench gate --baseline runc@v1.2.6 --candidate ./runc --policy policy.yaml`,

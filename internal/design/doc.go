@@ -9,6 +9,9 @@
 // there are: each of their cells up to its first look, then every search, then what is still open. Timed
 // scenarios follow, a block at a time and nothing beside it. What time is then left goes to whatever is open.
 //
+// Scenarios that wait for a clock come after all that, in a session of their own: whoever makes the trials is told by [Director.Session] to go on
+// to a machine of that clock. Before it the run's own clock takes no more than its share of the time.
+//
 // A cell ends when every row of it that may still rule over the whole is settled, after the most blocks of the design, or when an
 // arm has shown nothing in all trials up to a look. A search ends when it has found its edge, when the verdict is
 // settled without it, or with the reason why it cannot go on. All of it follows from the records: a run that is

@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	// boot is what it takes to go on by another clock: a guest is closed and another one booted, under emulation in
+	// Boot is what it takes to go on by another clock: a guest is closed and another one booted, under emulation in
 	// 7 to 15 s.
-	boot = 10 * time.Second
+	Boot = 10 * time.Second
 	// worthABoot is the least time that a clock is returned to for, when the others have left it over.
-	worthABoot = 6 * boot
+	worthABoot = 6 * Boot
 
 	// Of a run with a second clock these are the shares of what is not timed, and of what is timed by the run's own clock, while the
 	// other's cells are open. The last third is enough for those to tell 5 %; where the run's own clock is noisy its times rule only if
@@ -87,7 +87,7 @@ func (d *Director) timedIsOver() bool {
 	if d.time.most == 0 || d.clock != scenarios.RunsClock || len(later) == 0 {
 		return false
 	}
-	if d.time.left() <= boot+d.firstLook(later) {
+	if d.time.left() <= Boot+d.firstLook(later) {
 		return true
 	}
 	unlooked := slices.ContainsFunc(d.scenes, func(s *scene) bool { return s.clock == d.clock && s.Timed() && s.unlooked() })

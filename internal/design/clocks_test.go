@@ -43,7 +43,7 @@ func (m *machine) playClocks(t *testing.T, d *Director, most int) (all []stretch
 			}
 		}
 		if n > 0 {
-			m.clock += boot
+			m.clock += Boot
 		}
 		from := m.clock
 		d.Environment(e)

@@ -203,7 +203,7 @@ func (d *Director) untimedIsOver() bool {
 	until := time.Duration(untimedShare * float64(most))
 	rest := d.firstLook(d.scenes)
 	if len(d.waiting()) > 0 {
-		until, rest = d.time.share(untimedBeforeClocks), rest+boot
+		until, rest = d.time.share(untimedBeforeClocks), rest+Boot
 	}
 	if slices.ContainsFunc(d.scenes, func(s *scene) bool { return !s.Timed() && s.unlooked() }) {
 		until = max(until, most-rest)

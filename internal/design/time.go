@@ -40,7 +40,7 @@ func (t *timekeeper) left() time.Duration {
 
 // share is that of the time in which trials are made, where a second guest has to be booted in it.
 func (t *timekeeper) share(part float64) time.Duration {
-	return time.Duration(part * float64(max(0, t.most-boot)))
+	return time.Duration(part * float64(max(0, t.most-Boot)))
 }
 
 func (t *timekeeper) gave(trials int, together bool) {

@@ -193,7 +193,7 @@ func (g rowGame) judge(judge verdict.Options, plant Plant, seed uint64) (verdict
 			}
 		}
 	}
-	v, err := verdict.Judge(verdict.Run{Name: "a simulated row", Header: g.header, Environments: []results.Environment{g.world.env}, Records: played.records}, judge)
+	v, err := verdict.Judge(verdict.Run{Name: "a simulated row", Header: g.header, Environments: g.world.places(g.header.Spec), Records: played.records}, judge)
 	if err != nil {
 		return verdict.Metric{}, err
 	}
@@ -250,11 +250,12 @@ func (g rowGame) power(judge verdict.Options, change float64, family int) (float
 // plant adds a fraction of the row's median to each of the candidate's values.
 func (g rowGame) plant(change float64) Plant {
 	by := int64(math.Round(change * g.metric.Baseline.Center))
-	switch g.metric.Name {
+	m, _ := scenarios.MetricNamed(g.metric.Name) // of a scenario that judges it
+	switch m.Measured() {
 	case scenarios.StartLatency, scenarios.CreateLatency, scenarios.BatchTotal:
 		return Later(by)
 	}
-	return More(g.metric.Name, by)
+	return More(m.Measured(), by)
 }
 
 // Propose gives each metric the margin that its worst row needs, rounded up to half a percent, where the policy's own

@@ -37,27 +37,43 @@ func (w *World) Gate(h results.Header, judge verdict.Options, plant Plant, seed 
 	if err != nil {
 		return Played{}, err
 	}
-	d.Environment(w.env)
-	for {
-		trials, together, ok := d.Next()
-		if !ok {
+	for sessions := 0; ; sessions++ {
+		clock, more := d.Session()
+		if !more {
 			break
 		}
-		for _, t := range trials {
-			r, err := g.make(t, together)
-			if err != nil {
-				return Played{}, err
-			}
-			if err := d.Add(r); err != nil {
-				return Played{}, err
-			}
+		if sessions > 0 {
+			g.clock += design.Boot
+		}
+		d.Environment(w.by(clock))
+		if err := g.session(d); err != nil {
+			return Played{}, err
 		}
 	}
 	if err := d.Err(); err != nil {
 		return Played{}, err
 	}
-	v, err := verdict.Judge(verdict.Run{Name: "a simulated gate", Header: h, Environments: []results.Environment{w.env}, Records: g.records}, judge)
+	v, err := verdict.Judge(verdict.Run{Name: "a simulated gate", Header: h, Environments: w.places(h.Spec), Records: g.records}, judge)
 	return Played{Verdict: v, Starts: len(g.made), Took: g.clock}, err
+}
+
+// session makes what a director asks for until it has no more by this clock.
+func (g *game) session(d *design.Director) error {
+	for {
+		trials, together, ok := d.Next()
+		if !ok {
+			return nil
+		}
+		for _, t := range trials {
+			r, err := g.make(t, together)
+			if err == nil {
+				err = d.Add(r)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // game is one gate under way.
@@ -89,7 +105,7 @@ func (g *game) make(t scenarios.Trial, together bool) (results.Record, error) {
 	if err != nil {
 		return r, err
 	}
-	r.Kind, r.Schema, r.Environment, r.Runtime = "trial", results.Schema, g.world.env.ID, g.world.runtime
+	r.Kind, r.Schema, r.Environment, r.Runtime = "trial", results.Schema, g.world.of(t.Scenario), g.world.runtime
 	r.Trial, r.StartNS, r.Runtime.Name = t, int64(g.clock), t.Arm
 	r.Together = together
 	if g.plant != nil && t.Arm == "candidate" {

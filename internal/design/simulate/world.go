@@ -19,7 +19,10 @@ const inBlock = 4
 
 // World is what was measured of one binary.
 type World struct {
-	env     results.Environment
+	env  results.Environment // the first, and all
+	envs []results.Environment
+	// made has the environment of each scenario's trials, by its ID: that of the clock it waits for.
+	made    map[string]string
 	runtime results.RuntimeID
 	blocks  map[where][][inBlock]results.Record
 	edges   map[where]*edge
@@ -44,7 +47,7 @@ type edge struct {
 // Read takes the trials of a run's first runtime, and of every other arm that is the same binary. Four that followed each other
 // in a cell are a block: they share the machine's state, whichever arms they were.
 func Read(run verdict.Run) (*World, error) {
-	w := &World{blocks: map[where][][inBlock]results.Record{}, edges: map[where]*edge{}}
+	w := &World{made: map[string]string{}, blocks: map[where][][inBlock]results.Record{}, edges: map[where]*edge{}}
 	trials, err := w.gather(run)
 	if err != nil {
 		return nil, err
@@ -55,8 +58,8 @@ func Read(run verdict.Run) (*World, error) {
 	if len(run.Environments) == 0 {
 		return nil, &results.InputError{Path: run.Name, Why: "does not say in which environment it ran"}
 	}
-	w.env = run.Environments[0]
-	w.each = pace(trials)
+	w.env, w.envs = run.Environments[0], run.Environments
+	w.each = pace(trials, w.env.ID)
 	for at, all := range byCell(run.Header.Spec, trials) {
 		if err := w.settle(run.Header.Spec, at, all); err != nil {
 			return nil, fmt.Errorf("%s: %w", run.Name, err)
@@ -79,17 +82,18 @@ func (w *World) gather(run verdict.Run) (trials []results.Record, err error) {
 		}
 		if r.Runtime.SHA256 == w.runtime.SHA256 && !r.Warmup && r.BatchSize == 1 && r.Join == (scenarios.Join{}) {
 			trials = append(trials, r)
+			w.made[r.Scenario] = r.Environment
 		}
 	}
 	slices.SortFunc(trials, func(a, b results.Record) int { return cmp.Compare(a.Index, b.Index) })
 	return trials, nil
 }
 
-// pace is the median time between the starts of trials that followed each other.
-func pace(trials []results.Record) time.Duration {
+// pace is the median time between the starts of trials that followed each other in one environment: another may tell time otherwise.
+func pace(trials []results.Record, environment string) time.Duration {
 	var gaps []int64
 	for i := range trials {
-		if i > 0 && trials[i].Index == trials[i-1].Index+1 && trials[i].StartNS > trials[i-1].StartNS {
+		if i > 0 && trials[i].Environment == environment && trials[i-1].Environment == environment && trials[i].Index == trials[i-1].Index+1 && trials[i].StartNS > trials[i-1].StartNS {
 			gaps = append(gaps, trials[i].StartNS-trials[i-1].StartNS)
 		}
 	}
@@ -176,7 +180,36 @@ func (w *World) Searches(of *World) {
 	}
 }
 
-// Environment is the one that the trials were made in.
+// of is the environment in which a scenario is made.
+func (w *World) of(scenario string) string {
+	if id, known := w.made[scenario]; known {
+		return id
+	}
+	return w.env.ID
+}
+
+// places are the environments in which scenarios are made.
+func (w *World) places(spec scenarios.Spec) (all []results.Environment) {
+	for _, sc := range spec.Scenarios {
+		i := slices.IndexFunc(w.envs, func(e results.Environment) bool { return e.ID == w.of(sc.Name) })
+		if i >= 0 && !slices.ContainsFunc(all, func(e results.Environment) bool { return e.ID == w.envs[i].ID }) {
+			all = append(all, w.envs[i])
+		}
+	}
+	return all
+}
+
+// by is the first environment of a clock.
+func (w *World) by(c scenarios.Clock) results.Environment {
+	for _, e := range w.envs {
+		if c != scenarios.RunsClock && e.Clock == string(c) {
+			return e
+		}
+	}
+	return w.env
+}
+
+// Environment is the first that trials were made in.
 func (w *World) Environment() results.Environment { return w.env }
 
 // Runtime is the binary that they were of.

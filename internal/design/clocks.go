@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 )
 
@@ -24,7 +25,7 @@ const (
 // Session goes on to the next clock that something is open by, and says which: the one that is then to be given to the machine
 // that makes the trials. It is false when the run is over. Next gives trials of one session, and none when that is over.
 //
-// The run's own clock comes first or, in a run that is resumed, the one by which its last trial was made.
+// The run's own clock comes first or, in a run that is resumed, that of its last session.
 func (d *Director) Session() (clock scenarios.Clock, ok bool) {
 	d.time.returned()
 	if d.err == nil {
@@ -43,6 +44,20 @@ func (d *Director) Session() (clock scenarios.Clock, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// begunBy notes, before the first session, by which clock the last of the sessions before was made: it may have been killed before
+// it recorded a trial.
+func (d *Director) begunBy(e results.Environment) {
+	if len(d.visited) > 0 {
+		return
+	}
+	d.last = scenarios.RunsClock
+	for _, s := range d.scenes {
+		if s.clock != scenarios.RunsClock && string(s.clock) == e.Clock {
+			d.last = s.clock
+		}
+	}
 }
 
 // clocks are those of all scenarios, in the order in which they are measured by.

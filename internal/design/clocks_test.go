@@ -177,6 +177,18 @@ func TestStaticPlanOfTwoClocks(t *testing.T) {
 	}
 }
 
+// Catches a resumed run that measures by the first clock again because the second guest had recorded nothing when it died.
+func TestResumeOfASessionWithoutARecord(t *testing.T) {
+	m := newMachine()
+	m.noise = 1
+	d := directClocks(t, gateOf(t, 6*time.Minute, load(t, "startup", "instructions")...), m)
+	d.Environment(clockGuest(scenarios.RunsClock, 0))
+	d.Environment(clockGuest(scenarios.Instructions, 1))
+	if clock, more := d.Session(); clock != scenarios.Instructions || !more {
+		t.Errorf("clock %q, more %t", clock, more)
+	}
+}
+
 // Catches a resumed run that boots what it has no more use for, and one that begins with the clock that it was not interrupted in.
 func TestResumeInEitherClock(t *testing.T) {
 	h := gateOf(t, 0, load(t, "startup", "instructions")...)

@@ -88,6 +88,7 @@ func (d *Director) Environment(e results.Environment) {
 		}
 	}
 	d.envs = append(d.envs, e)
+	d.begunBy(e)
 }
 
 // Add takes in a trial that was made, in this session or an earlier one.

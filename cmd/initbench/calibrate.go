@@ -137,6 +137,7 @@ func (f *calibrateFlags) measured(cmd *cobra.Command, args []string, p policy.Po
 	if len(args) > 0 {
 		return results.Load(args[0])
 	}
+	f.spareClocks = p.File == ""
 	g := gateFlags{measureFlags: f.measureFlags, baseline: f.runtime, candidate: f.runtime}
 	return measure(cmd, &f.measureFlags, func() (results.Header, error) {
 		spec, err := gateSpec(cmd, &g, p)

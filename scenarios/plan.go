@@ -249,7 +249,7 @@ func measured(sc Scenario, c Cell) Trial {
 	return Trial{
 		Scenario: sc.Name, Driver: c.Driver, Order: c.Order, Place: c.Place, Limit: c.Limit, Build: c.Build, Join: c.Join,
 		Observe:   sc.Observe || c.Order != sequence.Natural,
-		BatchSize: sc.Containers, Concurrent: sc.Concurrent, Timeout: sc.Timeout, Payload: sc.Payload,
+		BatchSize: sc.Containers, Concurrent: sc.Concurrent, Timeout: sc.Timeout, Payload: sc.Payload, HugePages: sc.HugePages,
 	}
 }
 
@@ -257,7 +257,7 @@ func measured(sc Scenario, c Cell) Trial {
 func warmup(sc Scenario, driver cgroupjoin.Driver) Trial {
 	return Trial{
 		Scenario: sc.Name, Driver: driver, Order: sequence.Natural,
-		BatchSize: 1, Warmup: true, Timeout: sc.Timeout, Payload: sc.Payload,
+		BatchSize: 1, Warmup: true, Timeout: sc.Timeout, Payload: sc.Payload, HugePages: sc.HugePages,
 	}
 }
 

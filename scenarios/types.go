@@ -53,6 +53,8 @@ type Scenario struct {
 	Search *Search `json:"search,omitempty"`
 	// Clock is the one that the trials need, which takes a guest of its own; empty means the run's.
 	Clock Clock `json:"clock,omitempty"`
+	// HugePages that the trials may get; empty means what the machine does.
+	HugePages HugePages `json:"huge_pages,omitempty"`
 	// Joins makes every trial a join measured alone: no runtime is started.
 	Joins *Joins `json:"joins,omitempty"`
 	// Runtimes a user's file brings along; the command line's come on top.
@@ -149,8 +151,9 @@ type Trial struct {
 	Concurrent bool `json:"concurrent,omitempty"`
 	// Together: other trials were made at the same time, as many as the place of measuring has CPUs. Its outcome, order, charges and
 	// counters are its own; its latencies, CPU times and peaks are in no timed figure. No plan says it: whoever made the trial does.
-	Together bool          `json:"together,omitempty"`
-	Warmup   bool          `json:"warmup,omitempty"`
-	Timeout  time.Duration `json:"timeout_ns"`
-	Payload  Payload       `json:"payload"`
+	Together  bool          `json:"together,omitempty"`
+	Warmup    bool          `json:"warmup,omitempty"`
+	HugePages HugePages     `json:"huge_pages,omitempty"`
+	Timeout   time.Duration `json:"timeout_ns"`
+	Payload   Payload       `json:"payload"`
 }

@@ -268,6 +268,9 @@ func (c *collector) hasArm(name string) bool {
 }
 
 func (c *collector) runGroup(ctx context.Context, g Group) error {
+	if err := allowHugePages(g.Trials[0].HugePages); err != nil {
+		return &EnvError{Err: err}
+	}
 	if g.Together {
 		if err := c.forTogether(g.Trials); err != nil {
 			return err

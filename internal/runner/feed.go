@@ -67,6 +67,8 @@ func (g Group) check(arms func(string) bool) error {
 			return fmt.Errorf("trial %d is in a group twice", t.Index)
 		case !arms(t.Arm):
 			return fmt.Errorf("trial %d: the job has no runtime %q", t.Index, t.Arm)
+		case t.HugePages != g.Trials[0].HugePages:
+			return fmt.Errorf("trial %d: a group's trials all get huge pages, or none does", t.Index)
 		case t.Timeout <= 0:
 			return fmt.Errorf("trial %d has no timeout", t.Index)
 		case g.Together && t.Concurrent:

@@ -161,6 +161,7 @@ func conditions(sc scenarios.Scenario) []fact {
 		{"timeout", sc.Timeout.String()},
 		{"payload", fmt.Sprintf("%s of anonymous memory", scenarios.FormatSize(sc.Payload.AnonBytes))},
 		{"clock", string(sc.Clock)},
+		{"huge pages", string(sc.HugePages)},
 		{"judged metrics", strings.Join(sc.Judge, ", ")},
 	}
 }

@@ -61,10 +61,22 @@ func (j *judge) settleRows(rows []row) []Metric {
 		}
 		r.Severity = j.opts.severity(r.Name)
 		r.decide(j.opts, family)
-		r.Open = r.Ruling == Inconclusive && !r.Stuck && r.missing == "" && r.Unit == Nanoseconds && j.forgives(r.Scenario)
+		r.Open = j.leavesOpen(r)
 		metrics[i] = r.Metric
 	}
 	return metrics
+}
+
+// leavesOpen reports whether a time that is not settled rules over nothing. The noise of a clock is what it may be forgiven, no more: there
+// have to be values of both arms, an interval with two ends, and in an adaptive run the blocks of the first look.
+func (j *judge) leavesOpen(r *row) bool {
+	if r.Ruling != Inconclusive || r.Stuck || r.missing != "" || r.unfit != "" || !r.change.Bounded() {
+		return false
+	}
+	if j.design != nil && r.Looks.Blocks < j.design.Looks[0] {
+		return false
+	}
+	return r.Unit == Nanoseconds && j.forgives(r.Scenario)
 }
 
 func smaller(all []float64, p float64) (n int) {

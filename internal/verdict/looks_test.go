@@ -202,6 +202,48 @@ func TestANoisyClockLeavesTimesOpen(t *testing.T) {
 	}
 }
 
+// Catches the noise of a clock as the excuse of a time that was never measured, that one arm has no value of, or that too few blocks have.
+func TestANoisyClockForgivesNoTimeThatWasNotMeasured(t *testing.T) {
+	judged := func(keep func(r *results.Record) bool, m model) Verdict {
+		peaks := startup(2)
+		peaks.Name, peaks.Judge = "peaks", []string{"runtime.memory.peak"}
+		whole, made := looking(20, []int{10, 20, 40}, latencyOnly(), peaks)
+		var records []results.Record
+		for _, r := range m.all(made) {
+			if r.Scenario == "peaks" || keep(&r) {
+				records = append(records, r)
+			}
+		}
+		run := runOf(whole, records)
+		run.Environments[0].Accelerator = "tcg"
+		return mustJudge(t, run)
+	}
+	for what, keep := range map[string]func(r *results.Record) bool{
+		"never made": func(*results.Record) bool { return false },
+		"candidate without a value": func(r *results.Record) bool {
+			if r.Arm == "candidate" {
+				r.Latency = results.Latency{}
+			}
+			return true
+		},
+		"five blocks":           func(r *results.Record) bool { return r.Block%20 < 5 },
+		"before its first look": func(r *results.Record) bool { return r.Block%20 < 8 },
+	} {
+		v := judged(keep, model{cv: 0.01, factor: map[string]float64{"start.latency": 1.19}})
+		if m := v.find(t, "start.latency", cgroupjoin.Systemd); v.Ruling != Inconclusive || m.Open || m.Ruling != Inconclusive {
+			t.Errorf("%s: %s %q; open %v, %s", what, v.Ruling, v.Reasons, m.Open, m.Reason)
+		}
+	}
+	noisy := judged(func(*results.Record) bool { return true }, model{mutate: func(r *results.Record) {
+		if r.Scenario != "peaks" && r.Latency.Started != nil {
+			*r.Latency.Started *= 1 + int64(r.Index*7%11)
+		}
+	}})
+	if m := noisy.find(t, "start.latency", cgroupjoin.Systemd); noisy.Ruling != Pass || !m.Open {
+		t.Errorf("a noisy time: %s %q; open %v, %s", noisy.Ruling, noisy.Reasons, m.Open, m.Reason)
+	}
+}
+
 // Catches a severity without effect, and a gate of warnings alone that passes.
 func TestSeverities(t *testing.T) {
 	run := func() Run {

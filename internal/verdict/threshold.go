@@ -21,11 +21,11 @@ func (j *judge) threshold(sc scenarios.Scenario, k key, m metric) row {
 		r.sought[i] = j.sought(k, i)
 	}
 	r.Baseline, r.Candidate = r.sought[baseline].arm(), r.sought[candidate].arm()
-	r.change = edgeChange(r.sought[baseline].Edge, r.sought[candidate].Edge)
+	r.change = edgeChange(r.sought)
 	r.Change, r.ChangeLo, r.ChangeHi = r.change.Center, r.change.Lo, r.change.Hi
 	r.margin, r.resolution = j.thresholdMargin(r.sought)
 	r.Margin = r.margin
-	r.taken = r.cannotSeek()
+	r.taken = r.cannotSeek() + r.bottomText()
 	r.unfit, r.few = r.unsought(c)
 	return r
 }
@@ -44,15 +44,17 @@ func (s Sought) arm() Arm {
 	return a
 }
 
-// edgeChange is the interval arithmetic of two brackets. An end that was not shown is open.
-func edgeChange(b, c stats.Edge) stats.Interval {
+// edgeChange is the interval arithmetic of two brackets. An upper end that was not shown is open. The lower one of a threshold that may lie at the
+// bottom of the grid is a step below it: on this grid nothing can be worse than what starts there, and what lies deeper is not looked for.
+func edgeChange(s [arms]Sought) stats.Interval {
+	b, c := s[baseline].Edge, s[candidate].Edge
 	open := func(hi int64) float64 {
 		if hi == 0 {
 			return math.Inf(1)
 		}
 		return float64(hi)
 	}
-	iv := stats.Interval{Center: math.NaN(), Lo: float64(c.Lo) - open(b.Hi), Hi: open(c.Hi) - float64(b.Lo)}
+	iv := stats.Interval{Center: math.NaN(), Lo: s[candidate].lowest() - open(b.Hi), Hi: open(c.Hi) - s[baseline].lowest()}
 	if b.Threshold > 0 && c.Threshold > 0 {
 		iv.Center = float64(c.Threshold - b.Threshold)
 	}
@@ -60,6 +62,26 @@ func edgeChange(b, c stats.Edge) stats.Interval {
 		iv.Lo, iv.Hi = math.Inf(-1), math.Inf(1)
 	}
 	return iv
+}
+
+// lowest is the lower end of the bracket as the grid has it.
+func (s Sought) lowest() float64 { return float64(max(s.Edge.Lo, s.Search.From-s.Search.Step)) }
+
+// atBottom reports whether the search could go no lower.
+func (s Sought) atBottom() bool { return s.Edge.Hi > 0 && s.Edge.Hi == s.Search.From }
+
+// bottomText says of edges at the bottom of the grid that they are its.
+func (r *row) bottomText() string {
+	for i, s := range r.sought {
+		if s.atBottom() {
+			who := "the " + armNames[i] + " starts"
+			if i == baseline && r.sought[candidate].atBottom() {
+				who = "both start"
+			}
+			return fmt.Sprintf("; %s at %s, the lowest limit of the search, and what lies more than a step below it is not looked for", who, exactSize(s.Edge.Hi))
+		}
+	}
+	return ""
 }
 
 // thresholdMargin is in bytes.

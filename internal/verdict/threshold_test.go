@@ -117,6 +117,30 @@ func TestThresholdsAreJudgedByTheirBrackets(t *testing.T) {
 	}
 }
 
+// Catches an edge that does not pass against itself, wherever on the grid or below it, and a candidate that is held for worse though it starts at the
+// lowest limit there is.
+func TestASharpEdgePassesAgainstItself(t *testing.T) {
+	sc := thresholds(natural)
+	sc.Drivers = sc.Drivers[:1]
+	q := sc.Search
+	for at := int64(0); at <= q.To; at = at*5/4 + 300<<10 {
+		m := sharpAt(at, at).gate(t, uint64(at), sc).Metrics[0]
+		if m.Ruling != Pass {
+			t.Errorf("edge at %d: %s %s", at, m.Ruling, m.Reason)
+		}
+	}
+	for _, c := range []struct {
+		base, cand int64
+		want       Ruling
+	}{{q.From, q.From + q.Step, Pass}, {q.From + q.Step, q.From, Pass}, {7 * mib, 0, Improved}, {0, 7 * mib, Regressed}, {0, q.From + 4*q.Step, Regressed}} {
+		m := sharpAt(c.base, c.cand).gate(t, 1, sc).Metrics[0]
+		if m.Ruling != c.want {
+			t.Errorf("%d then %d: %s, want %s (%s)", c.base, c.cand, m.Ruling, c.want, m.Reason)
+		}
+		wantText(t, m.Reason, "the lowest limit of the search")
+	}
+}
+
 // Catches a search that depends on the order in which records were stored.
 func TestASearchIsReplayedInTheOrderOfItsTrials(t *testing.T) {
 	sc := thresholds(natural)

@@ -60,6 +60,8 @@ func differentPlans(a, b Header) string {
 		return fmt.Sprintf("schema: %d and %d", a.Schema, b.Schema)
 	case a.Gate != b.Gate:
 		return fmt.Sprintf("gate: %t and %t", a.Gate, b.Gate)
+	case a.MadeBy() != b.MadeBy() && a.Command != "" && b.Command != "":
+		return fmt.Sprintf("command: %s and %s", a.Command, b.Command)
 	case a.Policy != b.Policy:
 		return "their policy files differ"
 	case len(a.Spec.Scenarios) != len(b.Spec.Scenarios):

@@ -187,6 +187,8 @@ type Header struct {
 	Created   string         `json:"created"` // RFC 3339
 	Initbench string         `json:"initbench"`
 	Spec      scenarios.Spec `json:"spec"`
+	// Command is the one that made the run, see [Header.MadeBy]; empty in runs stored before it was recorded.
+	Command Command `json:"command,omitempty"`
 	// Gate is true when the arms are baseline and candidate.
 	Gate bool `json:"gate"`
 	// Budget is what the run was begun with: in that session no block of trials began later. What a resumed run was given is not stored. 0 is none.

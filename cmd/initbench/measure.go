@@ -28,6 +28,7 @@ type measurement struct {
 	notes io.Writer
 	// changed tells whether the user gave a flag.
 	changed func(flag string) bool
+	command results.Command
 	header  results.Header
 	done    []int
 	// outcomes of those done in earlier sessions
@@ -46,7 +47,7 @@ type measurement struct {
 // Where direct is given and returns a director for the run's header, that one says what is made, from the records as
 // they come, and not the plan. What a resumed run recorded is added to it first.
 func measure(cmd *cobra.Command, f *measureFlags, plan func() (results.Header, error), direct func(results.Header) (director, error)) (*results.Run, error) {
-	m := &measurement{flags: f, notes: f.notes(cmd.ErrOrStderr()), changed: cmd.Flags().Changed}
+	m := &measurement{flags: f, notes: f.notes(cmd.ErrOrStderr()), changed: cmd.Flags().Changed, command: results.Command(cmd.Name())}
 	// Whatever can be refused is, before the run's directory is made.
 	if err := m.load(plan); err != nil {
 		return nil, err
@@ -92,7 +93,7 @@ func (m *measurement) load(plan func() (results.Header, error)) error {
 	var err error
 	if m.flags.resume == "" {
 		if m.header, err = plan(); err == nil {
-			m.header.Budget = m.flags.budget
+			m.header.Budget, m.header.Command = m.flags.budget, m.command
 		}
 	} else {
 		err = m.loadStored()
@@ -112,7 +113,7 @@ func (m *measurement) loadStored() error {
 	if err != nil {
 		return err
 	}
-	if err := run.Resumable(); err != nil {
+	if err := run.ResumableBy(m.command); err != nil {
 		return err
 	}
 	if run.Torn != nil {

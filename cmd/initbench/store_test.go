@@ -30,6 +30,7 @@ type fake struct {
 	clock    string // of the guest it was begun in; empty: not recorded
 	policy   string // the text of what it is to be judged by; empty: the default one
 	id       string // of the run
+	command  string // that made it; empty: not recorded
 }
 
 func (f *fake) parse(args []string) (dir string, err error) {
@@ -43,6 +44,7 @@ func (f *fake) parse(args []string) (dir string, err error) {
 	fl.StringVar(&f.kernel, "kernel", "6.1.0-28-cloud-amd64", "of the environment")
 	fl.Uint64Var(&f.seed, "seed", 1, "of plan and noise")
 	fl.StringVar(&f.id, "id", "made-up", "of the run")
+	fl.StringVar(&f.command, "command", "", "that made it")
 	fl.StringVar(&f.clock, "clock", "", "of the guest it was begun in")
 	fl.StringVar(&f.policy, "policy", "", "file it was to be judged by")
 	if err := fl.Parse(args); err != nil {
@@ -94,7 +96,7 @@ func (f *fake) store(dir string) error {
 	if err != nil {
 		return err
 	}
-	h := results.Header{Schema: results.Schema, ID: f.id, Created: "2026-01-02T03:04:05Z", Initbench: "test", Spec: spec, Gate: f.gate, Policy: f.policy}
+	h := results.Header{Schema: results.Schema, ID: f.id, Created: "2026-01-02T03:04:05Z", Initbench: "test", Spec: spec, Gate: f.gate, Policy: f.policy, Command: results.Command(f.command)}
 	if f.clock != "" {
 		h.Place = &results.Place{In: "vm", GuestClock: f.clock}
 	}

@@ -24,6 +24,10 @@ type director interface {
 	Session() (clock scenarios.Clock, more bool)
 	// Next is asked when every trial of the group before was added; ok is false when the session is over.
 	Next() (trials []scenarios.Trial, together, ok bool)
+	// Err is why there is no session or group although the run is not over.
+	Err() error
+	// GaveUp lists the searches that ended without their edge, with the reason of each.
+	GaveUp() []string
 }
 
 // directed is a director as a feed.
@@ -38,6 +42,9 @@ func (d *directed) Next(ctx context.Context) (runner.Group, bool, error) {
 	}
 	trials, together, ok := d.director.Next()
 	d.said()
+	if err := d.Err(); err != nil {
+		return runner.Group{}, false, fmt.Errorf("what the run makes next: %w", err)
+	}
 	if ok && len(trials) == 0 {
 		return runner.Group{}, false, errors.New("the run's design asks for a group of no trials")
 	}

@@ -26,9 +26,19 @@ type script struct {
 	asked []int
 	fails int // of the records, the one of this index is refused
 	then  func()
+	err   error // it has, once it was asked for as many groups as there are
 }
 
 func (*script) Environment(results.Environment) {}
+
+func (s *script) Err() error {
+	if len(s.asked) > len(s.groups) {
+		return s.err
+	}
+	return nil
+}
+
+func (*script) GaveUp() []string { return nil }
 
 func (*script) Session() (scenarios.Clock, bool) { return scenarios.RunsClock, true }
 
@@ -144,6 +154,7 @@ func TestLiveRunThatCannotGoOn(t *testing.T) {
 		"cannot be judged":                 {script: script{fails: 3}},
 		"trial 9, which it was not to":     {guest: guest{odd: []int{9}}},
 		"trial 1, which it was not to":     {guest: guest{odd: []int{1}}},
+		"no verdict can be made":           {script: script{groups: groups, err: errors.New("no verdict can be made")}},
 		"a group of no trials":             {script: script{groups: [][]int{{1}, {}}}},
 	} {
 		t.Run(want, func(t *testing.T) {

@@ -57,6 +57,9 @@ func measure(cmd *cobra.Command, f *measureFlags, plan func() (results.Header, e
 		return nil, err
 	}
 	m.header.Place = m.flags.place(lane)
+	if over, err := m.over(direct); err != nil || over != nil {
+		return over, err
+	}
 	if err := m.resolve(cmd.Context(), lane); err != nil {
 		return nil, err
 	}
@@ -73,6 +76,7 @@ func measure(cmd *cobra.Command, f *measureFlags, plan func() (results.Header, e
 		return nil, err
 	}
 	err = m.collect(cmd.Context(), lane, cmd.ErrOrStderr())
+	m.sayGaveUp(m.director)
 	if err := errors.Join(err, m.store.Close()); err != nil {
 		return nil, m.explain(cmd.Context(), err)
 	}
@@ -138,6 +142,28 @@ func (m *measurement) loadStored() error {
 	return nil
 }
 
+// over returns the stored run where a director has nothing left to make of it: whoever resumes that shall boot and store nothing.
+// The director that is asked is not the run's: its clock runs now, and it counts on what it gave being made.
+func (m *measurement) over(direct func(results.Header) (director, error)) (*results.Run, error) {
+	if direct == nil || m.flags.resume == "" {
+		return nil, nil
+	}
+	d, err := direct(m.header)
+	if err != nil || d == nil {
+		return nil, err
+	}
+	run, err := m.remember(d)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, ok := d.Next(); ok || d.Err() != nil {
+		return nil, d.Err()
+	}
+	_, _ = fmt.Fprintf(m.notes, "nothing is left to make of %s: every cell and search of it is settled\n", m.flags.resume) // notes are only advice
+	m.sayGaveUp(d)
+	return run, nil
+}
+
 // direct has a director know the header as it will be stored and all that is stored already.
 func (m *measurement) direct(direct func(results.Header) (director, error)) error {
 	if direct == nil {
@@ -147,22 +173,38 @@ func (m *measurement) direct(direct func(results.Header) (director, error)) erro
 	if m.director, err = direct(m.header); err != nil || m.director == nil || m.flags.resume == "" {
 		return err
 	}
+	_, err = m.remember(m.director)
+	return err
+}
+
+// remember has a director know what the resumed run has stored.
+func (m *measurement) remember(d director) (*results.Run, error) {
 	run, err := results.Load(m.flags.resume)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for r, err := range run.Records() {
 		if err == nil {
-			err = m.director.Add(r)
+			err = d.Add(r)
 		}
 		if err != nil {
-			return fmt.Errorf("resume %s: %w", m.flags.resume, err)
+			return nil, fmt.Errorf("resume %s: %w", m.flags.resume, err)
 		}
 	}
 	for _, e := range run.Environments { // which are known when the records were read
-		m.director.Environment(e)
+		d.Environment(e)
 	}
-	return nil
+	return run, nil
+}
+
+// sayGaveUp says which searches ended without an edge, and why.
+func (m *measurement) sayGaveUp(d director) {
+	if d == nil {
+		return
+	}
+	for _, search := range d.GaveUp() {
+		_, _ = fmt.Fprintf(m.notes, "search given up: %s\n", search) // notes are only advice
+	}
 }
 
 func budgetWords(budget time.Duration) string {

@@ -33,7 +33,7 @@ func collectInGuests(ctx context.Context, m *measurement, job runner.Job, live r
 	for {
 		clock, more := m.director.Session()
 		if !more {
-			return nil
+			return m.director.Err()
 		}
 		if clock != scenarios.RunsClock {
 			_, _ = fmt.Fprintf(p.notes(), "measuring by the clock that counts %s, in a guest of its own\n", clock) // notes are only advice

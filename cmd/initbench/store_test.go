@@ -31,6 +31,7 @@ type fake struct {
 	policy   string // the text of what it is to be judged by; empty: the default one
 	id       string // of the run
 	command  string // that made it; empty: not recorded
+	adaptive bool   // its trials are the design's last look
 }
 
 func (f *fake) parse(args []string) (dir string, err error) {
@@ -45,6 +46,7 @@ func (f *fake) parse(args []string) (dir string, err error) {
 	fl.Uint64Var(&f.seed, "seed", 1, "of plan and noise")
 	fl.StringVar(&f.id, "id", "made-up", "of the run")
 	fl.StringVar(&f.command, "command", "", "that made it")
+	fl.BoolVar(&f.adaptive, "adaptive", false, "its trials are as many as the last look of its design asks for")
 	fl.StringVar(&f.clock, "clock", "", "of the guest it was begun in")
 	fl.StringVar(&f.policy, "policy", "", "file it was to be judged by")
 	if err := fl.Parse(args); err != nil {
@@ -99,6 +101,9 @@ func (f *fake) store(dir string) error {
 	h := results.Header{Schema: results.Schema, ID: f.id, Created: "2026-01-02T03:04:05Z", Initbench: "test", Spec: spec, Gate: f.gate, Policy: f.policy, Command: results.Command(f.command)}
 	if f.clock != "" {
 		h.Place = &results.Place{In: "vm", GuestClock: f.clock}
+	}
+	if f.adaptive {
+		h.Design = &results.Design{Alpha: 0.05, Looks: []int{f.trials / 2}}
 	}
 	s, err := results.Create(dir, h)
 	if err != nil {

@@ -60,6 +60,9 @@ func (s *search) settle() error {
 		}
 		s.records = append(s.records, slim(r))
 	}
+	if len(s.heard) > 0 && s.edge.Found().Done {
+		s.ended = true // now, and not when it is next asked: a run that is resumed is over without a warm-up of it
+	}
 	s.heard = nil
 	return nil
 }

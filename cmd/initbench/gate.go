@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -221,9 +222,20 @@ func judgeGate(cmd *cobra.Command, g *gateFlags, run *results.Run) error {
 	if err != nil {
 		return err
 	}
-	if err := keepReports(run.Dir, v, run); err != nil {
-		return err
-	}
 	_, _ = fmt.Fprintf(g.notes(cmd.ErrOrStderr()), "records: %s (judge them again: initbench compare %s)\n", run.Dir, run.Dir) // notes are only advice
-	return g.by.answer(cmd, &outputs{format: g.format}, v, []*results.Run{run})
+	// The answer first: what it took minutes to find is not lost to a directory that cannot be written to, nor is its exit code.
+	answered := g.by.answer(cmd, &outputs{format: g.format}, v, []*results.Run{run})
+	return alsoKept(answered, keepReports(run.Dir, v, run))
+}
+
+// alsoKept is how a gate ends that was answered, and whose files may not have been written. A verdict's code says more than theirs.
+func alsoKept(answered, kept error) error {
+	var code *codeError
+	switch {
+	case kept == nil:
+		return answered
+	case errors.As(answered, &code) && code.message == "":
+		return &codeError{code.code, kept.Error()}
+	}
+	return errors.Join(answered, kept)
 }

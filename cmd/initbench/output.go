@@ -115,7 +115,10 @@ func keep(path string, draw drawing) error {
 	if err := draw(f, formatOfFile[filepath.Ext(path)]); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return f.CloseAtomicallyReplace()
+	if err := f.CloseAtomicallyReplace(); err != nil {
+		return fmt.Errorf("write %s: %w", path, plainCause(err))
+	}
+	return nil
 }
 
 // plainCause leaves out the name that a file has until it is whole, which nobody has asked for.
@@ -123,6 +126,10 @@ func plainCause(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return path.Err
+	}
+	var rename *os.LinkError
+	if errors.As(err, &rename) {
+		return rename.Err
 	}
 	return err
 }

@@ -86,7 +86,7 @@ func (g *gateFlags) check(cmd *cobra.Command) error {
 	}
 	switch {
 	case g.resume != "":
-		return g.refusePlanFlags(cmd, "baseline", "candidate", "scenario", "policy")
+		return g.refusePlanFlags(cmd, "baseline", "candidate", "scenario", "policy", "margin")
 	case g.baseline == "" || g.candidate == "":
 		return usagef("gate: both --baseline REF and --candidate REF are needed, such as --baseline runc@v1.1.14 --candidate runc@v1.1.15")
 	case g.trials > 0 && cmd.Flags().Changed("max-time"):
@@ -106,8 +106,11 @@ func gateHeader(cmd *cobra.Command, g *gateFlags) (results.Header, error) {
 	}
 	g.spareClocks = !cmd.Flags().Changed("scenario") && p.File == ""
 	h, err := newHeader(spec, true)
-	if h.Policy = p.Text; p.File == "" {
-		h.Policy = ""
+	if err != nil {
+		return h, err
+	}
+	if h.Policy, err = g.by.stored(p); err != nil {
+		return h, err
 	}
 	if g.trials == 0 {
 		h.Design = gateDesign(cmd, g, p)

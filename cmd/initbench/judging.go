@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/spf13/cobra"
 
@@ -70,15 +71,16 @@ func (j *judging) options(h results.Header) (verdict.Options, error) {
 	if err != nil {
 		return verdict.Options{}, err
 	}
-	opts := p.Options()
-	for name, m := range own {
-		if opts.Margins == nil {
-			opts.Margins = own
-			break
-		}
-		opts.Margins[name] = m
-	}
-	return opts, nil
+	maps.Copy(p.Margins, own)
+	return p.Options(), nil
+}
+
+// stored is the text that a run keeps of what it is judged by: the policy with the defaults it took and the margins of the command line.
+func (j *judging) stored(p policy.Policy) (string, error) {
+	own, err := j.ownMargins()
+	p.Margins = maps.Clone(p.Margins)
+	maps.Copy(p.Margins, own)
+	return policy.Render(p), err
 }
 
 func (j *judging) ownMargins() (map[string]verdict.Margin, error) {
@@ -106,10 +108,17 @@ func (j *judging) judge(runs ...*results.Run) (verdict.Verdict, error) {
 		return verdict.Judge(verdict.Stored(runs[0]), opts)
 	}
 	v, err := verdict.JudgeRuns(verdict.Stored(runs[0]), verdict.Stored(runs[1]), opts)
-	if j.file == "" && runs[0].Header.Policy != runs[1].Header.Policy {
+	if j.file == "" && otherPolicies(runs[0].Header, runs[1].Header) {
 		v.Notes = append(v.Notes, fmt.Sprintf("the runs were made by different policies: that of %s judges both (--policy FILE takes the place of it)", runs[0].Dir))
 	}
 	return v, err
+}
+
+// otherPolicies tells whether two runs are judged by policies that say different things.
+func otherPolicies(a, b results.Header) bool {
+	one, err := policy.Stored("run "+a.ID, a.Policy)
+	other, err2 := policy.Stored("run "+b.ID, b.Policy)
+	return err != nil || err2 != nil || policy.Render(one) != policy.Render(other)
 }
 
 // answer delivers a verdict, or the explanation that was asked for, and makes it the exit code.

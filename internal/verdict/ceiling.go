@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -38,7 +39,7 @@ func (j *judge) holdOne(c Ceiling) (held []Held) {
 		return j.holdPooled(c, m)
 	}
 	for _, sc := range j.planned[baseline].Scenarios {
-		if c.Scenario != "" && c.Scenario != sc.Name || !c.measures(m, sc) {
+		if c.Scenario != "" && c.Scenario != sc.Name || !c.measures(m, sc) || !c.hasOrder(sc) {
 			continue
 		}
 		for _, group := range j.layout(sc).groups {
@@ -84,7 +85,16 @@ func (c Ceiling) reaches(sc scenarios.Scenario) bool {
 	if c.Driver != "" && !slices.Contains(sc.Drivers, c.Driver) {
 		return false
 	}
-	return c.Order == WorstOrder || slices.Contains(sc.AllOrders(), c.order())
+	return c.hasOrder(sc)
+}
+
+// hasOrder: of a scenario with the natural order alone nothing says that another one is not worse.
+func (c Ceiling) hasOrder(sc scenarios.Scenario) bool {
+	orders := sc.AllOrders()
+	if c.Order == WorstOrder {
+		return len(orders) > 1 && slices.Contains(orders, natural)
+	}
+	return slices.Contains(orders, c.order())
 }
 
 // order is the one asked for; the worst has none.
@@ -114,30 +124,68 @@ func (c Ceiling) where() (text string) {
 	if c.Driver != "" {
 		text += " under " + string(c.Driver)
 	}
+	if c.Order == WorstOrder {
+		text += " in the natural order and another one"
+	}
 	return text
 }
 
-// holdIn holds it in one group of cells.
+// holdIn holds it in one group of cells, in the worst order in those of all orders.
 func (j *judge) holdIn(c Ceiling, m metric, sc scenarios.Scenario, group key) (held []Held) {
-	switch {
-	case sc.Search != nil && m.kind == threshold:
-		return []Held{j.holdThreshold(c, m, sc, group)}
-	case sc.Search != nil:
-		return []Held{j.holdSearchedRate(c, m, sc, group)}
-	case m.natural() && group.order != natural:
+	if sc.Search == nil && m.natural() && group.order != natural {
 		return nil
 	}
 	for _, k := range j.layout(sc).in(group) {
-		if c.Limit != 0 && k.limit != c.Limit {
+		if sc.Search == nil && c.Limit != 0 && k.limit != c.Limit {
 			continue
 		}
-		if m.kind == rate {
-			held = append(held, j.holdRate(c, m, k))
-		} else {
-			held = append(held, j.holdMedian(c, m, k))
+		var orders []Held
+		for _, k := range j.inOrders(c, sc, group, k) {
+			orders = append(orders, j.holdAt(c, m, sc, k))
 		}
+		held = append(held, worst(orders))
 	}
 	return held
+}
+
+// inOrders are the cells that a ceiling speaks of as one: in the worst order those of all orders that the candidate can take.
+func (j *judge) inOrders(c Ceiling, sc scenarios.Scenario, group, k key) (cells []key) {
+	if c.Order != WorstOrder {
+		return []key{k}
+	}
+	for _, g := range j.layout(sc).groups {
+		if g.order = group.order; g != group {
+			continue
+		}
+		cells = nil
+		for _, o := range sc.AllOrders() {
+			if k.order = o; o == natural || !j.at(k)[candidate].count.Natural() {
+				cells = append(cells, k)
+			}
+		}
+	}
+	return cells
+}
+
+// worst is what holds of all orders: one that is beyond the bound breaks it, and one that is open leaves it open.
+func worst(orders []Held) Held {
+	return slices.MaxFunc(orders, func(a, b Held) int {
+		return cmp.Or(cmp.Compare(gravity(a.Ruling), gravity(b.Ruling)), cmp.Compare(a.Hi, b.Hi))
+	})
+}
+
+func gravity(r Ruling) int { return slices.Index([]Ruling{Pass, Inconclusive, Regressed}, r) }
+
+func (j *judge) holdAt(c Ceiling, m metric, sc scenarios.Scenario, k key) Held {
+	switch {
+	case sc.Search != nil && m.kind == threshold:
+		return j.holdThreshold(c, m, sc, k)
+	case sc.Search != nil:
+		return j.holdSearchedRate(c, m, sc, k)
+	case m.kind == rate:
+		return j.holdRate(c, m, k)
+	}
+	return j.holdMedian(c, m, k)
 }
 
 // newHeld is a ceiling in a cell, with nothing measured yet.
@@ -175,13 +223,22 @@ func (j *judge) holdMedian(c Ceiling, m metric, k key) Held {
 	h := newHeld(c, m, k)
 	s := j.at(k)[candidate]
 	points, _ := s.points(m)
-	a := armOfSample(stats.Units(points), j.looked(j.at(k).shared()).Level)
-	if a.N == 0 {
-		h.say(Inconclusive, "no trial of the candidate measured it"+s.because(m, j.envOf(k.scenario)))
+	blocks := j.blocks(k)
+	if lost := s.mostNotCounted(armNames[candidate], ""); lost != "" {
+		h.say(Inconclusive, lost)
 		return h
 	}
-	h.Value, h.Lo, h.Hi = a.Center, a.Lo, a.Hi
-	h.rule(fmt.Sprintf("the candidate's median, %s [%s, %s],", m.unit.Format(a.Center), m.unit.Format(a.Lo), m.unit.Format(a.Hi)))
+	for _, l := range j.sights(len(blocks)) {
+		a := armOfSample(stats.Units(l.seen(blocks).points(points)), l.Level)
+		if a.N == 0 {
+			h.say(Inconclusive, "no trial of the candidate measured it"+s.because(m, j.envOf(k.scenario)))
+			continue
+		}
+		h.Value, h.Lo, h.Hi = a.Center, a.Lo, a.Hi
+		if h.rule(fmt.Sprintf("the candidate's median, %s [%s, %s],", m.unit.Format(a.Center), m.unit.Format(a.Lo), m.unit.Format(a.Hi))); h.Ruling != Inconclusive {
+			break
+		}
+	}
 	return h
 }
 
@@ -200,25 +257,33 @@ func (s *side) because(m metric, e results.Environment) string {
 
 // holdThreshold holds a bracket, of which the lower end is below the threshold, against the bound.
 func (j *judge) holdThreshold(c Ceiling, m metric, sc scenarios.Scenario, group key) Held {
-	s, known := j.soughtFor(c, group)
 	h := newHeld(c, m, group)
 	h.Cell.Place = soughtPlace(sc)
-	if !known {
-		h.say(Inconclusive, "no start of the candidate shows where its threshold lies")
+	s, why := j.soughtFor(group)
+	if why != "" {
+		h.say(Inconclusive, h.inOrderOf(group.order, why))
 		return h
 	}
 	a := s.arm()
 	h.Value, h.Lo, h.Hi = a.Center, a.Lo, a.Hi
-	what := fmt.Sprintf("the candidate's threshold%s is in %s, which", h.inOrder(s.Order), s.Bracket())
+	what := fmt.Sprintf("the candidate's threshold%s is %s, which", h.inOrder(s.Order), s.lies())
 	switch {
 	case h.Hi <= h.AtMost:
 		h.say(Pass, what+" is within it")
 	case h.Lo >= h.AtMost: // the threshold itself is above its lower end
 		h.say(Regressed, what+" is beyond it")
 	default:
-		h.say(Inconclusive, what+" is on both sides of it")
+		h.say(Inconclusive, what+" does not settle it")
 	}
 	return h
+}
+
+// inOrderOf says of what is not known in which order it is not.
+func (h *Held) inOrderOf(o sequence.Order, why string) string {
+	if h.Order != WorstOrder {
+		return why
+	}
+	return "in " + string(o) + " order: " + why
 }
 
 func (h *Held) inOrder(o sequence.Order) string {
@@ -228,31 +293,16 @@ func (h *Held) inOrder(o sequence.Order) string {
 	return " in the worst order, " + string(o) + ","
 }
 
-// soughtFor is the candidate's search in the order of the ceiling: of the worst one, that which is known to need most. All orders have
-// to be known, or the worst of them may be the one that is not.
-func (j *judge) soughtFor(c Ceiling, group key) (worst Sought, known bool) {
+// soughtFor is the candidate's search in a cell; why says that nothing is known of it.
+func (j *judge) soughtFor(k key) (found Sought, why string) {
+	k.place, k.limit = "", 0
+	if lost := j.at(k)[candidate].mostNotCounted(armNames[candidate], ""); lost != "" {
+		return Sought{}, lost
+	}
 	for _, s := range j.searches {
-		k := s.key()
-		if c.Order == WorstOrder {
-			k.order = natural
-		}
-		if s.Runtime != armNames[candidate] || k != group {
-			continue
-		}
-		if s.Edge.Starts == 0 {
-			return Sought{}, false
-		}
-		if !known || needsMore(s.Edge, worst.Edge) {
-			worst, known = s, true
+		if s.Runtime == armNames[candidate] && s.key() == k && s.Edge.Starts > 0 {
+			return s, ""
 		}
 	}
-	return worst, known
-}
-
-// needsMore compares the upper ends, of which none is the worst there is, and of equals the lower ones.
-func needsMore(a, b stats.Edge) bool {
-	if (a.Hi == 0) != (b.Hi == 0) {
-		return a.Hi == 0
-	}
-	return a.Hi > b.Hi || a.Hi == b.Hi && a.Lo > b.Lo
+	return Sought{}, "no start of the candidate shows where its threshold lies"
 }

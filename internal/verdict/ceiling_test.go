@@ -160,7 +160,8 @@ func TestACeilingKnowsWhichScenarioMeasuresIt(t *testing.T) {
 		want bool
 	}{
 		{Ceiling{Metric: "start.threshold"}, sc, true}, {Ceiling{Metric: "start.threshold"}, startup(4), false},
-		{Ceiling{Metric: "start.threshold", Order: joinFirst}, sc, false}, {Ceiling{Metric: "start.threshold", Order: WorstOrder}, sc, true},
+		{Ceiling{Metric: "start.threshold", Order: joinFirst}, sc, false}, {Ceiling{Metric: "start.threshold", Order: WorstOrder}, sc, false},
+		{Ceiling{Metric: "start.threshold", Order: WorstOrder}, thresholds(natural, joinFirst), true},
 		{Ceiling{Metric: "oom.rate", Limit: 16 * mib}, sc, true}, {Ceiling{Metric: "oom.rate", Limit: 128 * mib}, sc, false},
 		{Ceiling{Metric: "oom.rate", Limit: 16 * mib}, oomLimits(4), true}, {Ceiling{Metric: "oom.rate", Limit: 17 * mib}, oomLimits(4), false},
 		{Ceiling{Metric: "leak.count"}, startup(4), true}, {Ceiling{Metric: "start.latency", Scenario: "density"}, startup(4), false},

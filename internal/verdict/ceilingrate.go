@@ -7,36 +7,50 @@ import (
 
 	"github.com/initbench/initbench/internal/stats"
 	"github.com/initbench/initbench/scenarios"
-	"github.com/initbench/initbench/sequence"
 )
 
 // A rate that is to be 0 is never shown to be: what can be shown is that no event was seen, and that a rate of more than the
 // metric's margin is excluded. One event refutes it.
 
-// holdRate holds the candidate's share in one cell of a ladder, or in the worst of its orders.
+// holdRate holds the candidate's share in one cell of a ladder. What refutes a bound of 0 is one event, whenever it was seen; else the first look
+// at which the ceiling is settled rules.
 func (j *judge) holdRate(c Ceiling, m metric, k key) Held {
 	h := newHeld(c, m, k)
-	at, order := j.at(k)[candidate], k.order
-	if c.Order == WorstOrder {
-		at, order = j.worstSide(k)
-	}
-	n := at.events(m)
-	if n.N == 0 {
-		h.say(Inconclusive, "no trial of the candidate shows it"+at.because(m, j.envOf(k.scenario)))
+	at := j.at(k)[candidate]
+	all, blocks, margin := at.events(m, nil), j.blocks(k), j.opts.margin(m.name).Fraction
+	switch lost := at.mostNotCounted(armNames[candidate], ""); {
+	case lost != "":
+		h.say(Inconclusive, lost)
+		return h
+	case all.N == 0:
+		h.say(Inconclusive, h.inOrderOf(k.order, "no trial of the candidate shows it"+at.because(m, j.envOf(k.scenario))))
+		return h
+	case c.AtMost == 0 && all.X > 0:
+		h.ruleRate(all, j.opts.alpha(), j.opts.alpha(), margin, h.inOrder(k.order))
 		return h
 	}
-	h.ruleRate(n, j.looked(j.at(k).shared()).Level, j.opts.margin(m.name).Fraction, h.inOrder(order))
+	for _, l := range j.sights(len(blocks)) {
+		n := at.events(m, l.seen(blocks))
+		if h.ruleRate(n, l.Level, j.opts.alpha(), margin, h.inOrder(k.order)); h.Ruling != Inconclusive {
+			break
+		}
+	}
 	return h
 }
 
-// ruleRate rules over x events in n trials, by Wilson's interval.
-func (h *Held) ruleRate(n stats.Count, level, margin float64, in string) {
+// ruleRate rules over x events in n trials. The upper end is Wilson's at the level of the look. The lower one, which refutes, holds at alpha however
+// often and whenever one looks: of two trials Wilson's interval would refute a rate of 5 % by a single event.
+func (h *Held) ruleRate(n stats.Count, level, alpha, margin float64, in string) {
+	if n.N == 0 {
+		h.say(Inconclusive, "no trial of the candidate shows it")
+		return
+	}
 	iv := stats.Difference([]stats.Stratum{{Base: n, Cand: n}}, 1-level).Cand
-	h.Value, h.Lo, h.Hi = n.Rate(), iv.Lo, iv.Hi
+	h.Value, h.Lo, h.Hi = n.Rate(), stats.RateAbove(n, alpha/2), iv.Hi
 	what := fmt.Sprintf("%.0f of %.0f trials of the candidate%s", n.X, n.N, in)
 	switch {
 	case h.AtMost > 0:
-		h.rule(what + fmt.Sprintf(" [%s, %s]:", Percent(iv.Lo), Percent(iv.Hi)) + " its rate")
+		h.rule(what + fmt.Sprintf(" [%s, %s]:", Percent(h.Lo), Percent(h.Hi)) + " its rate")
 	case n.X > 0:
 		h.say(Regressed, what+" refute it")
 	case iv.Hi <= margin:
@@ -46,31 +60,14 @@ func (h *Held) ruleRate(n stats.Count, level, margin float64, in string) {
 	}
 }
 
-// worstSide is the candidate's side in the order with the greatest share of starts that were none.
-func (j *judge) worstSide(k key) (*side, sequence.Order) {
-	worst, order, highest := j.at(k)[candidate], k.order, -1.0
-	for _, o := range sequence.Orders() {
-		k.order = o
-		s := j.at(k)[candidate]
-		n := s.count
-		if n.Trials() == 0 || o != natural && n.Natural() {
-			continue
-		}
-		if share := float64(n.OOMKilled+n.Failed) / float64(n.Trials()); share > highest {
-			worst, order, highest = s, o, share
-		}
-	}
-	return worst, order
-}
-
 // holdSearchedRate holds oom.rate at one limit against what a search shows of it: its trials at that very limit, and where the
 // threshold lies. A kill at a higher limit is one at this limit too, for a start gets no likelier with less memory.
 func (j *judge) holdSearchedRate(c Ceiling, m metric, sc scenarios.Scenario, group key) Held {
 	h := newHeld(c, m, group)
 	h.Cell.Place, h.Cell.Limit = soughtPlace(sc), c.Limit
-	s, known := j.soughtFor(c, group)
-	if !known {
-		h.say(Inconclusive, "no start of the candidate shows it")
+	s, why := j.soughtFor(group)
+	if why != "" {
+		h.say(Inconclusive, h.inOrderOf(group.order, why))
 		return h
 	}
 	above, very := s.kills(c.Limit)
@@ -81,15 +78,20 @@ func (j *judge) holdSearchedRate(c Ceiling, m metric, sc scenarios.Scenario, gro
 	}
 	if very.N > 0 {
 		h.Value = very.Rate()
-		h.Lo = stats.Difference([]stats.Stratum{{Base: very, Cand: very}}, j.opts.confidence()).Cand.Lo
+		h.Lo = stats.RateAbove(very, j.opts.alpha()/2)
 	}
-	what := fmt.Sprintf("the candidate's threshold%s is in %s", h.inOrder(s.Order), s.Bracket())
+	if s.Edge.Lo >= c.Limit {
+		h.Lo = math.Max(h.Lo, unlikely)
+	}
+	what := fmt.Sprintf("the candidate's threshold%s is %s", h.inOrder(s.Order), s.lies())
 	switch {
 	case c.AtMost == 0 && above > 0:
 		h.Lo = math.Max(h.Lo, math.SmallestNonzeroFloat64)
 		h.say(Regressed, fmt.Sprintf("%s of the candidate at this limit or above it%s", plural(above, "kill"), h.inOrder(s.Order)))
-	case h.Lo > c.AtMost || s.Edge.Lo >= c.Limit && unlikely >= c.AtMost:
+	case s.Edge.Lo >= c.Limit && unlikely >= c.AtMost:
 		h.say(Regressed, what+", above this limit")
+	case h.Lo > c.AtMost:
+		h.say(Regressed, fmt.Sprintf("%.0f of %s of the candidate at this limit%s were killed, more than %s whenever one looks", very.X, plural(int(very.N), "start"), h.inOrder(s.Order), Percent(h.Lo)))
 	case h.Hi <= math.Max(c.AtMost, j.zeroIs(m, c)):
 		h.say(Pass, what+fmt.Sprintf(": no more than %s of the starts at this limit are killed", Percent(unlikely)))
 	default:
@@ -141,7 +143,7 @@ func (j *judge) holdPool(c Ceiling, m metric, pool key) Held {
 		s := j.at(at.key)[candidate]
 		left = append(left, s.leaks...)
 		if m.kind == rate {
-			e := s.events(m)
+			e := s.events(m, nil)
 			n.X, n.N = n.X+e.X, n.N+e.N
 		}
 	}
@@ -149,7 +151,7 @@ func (j *judge) holdPool(c Ceiling, m metric, pool key) Held {
 	case m.kind == leaks && len(left) > 0:
 		h.holdLeaks(left)
 	case n.N > 0:
-		h.ruleRate(n, j.opts.alpha(), j.opts.margin(m.name).Fraction, "")
+		h.ruleRate(n, j.opts.alpha(), j.opts.alpha(), j.opts.margin(m.name).Fraction, "")
 	default:
 		h.say(Inconclusive, "no trial of the candidate shows it")
 	}

@@ -39,7 +39,24 @@ func place(change stats.Interval, margin float64) stand {
 //
 // The family of an adaptive run is that of its whole plan from the first look on: a row that has no values yet will have a test,
 // and counts as one that found nothing. Else the first cells to be looked at would be judged as if nothing came after them.
+//
+// A row is ruled at the first of its looks at which it is settled. All are looked at for the first time, those that are open once more,
+// until none is left that is open and has a further look: what more records make of the others can only make p smaller.
 func (j *judge) settleRows(rows []row) []Metric {
+	for {
+		metrics := j.ruleRows(rows)
+		advanced := false
+		for i := range rows {
+			advanced = rows[i].Ruling == Inconclusive && rows[i].advance() || advanced
+		}
+		if !advanced {
+			return metrics
+		}
+	}
+}
+
+// ruleRows rules over rows as they are.
+func (j *judge) ruleRows(rows []row) []Metric {
 	p := make([]float64, len(rows))
 	family := 0
 	for i, r := range rows {

@@ -60,6 +60,8 @@ type Run struct {
 	Rest func() ([]results.Environment, *results.Torn)
 	// Replays of a run that is judged again and again while it grows; nil keeps nothing.
 	Replays *Replays
+	// Growing: more records may come, and only looks that were planned are taken.
+	Growing bool
 }
 
 // Stored is a run as results.Open or results.Load gives it.
@@ -107,7 +109,7 @@ func Judge(run Run, opts Options) (Verdict, error) {
 	t.invalid = append(t.invalid, empty(run, t.trials.Recorded)...)
 	j := newJudge(t, opts, [arms]scenarios.Spec{spec, spec}, [arms]string(armNames))
 	j.paired, j.budget = true, run.Header.Budget
-	j.replays = run.Replays
+	j.replays, j.growing = run.Replays, run.Growing
 	j.adapt(run.Header.Design)
 	j.adaptive = run.Header.Adaptive()
 	return j.verdict(run.Name, slices.Concat(mergeWarning(run.Header), tornWarning(run), t.machines.boots()))

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"math"
+	"slices"
 
 	"github.com/initbench/initbench/internal/stats"
 	"github.com/initbench/initbench/results"
@@ -19,6 +20,8 @@ type Looks struct {
 	Level float64
 	// P is the p value of this look alone.
 	P float64
+	// mute looks come before the first planned one of a run that grows: they test nothing.
+	mute bool
 }
 
 // adapt takes the looks of an adaptive run.
@@ -32,29 +35,81 @@ func (j *judge) adapt(d *results.Design) {
 	}
 }
 
-// looked is how a row with so many blocks has been looked at. Its cells ended at a planned look, or when time was over, which
-// is a look too: the blocks are those that were made, not those that were hoped for.
-func (j *judge) looked(blocks int) Looks {
-	l := Looks{Blocks: blocks, Level: j.opts.alpha(), P: math.NaN()}
+// sights are the looks at a row with so many blocks, the first one first: at each planned number of them, and where its cells came to a
+// last look because time was over, which is a look too. The blocks are those that were made, not those that were hoped for. While a
+// run grows only the planned looks are looks: what lies between two of them would be chosen by what other cells wait for.
+func (j *judge) sights(blocks int) []Looks {
 	if j.design == nil || blocks == 0 {
-		return l
+		return []Looks{j.once(blocks)}
 	}
 	planned := j.design.Looks
-	for _, at := range planned {
-		if at < blocks {
-			l.At = append(l.At, at)
+	var at []int
+	for _, n := range planned {
+		if n <= blocks {
+			at = append(at, n)
 		}
 	}
-	l.At = append(l.At, blocks)
-	l.Most = max(planned[len(planned)-1], blocks)
-	levels := stats.Nominal(j.opts.alpha(), l.At, l.Most)
-	l.Level = levels[len(levels)-1]
-	return l
+	early := len(at) == 0
+	if early || !j.growing && at[len(at)-1] < blocks {
+		at = append(at, blocks)
+	}
+	most := max(planned[len(planned)-1], blocks)
+	var all []Looks
+	for i, level := range stats.Nominal(j.opts.alpha(), at, most) {
+		all = append(all, Looks{Blocks: at[i], At: at[: i+1 : i+1], Most: most, Level: level, P: math.NaN(), mute: early && j.growing})
+	}
+	return all
 }
 
 // once is how a row is looked at that no cell waits for: when everything is over, for its own sake.
 func (j *judge) once(blocks int) Looks {
 	return Looks{Blocks: blocks, Level: j.opts.alpha(), P: math.NaN()}
+}
+
+// blocks are those of a cell that a look may count: of an adaptive run the whole ones, with all trials of both arms, as its director
+// counts them. Those of a run that went on after it was interrupted are then looked at as those of one that was not.
+func (j *judge) blocks(k key) []int {
+	if j.design == nil {
+		return j.at(k).with(1)
+	}
+	return j.at(k).with(j.blockTrials(k.scenario))
+}
+
+// blockTrials are an arm's in a whole block: A B B A, each a batch.
+func (j *judge) blockTrials(scenario string) int {
+	for _, sc := range j.planned[baseline].Scenarios {
+		if sc.Name == scenario {
+			return max(1, 2*sc.Containers)
+		}
+	}
+	return 1
+}
+
+// blockSet is the blocks of a look, rising; nil has all.
+type blockSet []int
+
+func (in blockSet) has(block int) bool {
+	if in == nil {
+		return true
+	}
+	_, found := slices.BinarySearch(in, block)
+	return found
+}
+
+// points keeps those of the blocks.
+func (in blockSet) points(all []stats.Point) []stats.Point {
+	if in == nil {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(p stats.Point) bool { return !in.has(p.Block) })
+}
+
+// seen are the blocks of a cell that a look has; of one that is looked at once all, half ones too.
+func (l Looks) seen(blocks []int) blockSet {
+	if l.Most == 0 {
+		return nil
+	}
+	return blocks[:min(l.Blocks, len(blocks))]
 }
 
 // repeated makes the p value of a look one that holds whenever the row was stopped.
@@ -66,21 +121,55 @@ func (l Looks) repeated(p float64) float64 {
 }
 
 // test takes in the p value of this look.
-func (r *row) test(p float64) { r.Looks.P, r.P = p, r.Looks.repeated(p) }
+func (r *row) test(p float64) {
+	if !r.Looks.mute {
+		r.Looks.P, r.P = p, r.Looks.repeated(p)
+	}
+}
 
-// spotLooks is of a row over several cells. Metrics that no scenario names pool them all: no cell is ended or continued for
+// series is a row that is looked at again and again.
+type series struct {
+	// later are the looks after the one that the row is at; at makes the row as it was at a look.
+	later []Looks
+	at    func(Looks) row
+}
+
+// looked makes a row as it was at its first look.
+func looked(looks []Looks, at func(Looks) row) row {
+	r := at(looks[0])
+	r.series = series{looks[1:], at}
+	return r
+}
+
+// advance goes on to the next look, if there is one. The p value is the smallest of the looks so far, which is as valid: some look's
+// repeated p value is at most alpha exactly where some look would have rejected at alpha. So it never grows, nor does what Holm makes of
+// all of them, and what is settled stays so.
+func (r *row) advance() bool {
+	if len(r.later) == 0 {
+		return false
+	}
+	next := r.at(r.later[0])
+	if next.P > r.P || math.IsNaN(next.P) {
+		next.P = r.P
+	}
+	next.series = series{r.later[1:], r.at}
+	*r = next
+	return true
+}
+
+// spotSights is of a row over several cells. Metrics that no scenario names pool them all: no cell is ended or continued for
 // their sake, so that when they end does not depend on them.
-func (j *judge) spotLooks(m metric, spots []spot) Looks {
+func (j *judge) spotSights(m metric, blocks [][]int) []Looks {
 	fewest := -1
-	for _, at := range spots {
-		if n := j.at(at.key).shared(); fewest < 0 || n < fewest {
-			fewest = n
+	for _, b := range blocks {
+		if fewest < 0 || len(b) < fewest {
+			fewest = len(b)
 		}
 	}
 	if m.pooled {
-		return j.once(max(fewest, 0))
+		return []Looks{j.once(max(fewest, 0))}
 	}
-	return j.looked(max(fewest, 0))
+	return j.sights(max(fewest, 0))
 }
 
 // WantsMore reports whether more trials could settle the row: it is not settled, and what stands in the way is their number

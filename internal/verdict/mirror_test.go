@@ -37,7 +37,7 @@ func logOf(m Metric, x float64) float64 {
 // but for what regressed and mirrors to a pass.
 func TestSwappingTheArmsMirrorsEveryRow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		looks := []int{10, 20, 40}
+		looks := rapid.SampledFrom([][]int{{40}, {10, 20, 40}}).Draw(t, "looks")
 		blocks := rapid.SampledFrom([]int{7, 10, 13, 20}).Draw(t, "blocks")
 		sc := latencyOnly()
 		sc.Judge = append(sc.Judge, "container.memory.peak")
@@ -56,8 +56,17 @@ func TestSwappingTheArmsMirrorsEveryRow(t *testing.T) {
 		}
 		for i, a := range there.Metrics {
 			b := back.Metrics[i]
-			if !near(logOf(a, a.Change), -logOf(b, b.Change)) || !near(logOf(a, a.ChangeLo), -logOf(b, b.ChangeHi)) || !near(a.P, b.P) || !near(a.PHolm, b.PHolm) || !near(a.Margin, b.Margin) {
+			if a.Looks.Blocks != b.Looks.Blocks { // a pass is settled earlier than its mirror, which is open
+				continue
+			}
+			if !near(logOf(a, a.Change), -logOf(b, b.Change)) || !near(logOf(a, a.ChangeLo), -logOf(b, b.ChangeHi)) || !near(a.P, b.P) || !near(a.Margin, b.Margin) {
 				t.Fatalf("%s\n%s: no mirror images", a.Reason, b.Reason)
+			}
+			if len(looks) > 1 {
+				continue // the family has other looks
+			}
+			if !near(a.PHolm, b.PHolm) {
+				t.Fatalf("%s\n%s: no mirror images after Holm", a.Reason, b.Reason)
 			}
 			// A pass excludes a change for the worse alone: its mirror may be anything but a regression that is one both ways.
 			if (a.Ruling == Regressed) != (b.Ruling == Improved) || (a.Ruling == Improved) != (b.Ruling == Regressed) {

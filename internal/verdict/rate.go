@@ -98,15 +98,25 @@ type rung struct {
 // rate compares one share of both arms over several cells; seen tells whether
 // there was a single event.
 func (j *judge) rate(group key, m metric, spots []spot) (r row, seen bool) {
-	r = newRow(group, m)
-	r.Looks = j.spotLooks(m, spots)
-	var strata []stats.Stratum
+	var blocks [][]int
 	for _, at := range spots {
 		c := j.at(at.key)
+		seen = seen || c[baseline].events(m, nil).X+c[candidate].events(m, nil).X > 0
+		blocks = append(blocks, j.blocks(at.key))
+	}
+	return looked(j.spotSights(m, blocks), func(l Looks) row { return j.rateAt(group, m, l, spots, blocks) }), seen
+}
+
+// rateAt is the row at a look.
+func (j *judge) rateAt(group key, m metric, l Looks, spots []spot, blocks [][]int) row {
+	r := newRow(group, m)
+	r.Looks = l
+	var strata []stats.Stratum
+	for i, at := range spots {
+		c, in := j.at(at.key), l.seen(blocks[i])
 		r.watched(c)
-		s := stats.Stratum{Base: c[baseline].events(m), Cand: c[candidate].events(m)}
+		s := stats.Stratum{Base: c[baseline].events(m, in), Cand: c[candidate].events(m, in)}
 		strata = append(strata, s)
-		seen = seen || s.Base.X+s.Cand.X > 0
 		r.rungs = append(r.rungs, r.rung(at.where, s))
 		r.miss(j.shortfall(at, c))
 		if r.unfit == "" {
@@ -115,7 +125,7 @@ func (j *judge) rate(group key, m metric, spots []spot) (r row, seen bool) {
 		if m.pooled {
 			r.exemplify(c[baseline].failure, c[candidate].failure)
 		} else {
-			r.Ladder = append(r.Ladder, Rung{Limit: at.key.limit, Baseline: c[baseline].count, Candidate: c[candidate].count})
+			r.Ladder = append(r.Ladder, Rung{Limit: at.key.limit, Baseline: c[baseline].countIn(in), Candidate: c[candidate].countIn(in)})
 		}
 	}
 	r.taken = r.cannotTake()
@@ -125,7 +135,21 @@ func (j *judge) rate(group key, m metric, spots []spot) (r row, seen bool) {
 		r.unfit = r.thinRung()
 		r.few = r.unfit != ""
 	}
-	return r, seen
+	return r
+}
+
+// countIn is how the trials of some blocks ended.
+func (s *side) countIn(in blockSet) Count {
+	if in == nil {
+		return s.count
+	}
+	var sum Count
+	for i := range s.batches.all {
+		if b := &s.batches.all[i]; in.has(b.block) {
+			sum.plus(b.count)
+		}
+	}
+	return sum
 }
 
 // cannotTake names the arms whose starts were natural ones whatever was asked for.
@@ -204,7 +228,11 @@ func (r *row) thinRung() string {
 // leaks compares what was left behind over several cells.
 func (j *judge) leaks(group key, m metric, spots []spot) (r row, seen bool) {
 	r = newRow(group, m)
-	r.Looks = j.spotLooks(m, spots)
+	var blocks [][]int
+	for _, at := range spots {
+		blocks = append(blocks, j.blocks(at.key))
+	}
+	r.Looks = j.spotSights(m, blocks)[0]
 	var counts [arms][]float64
 	for _, at := range spots {
 		c := j.at(at.key)

@@ -14,6 +14,7 @@ import (
 // row is a Metric on its way: its numbers are known, its ruling is not.
 type row struct {
 	Metric
+	series
 	kind kind
 	// change and margin on the scale the decision is made on: logarithms of
 	// ratios for a distribution, differences for a rate.
@@ -59,6 +60,8 @@ type judge struct {
 	// is nil where every trial of the plan is made.
 	adaptive bool
 	design   *results.Design
+	// growing: more records may come.
+	growing bool
 	// clocks says why times of the arms cannot be compared; empty where they can.
 	clocks string
 }
@@ -147,30 +150,41 @@ func (j *judge) distribution(sc scenarios.Scenario, k key, m metric) (r row, sho
 	if j.allKilled(k, m, c) {
 		return row{}, false
 	}
-	r = newRow(k, m)
+	var points [arms][]stats.Point
+	for i := range c {
+		var missing int
+		if points[i], missing = c[i].points(m); missing > 0 {
+			j.notes[fmt.Sprintf("%s, %s: %s of the %s was not measured", k.scenario, k.driver, m.name, armNames[i])] += missing
+		}
+	}
+	blocks := j.blocks(k)
+	return looked(j.sights(len(blocks)), func(l Looks) row {
+		return j.distributionAt(sc, k, m, l, l.seen(blocks), points)
+	}), true
+}
+
+// distributionAt is the row at a look.
+func (j *judge) distributionAt(sc scenarios.Scenario, k key, m metric, l Looks, in blockSet, points [arms][]stats.Point) row {
+	c, r := j.at(k), newRow(k, m)
 	r.watched(c)
 	if sc.Containers > 1 {
 		r.per = "batch"
 	}
+	r.Looks = l
 	var samples [arms]stats.Sample
 	for i := range c {
-		points, missing := c[i].points(m)
-		if missing > 0 {
-			j.notes[fmt.Sprintf("%s, %s: %s of the %s was not measured", k.scenario, k.driver, m.name, armNames[i])] += missing
-		}
-		samples[i] = stats.Units(points)
+		samples[i] = stats.Units(in.points(points[i]))
 	}
-	r.Looks = j.looked(c.shared())
-	r.Baseline, r.Candidate = armOfSample(samples[baseline], r.Looks.Level), armOfSample(samples[candidate], r.Looks.Level)
+	r.Baseline, r.Candidate = armOfSample(samples[baseline], l.Level), armOfSample(samples[candidate], l.Level)
 	if m.split != nil {
-		r.Baseline.Sides, r.Candidate.Sides = c[baseline].sides(m), c[candidate].sides(m)
+		r.Baseline.Sides, r.Candidate.Sides = c[baseline].sides(m, in), c[candidate].sides(m, in)
 	}
-	change, p := j.compare(samples, r.Looks.Level)
+	change, p := j.compare(samples, l.Level)
 	r.test(p)
 	r.setRatio(change, j.widen(&r, m))
 	r.miss(j.shortfall(spot{scenario: sc.Name, where: atLimit(k.limit)}, c))
 	r.unfit = j.unfit(&r, m, c)
-	return r, true
+	return r
 }
 
 // widen gives the row's margin: the one asked for, or what the kernel resolves where that is more.
@@ -236,8 +250,8 @@ func (j *judge) allKilled(k key, m metric, c *cell) bool {
 	return false
 }
 
-func (s *side) sides(m metric) *Sides {
-	return &Sides{Container: s.part(m, containerPart), Runtime: s.part(m, runtimePart)}
+func (s *side) sides(m metric, in blockSet) *Sides {
+	return &Sides{Container: s.part(m, containerPart, in), Runtime: s.part(m, runtimePart, in)}
 }
 
 func armOfSample(s stats.Sample, level float64) Arm {
@@ -287,18 +301,24 @@ func (j *judge) shortfall(at spot, c *cell) string {
 // did: those that did are then no sample of a start, but of what made it possible.
 func mostNotCounted(c *cell, where string) string {
 	for i, s := range c {
-		n := s.count.Trials()
-		if s.apart() <= n {
-			continue
+		if lost := s.mostNotCounted(armNames[i], where); lost != "" {
+			return lost
 		}
-		if s.uncounted >= s.mixed {
-			return fmt.Sprintf("%d of %s of the %s%s could not be brought into the order: %s",
-				s.uncounted, plural(n+s.apart(), "trial"), armNames[i], where, s.why)
-		}
-		return fmt.Sprintf("%d of %s of the %s%s said that the order does not apply, others took it",
-			s.mixed, plural(n+s.apart(), "trial"), armNames[i], where)
 	}
 	return ""
+}
+
+func (s *side) mostNotCounted(arm, where string) string {
+	switch n := s.count.Trials(); {
+	case s.apart() <= n:
+		return ""
+	case s.uncounted >= s.mixed:
+		return fmt.Sprintf("%d of %s of the %s%s could not be brought into the order: %s",
+			s.uncounted, plural(n+s.apart(), "trial"), arm, where, s.why)
+	default:
+		return fmt.Sprintf("%d of %s of the %s%s said that the order does not apply, others took it",
+			s.mixed, plural(n+s.apart(), "trial"), arm, where)
+	}
 }
 
 // watched counts the trials of a cell that an observer had to confirm, and those that none did.

@@ -142,6 +142,17 @@ func naturalOf(all []Sought, s Sought) (Sought, bool) {
 // Bracket is where the threshold lies, in the words of a ladder's: "(7 MiB, 7.25 MiB]".
 func (s Sought) Bracket() string { return bracketText(s.Edge.Lo, s.Edge.Hi) }
 
+// lies is the same in a sentence, after "lies" or "is".
+func (s Sought) lies() string {
+	switch e := s.Edge; {
+	case e.Lo == 0 && e.Hi == 0:
+		return "not bracketed"
+	case e.Lo > 0 && e.Hi > 0:
+		return "in " + s.Bracket()
+	}
+	return s.Bracket()
+}
+
 func bracketText(lo, hi int64) string {
 	switch {
 	case lo == 0 && hi == 0:

@@ -52,8 +52,8 @@ func (b batch) total() (ns int64, complete bool) {
 // side is one arm in one cell.
 type side struct {
 	batches batchList
-	// blocks that a trial was made in, counted or not; one may stand there more than once.
-	blocks []int
+	// blocks that trials were made in, counted or not; one may stand there more than once.
+	blocks []entered
 	// tries are the starts of a search.
 	tries   []try
 	count   Count
@@ -383,28 +383,36 @@ func (b *batch) order(found sequence.Found, lane Lane) {
 	}
 }
 
+// entered says how many trials were made in a block.
+type entered struct{ block, trials int }
+
 // enter notes that a trial of a block was made. Blocks of a cell follow one another but for those made side by side.
 func (s *side) enter(block int) {
-	if n := len(s.blocks); n == 0 || s.blocks[n-1] != block {
-		s.blocks = append(s.blocks, block)
+	if n := len(s.blocks); n > 0 && s.blocks[n-1].block == block {
+		s.blocks[n-1].trials++
+		return
 	}
+	s.blocks = append(s.blocks, entered{block, 1})
 }
 
-// shared is how many blocks have trials of both arms.
-func (c *cell) shared() (n int) {
-	b, d := uniq(c[baseline].blocks), uniq(c[candidate].blocks)
-	for _, block := range b {
-		if _, found := slices.BinarySearch(d, block); found {
-			n++
+// with are the blocks, rising, in which either arm made so many trials at the least.
+func (c *cell) with(trials int) (blocks []int) {
+	sums := map[int]*[arms]int{}
+	for i, s := range c {
+		for _, e := range s.blocks {
+			if sums[e.block] == nil {
+				sums[e.block] = new([arms]int)
+			}
+			sums[e.block][i] += e.trials
 		}
 	}
-	return n
-}
-
-func uniq(blocks []int) []int {
-	sorted := slices.Clone(blocks)
-	slices.Sort(sorted)
-	return slices.Compact(sorted)
+	for block, n := range sums {
+		if min(n[baseline], n[candidate]) >= trials {
+			blocks = append(blocks, block)
+		}
+	}
+	slices.Sort(blocks)
+	return blocks
 }
 
 // measure keeps the values of a trial that started. Those of one that was killed
@@ -462,11 +470,11 @@ func (s *side) points(m metric) (points []stats.Point, missing int) {
 }
 
 // part is the median of one side of a metric that has sides.
-func (s *side) part(m metric, part string) float64 {
+func (s *side) part(m metric, part string, in blockSet) float64 {
 	var all []float64
 	for _, lane := range lanes {
 		if m.counts(lane) {
-			all = append(all, floats(s.values(figure{lane, m.measured + part}))...)
+			all = append(all, floats(in.points(s.values(figure{lane, m.measured + part})))...)
 		}
 	}
 	return middle(all)
@@ -485,10 +493,13 @@ func (s *side) totals(counts func(Lane) bool) (points []stats.Point) {
 // events counts a rate's units. The trials of a concurrent batch are killed by each
 // other's memory and fail by each other's load: together they are one unit, an
 // event if any of them is.
-func (s *side) events(m metric) stats.Count {
+func (s *side) events(m metric, in blockSet) stats.Count {
 	var sum stats.Count
 	for i := range s.batches.all {
 		b := &s.batches.all[i]
+		if !in.has(b.block) {
+			continue
+		}
 		x, n := m.events(b)
 		if b.concurrent {
 			x, n = min(x, 1), min(n, 1)

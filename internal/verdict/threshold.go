@@ -185,7 +185,7 @@ func (j *judge) seek() {
 func (r *row) moved() string {
 	b, c := r.sought[baseline], r.sought[candidate]
 	if math.IsNaN(r.Change) {
-		return fmt.Sprintf("lies in %s, then in %s%s", b.Bracket(), c.Bracket(), r.span())
+		return fmt.Sprintf("is %s, then %s%s", b.lies(), c.lies(), r.span())
 	}
 	share := r.Change / r.Baseline.Center
 	return fmt.Sprintf("went from %s to %s, %s (%s)%s", exactSize(b.Edge.Threshold), exactSize(c.Edge.Threshold),

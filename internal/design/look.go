@@ -102,7 +102,7 @@ func (d *Director) endAll() {
 }
 
 func (d *Director) judge(records []results.Record) (verdict.Verdict, error) {
-	return verdict.Judge(verdict.Run{Name: d.header.ID, Header: d.header, Environments: d.envs, Replays: &d.replays, Records: func(yield func(results.Record, error) bool) {
+	return verdict.Judge(verdict.Run{Name: d.header.ID, Header: d.header, Environments: d.envs, Replays: &d.replays, Growing: true, Records: func(yield func(results.Record, error) bool) {
 		for _, r := range records {
 			if !yield(r, nil) {
 				return

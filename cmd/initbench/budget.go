@@ -15,15 +15,36 @@ func sayWhatIsLeft(f *measureFlags, run *results.Run, notes io.Writer) error {
 		return nil
 	}
 	r, err := reachOf(run.Header.Spec, run.Records())
-	if err != nil || r.trials == r.ofTrials {
+	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(notes, "the budget of %v is used up: %d of %d trials are made, %d of %d cells have one; go on with --resume %s --budget %v\n",
-		f.budget, r.trials, r.ofTrials, r.cells, r.ofCells, run.Dir, f.budget) // notes are only advice
+	searches, err := openSearches(run)
+	if err != nil || !searches && r.trials >= r.ofTrials {
+		return err
+	}
+	also := ""
+	if searches {
+		also = ", searches are open"
+	}
+	_, _ = fmt.Fprintf(notes, "the budget of %v is used up: %d of %d trials are made, %d of %d cells have one%s; go on with --resume %s --budget %v\n",
+		f.budget, r.trials, r.ofTrials, r.cells, r.ofCells, also, run.Dir, f.budget) // notes are only advice
 	return nil
 }
 
-// reach is how much of a plan has records.
+// openSearches asks the run's director, since no plan says how many starts a search takes.
+func openSearches(run *results.Run) (bool, error) {
+	d, err := searchesOnly(0)(run.Header)
+	if err != nil || d == nil {
+		return false, err
+	}
+	if _, err := remember(d, run.Dir); err != nil {
+		return false, err
+	}
+	_, _, open := d.Next()
+	return open, d.Err()
+}
+
+// reach is how much of a plan has records, but for searches, of which no plan says how much there is.
 type reach struct {
 	trials, ofTrials int64
 	cells, ofCells   int
@@ -36,11 +57,16 @@ type cellOfScenario struct {
 }
 
 func reachOf(spec scenarios.Spec, records iter.Seq2[results.Record, error]) (r reach, err error) {
-	if r.ofTrials, err = spec.Size(); err != nil {
-		return r, err
+	for range spec.Trials() { // the plan has the warm-ups of a search, and none of its starts
+		r.ofTrials++
 	}
+	searches := map[string]bool{}
 	planned, reached := map[cellOfScenario]bool{}, map[cellOfScenario]bool{}
 	for _, sc := range spec.Scenarios {
+		if sc.Search != nil {
+			searches[sc.Name] = true
+			continue
+		}
 		for _, arm := range spec.Runtimes {
 			for c, why := range spec.Cells(sc, arm) {
 				if why == "" {
@@ -52,6 +78,9 @@ func reachOf(spec scenarios.Spec, records iter.Seq2[results.Record, error]) (r r
 	for rec, err := range records {
 		if err != nil {
 			return r, err
+		}
+		if searches[rec.Scenario] && !rec.Warmup {
+			continue
 		}
 		r.trials++
 		if !rec.Warmup {

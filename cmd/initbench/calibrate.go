@@ -115,7 +115,7 @@ func (f *calibrateFlags) check(cmd *cobra.Command, args []string) (policy.Policy
 
 // refuseWithDir: what is stored is not measured again.
 func refuseWithDir(cmd *cobra.Command, dir string) error {
-	for _, name := range []string{"runtime", "time", "resume", "out", "driver", "seed", "in", "clock", "suite", "cpus", "memory", "accel", "timeout"} {
+	for _, name := range []string{"runtime", "time", "resume", "out", "driver", "seed", "in", "clock", "suite", "cpus", "memory", "accel", "timeout", "progress"} {
 		if cmd.Flags().Changed(name) {
 			return usagef("%s and --%s: stored records are not measured again: leave one out", dir, name)
 		}

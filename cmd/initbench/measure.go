@@ -124,6 +124,9 @@ func (m *measurement) loadStored() error {
 		_, _ = fmt.Fprintf(m.notes, "note: %s: %v\n", run.Dir, run.Torn) // notes are only advice
 	}
 	m.header = run.Header
+	if m.changed("max-time") && m.header.Design == nil {
+		return usagef("--resume %s and --max-time %v: the run was begun with --trials, and every cell has that many, however long it takes: leave it out", run.Dir, m.flags.maxTime)
+	}
 	if err := m.flags.goOn(m.changed, run.Header.Place); err != nil {
 		return err
 	}
@@ -152,7 +155,7 @@ func (m *measurement) over(direct func(results.Header) (director, error)) (*resu
 	if err != nil || d == nil {
 		return nil, err
 	}
-	run, err := m.remember(d)
+	run, err := remember(d, m.flags.resume)
 	if err != nil {
 		return nil, err
 	}
@@ -173,13 +176,13 @@ func (m *measurement) direct(direct func(results.Header) (director, error)) erro
 	if m.director, err = direct(m.header); err != nil || m.director == nil || m.flags.resume == "" {
 		return err
 	}
-	_, err = m.remember(m.director)
+	_, err = remember(m.director, m.flags.resume)
 	return err
 }
 
-// remember has a director know what the resumed run has stored.
-func (m *measurement) remember(d director) (*results.Run, error) {
-	run, err := results.Load(m.flags.resume)
+// remember has a director know what the run in dir has stored.
+func remember(d director, dir string) (*results.Run, error) {
+	run, err := results.Load(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +191,7 @@ func (m *measurement) remember(d director) (*results.Run, error) {
 			err = d.Add(r)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("resume %s: %w", m.flags.resume, err)
+			return nil, fmt.Errorf("resume %s: %w", dir, err)
 		}
 	}
 	for _, e := range run.Environments { // which are known when the records were read

@@ -136,8 +136,8 @@ func stored(t *testing.T, dir string) *results.Run {
 	return run
 }
 
-// gateExcerpt keeps the first lines, each driver's rows and ladder, and findings: it leaves out all paragraphs but one, why
-// rows were ruled so, the ladder of pods, what was measured and warnings.
+// gateExcerpt keeps the first lines, each driver's rows and thresholds, and findings: it leaves out all paragraphs but one, why
+// rows were ruled so, the limits that were tried, what was measured and warnings.
 func gateExcerpt(lines []string) []string {
 	var out []string
 	for blank := 0; blank < 2 && len(out) < len(lines); {
@@ -150,7 +150,7 @@ func gateExcerpt(lines []string) []string {
 	for _, driver := range []string{"cgroupfs", "systemd"} {
 		rows := slices.DeleteFunc(section(lines, driver), func(line string) bool { return strings.HasPrefix(line, "  ") })
 		out = append(append(out, rows...), "")
-		out = append(append(out, section(lines, driver+", oom-limits: ")...), "")
+		out = append(append(out, section(lines, driver+", thresholds: start.threshold, ")...), "")
 	}
 	out[len(out)-1] = "..."
 	for _, line := range lines {

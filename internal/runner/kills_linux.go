@@ -15,7 +15,14 @@ type kills struct {
 
 	mu    sync.Mutex
 	lines []string
+	given int // of the kills without a cgroup, how many some trial waits for no more
+
+	asking sync.Mutex // besides mu, which is held while the log is waited for
+	asked  map[string]bool
 }
+
+// noVictim is the warning of a trial whose victim is unknown.
+const noVictim = "kernel log: no line says which process was killed in the trial's cgroup (the kernel prints 10 of them in 5 s)"
 
 // killPatience bounds the wait for the kernel's line about a kill it has counted.
 const killPatience = 2 * time.Second
@@ -31,7 +38,7 @@ func (k *kills) close() error {
 func (k *kills) forget() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.lines = nil
+	k.lines, k.given = nil, 0
 	if k.log == nil {
 		return nil
 	}
@@ -40,13 +47,14 @@ func (k *kills) forget() error {
 }
 
 // of returns the first process killed in cgroup, where the kernel counts one: it does so a moment before it prints the line, which
-// is waited for.
+// is waited for. It is nil where the log may not be read, and where no line names the cgroup.
 func (k *kills) of(cgroup string, alone bool) (*results.Victim, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	if k.log == nil {
 		return nil, nil
 	}
+	defer k.ask(cgroup)()
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	for deadline := time.Now().Add(killPatience); ; {
 		fresh, err := k.log.drain()
 		for _, line := range fresh {
@@ -54,8 +62,9 @@ func (k *kills) of(cgroup string, alone bool) (*results.Victim, error) {
 				k.lines = append(k.lines, line)
 			}
 		}
-		v, told := pick(victims(k.lines), cgroup, alone)
-		if err != nil || told || !time.Now().Before(deadline) {
+		all := victims(k.lines)
+		v := pick(all, cgroup, alone)
+		if err != nil || v != nil || k.unnamed(all) || !time.Now().Before(deadline) {
 			return v, err
 		}
 		if err := k.log.await(time.Until(deadline)); err != nil {
@@ -64,17 +73,53 @@ func (k *kills) of(cgroup string, alone bool) (*results.Victim, error) {
 	}
 }
 
-// pick finds the victim that died in cgroup. Where the kernel did not print whose cgroup it was (that line is
-// rate-limited), only a trial that ran alone can claim it; another waits for no more then, since its own may be that one.
-func pick(all []victim, cgroup string, alone bool) (v *results.Victim, told bool) {
-	for _, one := range all {
-		inside, known := one.within(cgroup)
-		if inside || !known && alone {
-			return &one.Victim, true
-		}
-		told = told || !known
+// ask notes that a trial misses its victim, until the function it returns is called.
+func (k *kills) ask(cgroup string) (answered func()) {
+	k.asking.Lock()
+	defer k.asking.Unlock()
+	if k.asked == nil {
+		k.asked = map[string]bool{}
 	}
-	return nil, told
+	k.asked[cgroup] = true
+	return func() {
+		k.asking.Lock()
+		defer k.asking.Unlock()
+		delete(k.asked, cgroup)
+	}
+}
+
+// unnamed tells whether the kill that a trial waits for is among those whose cgroup the kernel did not print, that line being
+// rate-limited: it is when there are as many of them as trials that miss theirs. It counts for one of them from then on.
+func (k *kills) unnamed(all []victim) bool {
+	k.asking.Lock()
+	defer k.asking.Unlock()
+	missing := 0
+	for cgroup := range k.asked {
+		if pick(all, cgroup, false) == nil {
+			missing++
+		}
+	}
+	left := -k.given
+	for _, v := range all {
+		if v.task == "" {
+			left++
+		}
+	}
+	if left < missing || left <= 0 {
+		return false
+	}
+	k.given++
+	return true
+}
+
+// pick finds the victim that died in cgroup. One whose cgroup the kernel did not print only a trial that ran alone can claim.
+func pick(all []victim, cgroup string, alone bool) *results.Victim {
+	for _, one := range all {
+		if inside, known := one.within(cgroup); inside || !known && alone {
+			return &one.Victim
+		}
+	}
+	return nil
 }
 
 // forgetKills is for the moment before trials begin.
@@ -90,8 +135,11 @@ func (c *collector) describeVictim(p *prepared, rec *results.Record) {
 		return
 	}
 	v, err := c.kills.of(strings.TrimPrefix(p.tree.PodPath(), cgroupRoot), !p.Concurrent && !p.Together)
-	if err != nil {
+	switch {
+	case err != nil:
 		rec.Warnings = append(rec.Warnings, "kernel log: "+err.Error())
+	case v == nil && c.kills.log != nil:
+		rec.Warnings = append(rec.Warnings, noVictim)
 	}
 	rec.Victim = v
 }

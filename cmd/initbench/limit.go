@@ -34,7 +34,8 @@ smallest memory.max, of the container or of its parent, at which a container sta
 the confidence asked for. Where a start is the toss of a coin near the edge the interval is wider than a step of the grid, and says so.
 Nothing but outcomes is looked at, so that starts are made beside each other.
 
-Exit 0 when every threshold is bracketed, be the bracket wide; 3 when one could not be measured, or not in the time or the starts given.`,
+Exit 0 when every threshold is bracketed, be the bracket wide; 3 when one lies beyond the largest limit, or could not be measured, or not
+in the time or the starts given.`,
 		Example: `  initbench limit --runtime runc@v1.1.15
   initbench limit --runtime runc@v1.1.15 --runtime runc@v1.2.6 --driver systemd --order join-before-clone
   initbench limit --runtime crun --from 64KiB --to 4MiB --step 64KiB --place ancestor --probability 0.99`,
@@ -170,7 +171,7 @@ func (f *limitFlags) grid() (scenarios.Search, error) {
 	return q, nil
 }
 
-// unfound is how limit ends where a threshold has no upper end within the grid, nor is known to lie beyond it.
+// unfound is how limit ends where a threshold has no upper end within the grid.
 func unfound(run *results.Run) error {
 	s, err := verdict.Summarize(verdict.Stored(run), verdict.Options{})
 	if err != nil {
@@ -178,18 +179,12 @@ func unfound(run *results.Run) error {
 	}
 	left := 0
 	for _, q := range s.Searches {
-		if !bracketed(q) {
+		if !q.Bracketed() {
 			left++
 		}
 	}
 	if left == 0 {
 		return nil
 	}
-	return &codeError{exitInconclusive, fmt.Sprintf("%d of %d thresholds could not be measured: why is in the summary; the records are in %s", left, len(s.Searches), run.Dir)}
-}
-
-// bracketed tells whether a search says where its threshold lies: up to a limit, beyond all of them, or where that of the
-// natural order is, of which its own search says more.
-func bracketed(q verdict.Sought) bool {
-	return q.Edge.Hi > 0 || q.Edge.Lo == q.Search.To || q.Natural()
+	return &codeError{exitInconclusive, fmt.Sprintf("%d of %d thresholds are not bracketed: why is in the summary; the records are in %s", left, len(s.Searches), run.Dir)}
 }

@@ -124,7 +124,7 @@ func (s *junitSuite) addSought(q verdict.Sought) {
 	}
 	c := junitCase{Class: q.Scenario + "." + string(q.Driver), Name: name}
 	ruling := verdict.Pass
-	if q.Edge.Threshold == 0 {
+	if !q.Bracketed() {
 		ruling = verdict.Inconclusive
 	}
 	s.add(c, ruling, edgeText(q), "")

@@ -65,11 +65,22 @@ func (d *decoder) addCeiling(path string, item node) {
 		d.fail(item.pos, path+": start.threshold at a limit", "leave the limit out: it is one")
 	case c.Order == verdict.WorstOrder && c.Metric != scenarios.StartThreshold && c.Metric != scenarios.OOMRate:
 		d.fail(item.pos, path+": "+c.Metric+" in worst order", "only start.threshold and oom.rate say which order is worst")
-	case slices.Contains(d.policy.Ceilings, c):
+	case c.Limit != 0 && (c.Metric == verdict.StartFailures || c.Metric == verdict.LeakCount):
+		d.fail(item.pos, path+": "+c.Metric+" at a limit", "leave the limit out: it counts the starts under all of them")
+	case slices.ContainsFunc(d.policy.Ceilings, func(o verdict.Ceiling) bool { return meaning(o) == meaning(c) }):
 		d.fail(item.pos, path+" a second time", "write each ceiling once")
 	default:
 		d.policy.Ceilings, d.policy.at = append(d.policy.Ceilings, c), append(d.policy.at, item.pos)
 	}
+}
+
+// meaning is a ceiling however it is written, and whatever its severity.
+func meaning(c verdict.Ceiling) verdict.Ceiling {
+	if c.Order == "" {
+		c.Order = sequence.Natural
+	}
+	c.Text, c.Severity = "", ""
+	return c
 }
 
 // bound reads the value in the unit of the metric that is known by now.
@@ -111,7 +122,7 @@ func fraction(text string) (x float64, form string) {
 	if percent {
 		x /= 100
 	}
-	if err != nil || !(x >= 0 && x < 1) {
+	if err != nil || strings.ContainsAny(text, "xXpP_-+") || !(x >= 0 && x < 1) {
 		return 0, "write 0, or a share below 1, such as 10 % or 0.1"
 	}
 	return x, ""

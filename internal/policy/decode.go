@@ -212,7 +212,7 @@ func (d *decoder) maxTime(path string, v node) {
 
 func (d *decoder) alpha(path string, v node) {
 	x, err := strconv.ParseFloat(v.text, 64)
-	if v.kind != aNumber || err != nil || !(x >= leastAlpha && x <= mostAlpha) {
+	if v.kind != aNumber || err != nil || strings.ContainsAny(v.text, "xXpP_") || !(x >= leastAlpha && x <= mostAlpha) {
 		d.fail(v.pos, path+" "+quoted(v.text), fmt.Sprintf("write a number from %v to %v, such as 0.05", leastAlpha, mostAlpha))
 	}
 	d.policy.Alpha = x
@@ -253,7 +253,11 @@ func (d *decoder) margin(path string, v node) {
 	}
 	m, err := verdict.MarginOf(d.metric, text)
 	if err != nil {
-		d.fail(v.pos, path+" "+quoted(text), strings.TrimPrefix(err.Error(), strconv.Quote(strings.TrimSpace(text))+": "))
+		wrong, form := "", err.Error()
+		if rest, repeats := strings.CutPrefix(form, strconv.Quote(strings.TrimSpace(text))); repeats {
+			wrong, form, _ = strings.Cut(rest, ": ")
+		}
+		d.fail(v.pos, path+" "+quoted(text)+wrong, form)
 	}
 	d.policy.Margins[d.metric] = m
 }

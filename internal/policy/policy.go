@@ -93,8 +93,13 @@ func (p Policy) Apply(sc scenarios.Scenario) (scenarios.Scenario, error) {
 	return sc, nil
 }
 
-// Check refuses a ceiling that none of the scenarios measures: it could never be held.
+// Check refuses a ceiling that none of the scenarios measures, for it could never be held, and a policy of which nothing rules: its
+// gates could never pass.
 func (p Policy) Check(all []scenarios.Scenario) error {
+	if !p.rules(all) {
+		return &scenarios.Error{Pos: scenarios.Position{File: p.File}, Wrong: "no metric of its scenarios and no ceiling has the severity fail: nothing would rule",
+			Right: "give one of them the severity fail"}
+	}
 	for i, c := range p.Ceilings {
 		if c.Severity == verdict.Ignore || slices.ContainsFunc(all, c.Measures) {
 			continue
@@ -107,6 +112,13 @@ func (p Policy) Check(all []scenarios.Scenario) error {
 			Right: "add a scenario that does, or leave the ceiling out" + measuredBy(c)}
 	}
 	return nil
+}
+
+// rules reports whether anything that is measured can fail a gate.
+func (p Policy) rules(all []scenarios.Scenario) bool {
+	fails := func(name string) bool { return p.Severities[name] == verdict.Fail }
+	return slices.ContainsFunc(p.Ceilings, func(c verdict.Ceiling) bool { return c.Severity == verdict.Fail }) ||
+		slices.ContainsFunc(all, func(sc scenarios.Scenario) bool { return slices.ContainsFunc(sc.Judge, fails) })
 }
 
 // measuredBy names the catalogue's scenarios that measure a ceiling.

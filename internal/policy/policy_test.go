@@ -151,45 +151,53 @@ func TestEveryMistakeIsOneClearLine(t *testing.T) {
 		"metrics: [start.latency]":       "p.yaml:1:10: metrics is a list, not a mapping",
 		"metrics:\n  start.latancy: {}":  `p.yaml:2:3: unknown metric "start.latancy": did you mean start.latency? else write one of start.latency, `,
 		"metrics:\n  start.latency: 5 %": `p.yaml:2:18: metrics.start.latency "5 %" is text, not a mapping`,
-		"metrics:\n  start.latency: {margin: -5%}":                         `p.yaml:2:27: metrics.start.latency.margin "-5%": a margin is not negative`,
-		"metrics:\n  start.latency: {margin: \"-5 %\"}":                    `metrics.start.latency.margin "-5 %": a margin is not negative`,
-		"metrics:\n  start.threshold: {margin: -1MiB}":                     `metrics.start.threshold.margin "-1MiB": a margin is not negative`,
-		"metrics:\n  start.latency: {margin: 5}":                           `metrics.start.latency.margin "5": "5" is no margin of a metric in time`,
-		"metrics:\n  leak.count: {margin: 5 %}":                            `metrics.leak.count.margin "5 %": leak.count has none`,
-		"metrics:\n  start.latency: {severity: warning}":                   `metrics.start.latency.severity "warning": write fail, warn, ignore`,
-		"metrics:\n  start.latency: {severty: warn}":                       `unknown key "severty": did you mean severity?`,
-		"metrics:\n  start.latency:":                                       "p.yaml:2:3: metrics.start.latency without a value",
-		"ceilings: [start.threshold]":                                      `p.yaml:1:12: ceilings[0] "start.threshold" is no ceiling: write METRIC [at SIZE] <= VALUE`,
-		"ceilings: [start.treshold <= 12MiB]":                              `unknown metric "start.treshold": did you mean start.threshold?`,
-		"ceilings: [start.threshold >= 12MiB]":                             "is no ceiling",
-		"ceilings: [start.threshold <= 12]":                                `"12" is no bound of start.threshold: write a size of more than 0 with its unit`,
-		"ceilings: [start.threshold <= 12MB]":                              `ceilings[0] "12MB" is no bound of start.threshold: write a size of more than 0 with its unit`,
-		"ceilings: [start.threshold <= -12MiB]":                            `is no bound of start.threshold`,
-		"ceilings: [start.threshold <= ]":                                  `ceilings[0] "" is no bound of start.threshold`,
-		"ceilings: [start.threshold = 12MiB]":                              "only 0 can be written with =",
-		"ceilings: [start.threshold <= 12MiB in wrost order]":              `order "wrost": did you mean worst?`,
-		"ceilings: [start.threshold <= 12MiB under systemd under systemd]": "without a word, or twice",
-		"ceilings: [start.threshold <= 12MiB under]":                       "without a word, or twice",
-		"ceilings: [start.threshold at 16MiB <= 12MiB]":                    "start.threshold at a limit: leave the limit out",
-		"ceilings: [oom.rate = 0]":                                         "oom.rate without a limit: write `oom.rate at SIZE`",
-		"ceilings: [oom.rate at 16MiB <= 100 %]":                           "write 0, or a share below 1",
-		"ceilings: [oom.rate at 16MiB <= NaN]":                             "write 0, or a share below 1",
-		"ceilings: [start.latency <= 5]":                                   "write a duration of more than 0",
-		"ceilings: [start.syscalls <= 1e3]":                                "write a whole number",
-		"ceilings: [start.latency <= 1s in worst order]":                   "only start.threshold and oom.rate say which order is worst",
-		"ceilings: [leak.count = 0, leak.count = 0]":                       "ceilings[1] a second time",
-		"ceilings: [{metric: leak.count}]":                                 "ceilings[0] without at_most: add at_most",
-		"ceilings: [{at_most: 0}]":                                         "ceilings[0] without metric: add metric",
-		"ceilings: [{metric: leak.count, at_most: 0, x: 1}]":               `unknown key "x"`,
-		"ceilings: [5]":                 "is a number: write METRIC",
-		"a: &x 1":                       "an anchor (&) is not read here",
-		"a: *x":                         "an alias (*) is not read here",
-		"alpha: 0.05\n---\nalpha: 0.01": "a second YAML document",
-		"alpha:\t0.05":                  "p.yaml:1:7: a tab: write spaces",
-		"alpha: \x1b[31m":               "the unprintable character U+001B",
-		"a: \xff":                       "byte 0xff is not UTF-8",
-		"a: [[[[[[[[[[":                 "more than 8 levels",
-		"a: [":                          "p.yaml:1:4: not YAML (",
+		"metrics:\n  start.latency: {margin: -5%}":                                                        `p.yaml:2:27: metrics.start.latency.margin "-5%": a margin is not negative`,
+		"metrics:\n  start.latency: {margin: \"-5 %\"}":                                                   `metrics.start.latency.margin "-5 %": a margin is not negative`,
+		"metrics:\n  start.threshold: {margin: -1MiB}":                                                    `metrics.start.threshold.margin "-1MiB": a margin is not negative`,
+		"metrics:\n  start.latency: {margin: 5}":                                                          `metrics.start.latency.margin "5" is no margin of a metric in time`,
+		"metrics:\n  leak.count: {margin: 5 %}":                                                           `metrics.leak.count.margin "5 %": leak.count has none`,
+		"metrics:\n  start.latency: {severity: warning}":                                                  `metrics.start.latency.severity "warning": write fail, warn, ignore`,
+		"metrics:\n  start.latency: {severty: warn}":                                                      `unknown key "severty": did you mean severity?`,
+		"metrics:\n  start.latency:":                                                                      "p.yaml:2:3: metrics.start.latency without a value",
+		"ceilings: [start.threshold]":                                                                     `p.yaml:1:12: ceilings[0] "start.threshold" is no ceiling: write METRIC [at SIZE] <= VALUE`,
+		"ceilings: [start.treshold <= 12MiB]":                                                             `unknown metric "start.treshold": did you mean start.threshold?`,
+		"ceilings: [start.threshold >= 12MiB]":                                                            "is no ceiling",
+		"ceilings: [start.threshold <= 12]":                                                               `"12" is no bound of start.threshold: write a size of more than 0 with its unit`,
+		"ceilings: [start.threshold <= 12MB]":                                                             `ceilings[0] "12MB" is no bound of start.threshold: write a size of more than 0 with its unit`,
+		"ceilings: [start.threshold <= -12MiB]":                                                           `is no bound of start.threshold`,
+		"ceilings: [start.threshold <= ]":                                                                 `ceilings[0] "" is no bound of start.threshold`,
+		"ceilings: [start.threshold = 12MiB]":                                                             "only 0 can be written with =",
+		"ceilings: [start.threshold <= 12MiB in wrost order]":                                             `order "wrost": did you mean worst?`,
+		"ceilings: [start.threshold <= 12MiB under systemd under systemd]":                                "without a word, or twice",
+		"ceilings: [start.threshold <= 12MiB under]":                                                      "without a word, or twice",
+		"ceilings: [start.threshold at 16MiB <= 12MiB]":                                                   "start.threshold at a limit: leave the limit out",
+		"ceilings: [oom.rate = 0]":                                                                        "oom.rate without a limit: write `oom.rate at SIZE`",
+		"ceilings: [oom.rate at 16MiB <= 100 %]":                                                          "write 0, or a share below 1",
+		"ceilings: [oom.rate at 16MiB <= NaN]":                                                            "write 0, or a share below 1",
+		"ceilings: [start.latency <= 5]":                                                                  "write a duration of more than 0",
+		"ceilings: [start.syscalls <= 1e3]":                                                               "write a whole number",
+		"ceilings: [start.latency <= 1s in worst order]":                                                  "only start.threshold and oom.rate say which order is worst",
+		"ceilings: [leak.count = 0, leak.count = 0]":                                                      "ceilings[1] a second time",
+		"ceilings: [start.threshold <= 12MiB, {metric: start.threshold, at_most: 12MiB, severity: warn}]": "ceilings[1] a second time",
+		"ceilings: [start.threshold <= 12MiB, start.threshold <= 12MiB in natural order]":                 "ceilings[1] a second time",
+		"ceilings: [start.failures at 16MiB = 0]":                                                         "ceilings[0]: start.failures at a limit: leave the limit out",
+		"ceilings: [leak.count at 16MiB = 0]":                                                             "leak.count at a limit",
+		"ceilings: [oom.rate at 16MiB = -0]":                                                              "write 0, or a share below 1",
+		"ceilings: [oom.rate at 16MiB <= 0x1p-3]":                                                         "write 0, or a share below 1",
+		"alpha: 0x1p-5": "write a number from",
+		"metrics: {start.latency: {margin: 0x10%}}":          `metrics.start.latency.margin "0x10%" is no percentage: write one such as 5%`,
+		"ceilings: [{metric: leak.count}]":                   "ceilings[0] without at_most: add at_most",
+		"ceilings: [{at_most: 0}]":                           "ceilings[0] without metric: add metric",
+		"ceilings: [{metric: leak.count, at_most: 0, x: 1}]": `unknown key "x"`,
+		"ceilings: [5]":                                      "is a number: write METRIC",
+		"a: &x 1":                                            "an anchor (&) is not read here",
+		"a: *x":                                              "an alias (*) is not read here",
+		"alpha: 0.05\n---\nalpha: 0.01":                      "a second YAML document",
+		"alpha:\t0.05":                                       "p.yaml:1:7: a tab: write spaces",
+		"alpha: \x1b[31m":                                    "the unprintable character U+001B",
+		"a: \xff":                                            "byte 0xff is not UTF-8",
+		"a: [[[[[[[[[[":                                      "more than 8 levels",
+		"a: [":                                               "p.yaml:1:4: not YAML (",
 	} {
 		_, err := Parse("p.yaml", []byte(in))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
@@ -202,6 +210,27 @@ func TestEveryMistakeIsOneClearLine(t *testing.T) {
 	long := "limits: [" + strings.Repeat("1MiB,", maxItems+1) + "]"
 	if _, err := Parse("p.yaml", []byte(long)); err == nil || !strings.Contains(err.Error(), "257 items: the most is 256") {
 		t.Errorf("a long list: %v", err)
+	}
+}
+
+// Catches a policy whose gates could only ever be inconclusive.
+func TestAPolicyByWhichNothingRulesIsRefused(t *testing.T) {
+	all, err := scenarios.Load("startup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := "metrics:\n"
+	for _, name := range verdict.MetricNames() {
+		told += "  " + name + ": {severity: warn}\n"
+	}
+	for text, want := range map[string]bool{told: false, told + "ceilings: [start.latency <= 1s]\n": true, "alpha: 0.05\n": true} {
+		p, err := Parse("p.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Check([]scenarios.Scenario{all}); (err == nil) != want || err != nil && !strings.Contains(err.Error(), "p.yaml: no metric of its scenarios and no ceiling has the severity fail") {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 

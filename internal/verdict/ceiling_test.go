@@ -125,6 +125,98 @@ func TestACeilingOnAThreshold(t *testing.T) {
 	}
 }
 
+// Catches a worst order that was not measured, or of which too little was, in a ceiling that passes; and one that no other order stands beside.
+func TestTheWorstOrderIsOneOfThoseMeasured(t *testing.T) {
+	zero := Ceiling{Metric: "oom.rate", Limit: 16 * mib, Order: WorstOrder, Text: "oom.rate at 16MiB = 0 in worst order"}
+	sc := oomLimits(40)
+	sc.Orders, sc.Limits, sc.Drivers = []sequence.Order{natural, joinFirst}, []int64{16 * mib}, []cgroupjoin.Driver{cgroupjoin.Systemd}
+	h := gateOf(sc)
+	h.Design = &results.Design{Alpha: 0.05, Looks: []int{10, 20}}
+	for _, c := range []struct {
+		what   string
+		keep   int // candidate's trials of the other order
+		change func(r *results.Record, n int)
+		want   Ruling
+		says   string
+	}{
+		{"all started", 40, nil, Pass, "40"},
+		{"never made", 0, nil, Inconclusive, "in join-before-clone order: no trial of the candidate shows it"},
+		{"three trials", 3, nil, Inconclusive, "more trials are needed"},
+		{"natural starts are killed, others fail", 40, func(r *results.Record, n int) {
+			switch {
+			case r.Order == natural && n%4 == 0:
+				r.Outcome = results.InitOOMKilled
+			case r.Order != natural && n%2 == 0:
+				r.Outcome, r.Reason = results.Failed, "x"
+			}
+		}, Regressed, "10 of 40 trials of the candidate in the worst order, natural, refute it"},
+	} {
+		n, records := map[string]int{}, []results.Record{}
+		for _, r := range (model{mutate: func(r *results.Record) { imposed(r) }}).all(h) {
+			n[string(r.Order)+r.Arm]++
+			at := n[string(r.Order)+r.Arm]
+			if r.Order != natural && at > c.keep {
+				continue
+			}
+			if c.change != nil && r.Arm == "candidate" {
+				c.change(&r, at)
+			}
+			records = append(records, r)
+		}
+		v := held(t, runOf(h, records), zero)
+		if len(v.Ceilings) != 1 || v.Ceilings[0].Ruling != c.want {
+			t.Errorf("%s: %v, want %s: %+v", c.what, rulingsOf(v), c.want, v.Ceilings)
+			continue
+		}
+		if got := v.Ceilings[0].Reason; strings.Contains(got, ",,") || !strings.Contains(got, c.says) {
+			t.Errorf("%s: %q does not say %q", c.what, got, c.says)
+		}
+	}
+	alone := sc
+	alone.Orders = nil
+	if v := held(t, model{}.run(gateOf(alone)), zero); v.Ruling != Invalid || !strings.Contains(v.Reasons[0], "nothing that measures it in the natural order and another one") {
+		t.Errorf("one order alone: %s %q", v.Ruling, v.Reasons)
+	}
+}
+
+// Catches a kill in the other order of a search that a ceiling on the worst one does not know of.
+func TestAKillInAnyOrderRefutesNone(t *testing.T) {
+	sc := thresholds(natural, joinFirst)
+	sc.Drivers = sc.Drivers[:1]
+	e := edges(func(_ string, _ cgroupjoin.Driver, o sequence.Order, limit int64) float64 {
+		if limit < map[sequence.Order]int64{natural: 8 * mib, joinFirst: 7 * mib}[o] {
+			return 0
+		}
+		return 1
+	})
+	records := e.search(1, sc, nil)
+	killed := records[len(records)-1] // a candidate's in the other order
+	killed.Index, killed.Limit, killed.Outcome = len(records), 20*mib, results.InitOOMKilled
+	v := held(t, runOf(gateOf(sc), append(records, killed)), Ceiling{Metric: "oom.rate", Limit: 16 * mib, Order: WorstOrder})
+	if got := rulingsOf(v); killed.Order != joinFirst || !slices.Equal(got, []Ruling{Regressed}) {
+		t.Errorf("%v: %+v", got, v.Ceilings)
+	}
+}
+
+// Catches a bound of 5 % that one kill in two refutes, and a rate under its bound that some look refutes.
+func TestARateIsRefutedByEvidenceThatHoldsAtEveryLook(t *testing.T) {
+	sc := oomLimits(2)
+	sc.Limits, sc.Drivers = []int64{16 * mib}, []cgroupjoin.Driver{cgroupjoin.Systemd}
+	few := model{mutate: func(r *results.Record) {
+		if r.Arm == "candidate" && r.Index%2 == 0 {
+			r.Outcome = results.InitOOMKilled
+		}
+	}}
+	some := Ceiling{Metric: "oom.rate", Limit: 16 * mib, AtMost: 0.05}
+	if v := held(t, few.run(gateOf(sc)), some); !slices.Equal(rulingsOf(v), []Ruling{Inconclusive}) {
+		t.Errorf("two trials: %+v", v.Ceilings)
+	}
+	sc.Trials = 40
+	if v := held(t, few.run(gateOf(sc)), some); !slices.Equal(rulingsOf(v), []Ruling{Regressed}) {
+		t.Errorf("forty trials: %+v", v.Ceilings)
+	}
+}
+
 // Catches a rate that is called 0 after a handful of trials, or although it was seen not to be.
 func TestACeilingOfNothing(t *testing.T) {
 	zero := Ceiling{Metric: "oom.rate", Limit: 12 * mib, Driver: cgroupjoin.Systemd}

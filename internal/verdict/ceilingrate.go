@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/initbench/initbench/internal/stats"
 	"github.com/initbench/initbench/scenarios"
@@ -54,7 +55,7 @@ func (h *Held) ruleRate(n stats.Count, level, alpha, margin float64, in string) 
 	case n.X > 0:
 		h.say(Regressed, what+" refute it")
 	case iv.Hi <= margin:
-		h.say(Pass, what+fmt.Sprintf(", and more than %s is excluded", Percent(iv.Hi)))
+		h.say(Pass, strings.TrimSuffix(what, ",")+fmt.Sprintf(", and more than %s is excluded", Percent(iv.Hi)))
 	default:
 		h.say(Inconclusive, what+fmt.Sprintf(" exclude no more than %s, %s have to be: more trials are needed", Percent(iv.Hi), Percent(margin)))
 	}

@@ -79,6 +79,9 @@ func withMargin() []string {
 	return slices.DeleteFunc(MetricNames(), func(name string) bool { return name == LeakCount })
 }
 
+// isDecimal leaves out what else strconv reads: hexadecimal numbers, infinities, and underscores.
+func isDecimal(number string) bool { return !strings.ContainsAny(number, "xXpPiIfF_") }
+
 func isShare(text string) bool {
 	text = strings.TrimSpace(text)
 	return strings.HasSuffix(text, "%") || strings.HasSuffix(text, " points")
@@ -91,6 +94,9 @@ func parseShare(text string, unit Unit) (float64, error) {
 		number = strings.TrimSuffix(text, "%")
 	}
 	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if !isDecimal(number) {
+		err = strconv.ErrSyntax
+	}
 	switch {
 	case points && unit != Fraction:
 		return 0, fmt.Errorf("%q: only a rate has points: write a percentage such as 5%%", text)

@@ -121,6 +121,9 @@ func (r *row) unsought(c *cell) (why string, few bool) {
 		case c[i].failure != "":
 			return fmt.Sprintf("no start of the %s showed anything (%s)", armNames[i], c[i].failure), false
 		}
+		if s.Natural() {
+			return fmt.Sprintf("the order does not apply to the %s, and where its natural starts have their edge was not found", armNames[i]), false
+		}
 		return fmt.Sprintf("no start of the %s could be brought into the order: %s", armNames[i], c[i].why), false
 	}
 	return "", false

@@ -46,3 +46,10 @@ func (w *writeBehind) Close() error {
 	close(w.due)
 	return errors.Join(<-w.ended, w.f.Sync(), w.f.Close())
 }
+
+// Discard closes a file that is about to be removed: nobody waits for the disk to have it.
+func (w *writeBehind) Discard() error {
+	close(w.due)
+	<-w.ended
+	return w.f.Close()
+}

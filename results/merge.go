@@ -8,6 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
 )
 
 // Part is a run that went into a merged one.
@@ -22,6 +25,12 @@ type Part struct {
 	// Design is the one it was made by; the merged run has none.
 	Design *Design `json:"design,omitempty"`
 	Place  *Place  `json:"place,omitempty"`
+	// Budget is what it was begun with.
+	Budget time.Duration `json:"budget_ns,omitempty"`
+	// HalfLines and LeftTimelines are what it held besides and the merged run does not: lines that were being written when the run
+	// ended, and timelines of trials that were not recorded.
+	HalfLines     int `json:"half_lines,omitempty"`
+	LeftTimelines int `json:"left_timelines,omitempty"`
 }
 
 // Parts is how many runs of its plan the run is made of: each made the whole of it.
@@ -63,6 +72,7 @@ type MergeOptions struct {
 //
 // A run whose plan, binaries or environment is not the others' is refused by an *InputError.
 func Merge(ctx context.Context, dirs []string, out string, opts MergeOptions) (h Header, err error) {
+	out = filepath.Clean(out) // of week/ the last element is week, and its directory the one above
 	m := merger{opts: opts, ctx: ctx, first: map[string]environmentOf{}, binaries: map[binaryKey]binary{}}
 	if err := m.open(dirs); err != nil {
 		return h, err
@@ -70,7 +80,10 @@ func Merge(ctx context.Context, dirs []string, out string, opts MergeOptions) (h
 	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
 		return h, &InputError{Path: out, Why: "exists already: name a new directory"}
 	}
-	if m.dir, err = os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+"-*"); err != nil {
+	switch m.dir, err = os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+"-*"); {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EIO):
+		return h, wrap(err)
+	case err != nil:
 		return h, &InputError{Path: out, Why: fmt.Sprintf("cannot be a run's directory (%v): name another", cause(err))}
 	}
 	defer func() {
@@ -101,6 +114,8 @@ type merger struct {
 	binaries map[binaryKey]binary
 	// shift has what is added to the numbers of each run's lines.
 	shift []numbers
+	// left has what is left out of each run's timelines.
+	left []leftOut
 }
 
 // environmentOf is one and the run it is of.
@@ -139,7 +154,7 @@ func partsOf(h Header) []Part {
 	if len(h.MergedFrom) > 0 {
 		return h.MergedFrom
 	}
-	return []Part{{ID: h.ID, Created: h.Created, Initbench: h.Initbench, Seed: h.Spec.Seed, Design: h.Design, Place: h.Place}}
+	return []Part{{ID: h.ID, Created: h.Created, Initbench: h.Initbench, Seed: h.Spec.Seed, Design: h.Design, Place: h.Place, Budget: h.Budget}}
 }
 
 // write makes all files, the header last: without one a directory holds no run.
@@ -151,25 +166,34 @@ func (m *merger) write() error {
 	if err := m.lines(recordsFile, m.records); err != nil {
 		return err
 	}
-	for _, r := range m.runs {
-		h.MergedFrom = append(h.MergedFrom, recorded(r)...)
+	m.left = make([]leftOut, len(m.runs))
+	if err := m.timelines(); err != nil {
+		return err
+	}
+	for i, r := range m.runs {
+		h.MergedFrom = append(h.MergedFrom, recorded(r, m.left[i])...)
 		if !samePlace(h.Place, r.Header.Place) {
 			h.Place = nil
 		}
-	}
-	if err := m.timelines(); err != nil {
-		return err
 	}
 	m.header = h
 	return writeHeader(m.dir, h)
 }
 
-// recorded are a run's parts with the number of their records.
-func recorded(r *Run) []Part {
-	parts := partsOf(r.Header)
+// leftOut is what of a run's timelines is not merged.
+type leftOut struct{ halfLines, timelines int }
+
+// recorded are a run's parts with the number of their records. What is left out of a merged run, the last of its parts is said to have held.
+func recorded(r *Run, left leftOut) []Part {
+	parts := slices.Clone(partsOf(r.Header))
 	if len(r.Header.MergedFrom) == 0 {
 		parts[0].Trials = r.Done.Len()
 	}
+	if r.Torn != nil {
+		left.halfLines++
+	}
+	last := &parts[len(parts)-1]
+	last.HalfLines, last.LeftTimelines = last.HalfLines+left.halfLines, last.LeftTimelines+left.timelines
 	return parts
 }
 
@@ -191,7 +215,10 @@ func (m *merger) lines(file string, fill func(*bufio.Writer) error) error {
 	if err = fill(w); err == nil {
 		err = wrap(w.Flush())
 	}
-	return errors.Join(err, wrap(disk.Close()))
+	if err != nil {
+		return errors.Join(err, wrap(disk.Discard()))
+	}
+	return wrap(disk.Close())
 }
 
 // wrap says what went wrong with what is written.
@@ -279,7 +306,13 @@ func (m *merger) allTimelines(w *bufio.Writer) error {
 		lines := r.timelineLines()
 		lines.rewrite = m.shift[i].rewrite
 		for l, err := range lines.lines() {
-			if err == nil && !l.torn && r.Done.Has(l.Timeline.Trial) {
+			switch {
+			case err != nil:
+			case l.torn:
+				m.left[i].halfLines++
+			case !r.Done.Has(l.Timeline.Trial):
+				m.left[i].timelines++
+			default:
 				err = m.put(w, l)
 			}
 			if err != nil {

@@ -221,6 +221,9 @@ func TestMergeLeavesOutWhatWasNotMade(t *testing.T) {
 	if run.Torn != nil || run.Done.Len() != 4 || len(timelines(t, run)) != 2 {
 		t.Errorf("%+v with %d trials and timelines of %d", run.Torn, run.Done.Len(), timelines(t, run))
 	}
+	if of := run.Header.MergedFrom; of[0].HalfLines != 2 || of[0].LeftTimelines != 1 || of[1].HalfLines+of[1].LeftTimelines != 0 {
+		t.Errorf("left out, as the parts have it: %+v", of)
+	}
 }
 
 // Catches a key of a later initbench that is lost on the way, and a line written by another program that keeps its numbers.

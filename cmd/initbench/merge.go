@@ -29,7 +29,8 @@ environments must not differ in what makes figures not comparable, such as kerne
 blocks and batches are renumbered, so that arms are only compared within the block they were measured in.
 
 Runs that looked at their own records to decide when to stop are judged as if they had not, and the verdict
-warns of it. A merged run cannot be resumed.`,
+warns of it. A merged run cannot be resumed. One that is killed while it is merged leaves a hidden directory .NAME-* beside
+the one that was to be made; it may be removed.`,
 		Example: `  initbench merge monday tuesday -o week
   initbench compare week`,
 		Args: cobra.MinimumNArgs(2),
@@ -69,8 +70,18 @@ func merge(cmd *cobra.Command, dirs []string, out string, quiet bool) error {
 	for _, p := range h.MergedFrom {
 		trials += p.Trials
 	}
+	sayLeftOut(stderr, h.MergedFrom)
 	_, _ = fmt.Fprintf(stderr, "records: %s (%d trials of %d runs)\n", out, trials, len(h.MergedFrom)) // notes are only advice
 	return nil
+}
+
+// sayLeftOut says what of the runs did not go into the merged one.
+func sayLeftOut(notes io.Writer, parts []results.Part) {
+	for _, p := range parts {
+		if p.HalfLines+p.LeftTimelines > 0 {
+			_, _ = fmt.Fprintf(notes, "note: run %s: %d half lines and %d timelines of trials that are not recorded are left out\n", p.ID, p.HalfLines, p.LeftTimelines) // notes are only advice
+		}
+	}
 }
 
 func interruptedMerge(ctx context.Context, err error) error {

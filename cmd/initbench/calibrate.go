@@ -60,6 +60,7 @@ func (f *calibrateFlags) register(cmd *cobra.Command) {
 	fl.DurationVar(&f.maxTime, "time", 5*time.Minute, "how long trials are made")
 	fl.IntVar(&f.gates, "gates", 100, "how many gates are simulated")
 	fl.StringVar(&f.by.file, "policy", "", "calibrate for this policy file (see: initbench policy init)")
+	completeYAML(cmd, "policy")
 }
 
 func calibrate(cmd *cobra.Command, f *calibrateFlags, args []string) error {

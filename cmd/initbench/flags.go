@@ -62,6 +62,8 @@ func (f *measureFlags) registerRun(cmd *cobra.Command, formats []string) {
 	fl.StringVar(&f.progress, "progress", "auto", "progress on stderr: auto (a bar on a terminal, else plain lines), plain, off")
 	fl.StringArrayVar(&f.drivers, "driver", nil, "only this cgroup driver: cgroupfs or systemd (may be repeated)")
 	fl.Uint64Var(&f.seed, "seed", 0, "seed of the plan's random order (default: a random one, recorded)")
+	completeDirectory(cmd, "out")
+	completeBy(cmd, "resume", completeRun)
 	complete(cmd, "driver", driverWords()...)
 	complete(cmd, "progress", "auto", "plain", "off")
 }

@@ -24,6 +24,7 @@ func (j *judging) register(cmd *cobra.Command) {
 	fl.StringVar(&j.file, "policy", "", "judge by this policy file (see: initbench policy init)")
 	fl.StringArrayVar(&j.margins, "margin", nil, "METRIC=MARGIN instead of the policy's, such as start.latency=10% (may be repeated)")
 	fl.StringVar(&j.explain, "explain", "", "instead of the tables, say how the rows of this metric came to their ruling, with all numbers")
+	completeYAML(cmd, "policy")
 	completeBy(cmd, "margin", completeMargins)
 	complete(cmd, "explain", verdict.MetricNames()...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,7 +34,8 @@ warns of it. A merged run cannot be resumed. One that is killed while it is merg
 the one that was to be made; it may be removed.`,
 		Example: `  initbench merge monday tuesday -o week
   initbench compare week`,
-		Args: cobra.MinimumNArgs(2),
+		Args:              cobra.MinimumNArgs(2),
+		ValidArgsFunction: completeRuns(math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
 				return usagef("merge: give -o DIR, the new run's directory")
@@ -43,6 +45,7 @@ the one that was to be made; it may be removed.`,
 	}
 	fl := cmd.Flags()
 	fl.StringVarP(&out, "out", "o", "", "directory of the merged run, which must not exist")
+	completeDirectory(cmd, "out")
 	fl.BoolVarP(&quiet, "quiet", "q", false, "no progress and no notes, only errors")
 	return cmd
 }

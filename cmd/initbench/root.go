@@ -65,6 +65,7 @@ Machine output goes to stdout, everything else to stderr.`,
 	root.AddCommand(newGateCommand(), newRunCommand(), newLimitCommand(), newCalibrateCommand(), newTraceCommand(), newCompareCommand(), newReportCommand(), newMergeCommand(), newPolicyCommand(), newScenariosCommand(),
 		newDoctorCommand(), newCleanCommand(), newVMCommand(), newVMAgentCommand(), newCollectCommand())
 	usageArgs(root)
+	completeNoFiles(root)
 	return root
 }
 

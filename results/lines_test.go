@@ -71,7 +71,7 @@ func TestStreamEndsWithItsReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := runtime.NumGoroutine()
+	before, files := runtime.NumGoroutine(), openFiles(t)
 	for range 20 {
 		for _, err := range run.Records() {
 			if err != nil {
@@ -86,6 +86,19 @@ func TestStreamEndsWithItsReader(t *testing.T) {
 	if after := runtime.NumGoroutine(); after > before {
 		t.Errorf("%d goroutines, %d before", after, before)
 	}
+	if after := openFiles(t); after != files {
+		t.Errorf("%d open files, %d before", after, files)
+	}
+}
+
+// openFiles is 0 where the system does not list them.
+func openFiles(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil && runtime.GOOS == "linux" {
+		t.Fatal(err)
+	}
+	return len(all)
 }
 
 // Catches an opened run that knows less than a loaded one when it was read, or is read otherwise the second time.

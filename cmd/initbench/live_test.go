@@ -244,13 +244,16 @@ func TestGuestMayWaitForUs(t *testing.T) {
 func TestProgressOfAnAdaptiveRun(t *testing.T) {
 	var out bytes.Buffer
 	p := newOpenProgress(&measureFlags{progress: "plain"}, &out, time.Hour, map[results.Outcome]int{results.Started: 3})
+	now := time.Unix(0, 0)
+	p.now = func() time.Time { return now }
 	p.begins()
+	now = now.Add(90 * time.Second)
 	p.say(&script{}) // has nothing to say
 	p.recorded(results.Record{Outcome: results.Started})
 	p.say(talker{&script{}})
 	p.recorded(results.Record{Outcome: results.InitOOMKilled})
 	p.stop()
-	if got, want := out.String(), "trial 5, 4 started, 1 init-oom-killed, 3 of 14 cells open, 0s elapsed, at most 1h0m0s left\n"; got != want {
+	if got, want := out.String(), "trial 5, 4 started, 1 init-oom-killed, 3 of 14 cells open, 1m30s elapsed, at most 58m30s left\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -17,6 +17,7 @@ import (
 // every so often, nothing when told so.
 type progress struct {
 	mu       sync.Mutex
+	now      func() time.Time
 	out      io.Writer // where it is itself shown
 	log      io.Writer // for what is said besides
 	bars     *mpb.Progress
@@ -42,7 +43,7 @@ const plainEvery = 10 * time.Second
 
 // newProgress goes on from what earlier sessions of a resumed run recorded.
 func newProgress(f *measureFlags, stderr io.Writer, total int64, before map[results.Outcome]int) *progress {
-	p := &progress{out: stderr, log: stderr, total: total, budget: f.budget, outcomes: map[results.Outcome]int{}}
+	p := &progress{now: time.Now, out: stderr, log: stderr, total: total, budget: f.budget, outcomes: map[results.Outcome]int{}}
 	p.goOn(f, stderr, before)
 	return p
 }
@@ -65,7 +66,7 @@ func (p *progress) goOn(f *measureFlags, stderr io.Writer, before map[results.Ou
 
 // newOpenProgress is that of an adaptive run, which takes most at most; 0: nobody knows.
 func newOpenProgress(f *measureFlags, stderr io.Writer, most time.Duration, before map[results.Outcome]int) *progress {
-	p := &progress{out: stderr, log: stderr, open: true, budget: most, outcomes: map[results.Outcome]int{}}
+	p := &progress{now: time.Now, out: stderr, log: stderr, open: true, budget: most, outcomes: map[results.Outcome]int{}}
 	p.goOn(f, stderr, before)
 	return p
 }
@@ -104,7 +105,7 @@ func (p *progress) notes() io.Writer {
 func (p *progress) begins() {
 	p.mu.Lock()
 	if p.started.IsZero() { // a run of two clocks begins twice
-		p.started = time.Now()
+		p.started = p.now()
 	}
 	p.mu.Unlock()
 }
@@ -124,7 +125,7 @@ func (p *progress) say(d director) {
 // recorded counts one finished trial.
 func (p *progress) recorded(r results.Record) {
 	p.mu.Lock()
-	at := time.Now()
+	at := p.now()
 	if p.began.IsZero() {
 		p.began, p.last = at, at // the first trial's end: what came before was setting up
 		p.resumed = p.done + 1
@@ -174,7 +175,7 @@ func (p *progress) elapsed() time.Duration {
 	if p.started.IsZero() {
 		return 0
 	}
-	return time.Since(p.started)
+	return p.now().Sub(p.started)
 }
 
 // tally says how the trials ended.
@@ -205,10 +206,10 @@ func (p *progress) remaining() string {
 	}
 	made, toDo := p.done-p.resumed, time.Duration(-1)
 	if !p.began.IsZero() && made >= 3 {
-		toDo = time.Since(p.began) / time.Duration(made) * time.Duration(p.total-p.done)
+		toDo = p.now().Sub(p.began) / time.Duration(made) * time.Duration(p.total-p.done)
 	}
 	if p.budget > 0 && !p.started.IsZero() {
-		if left := max(0, p.budget-time.Since(p.started)); toDo < 0 || left < toDo {
+		if left := max(0, p.budget-p.now().Sub(p.started)); toDo < 0 || left < toDo {
 			return fmt.Sprintf(", %v left of the budget", left.Round(time.Second))
 		}
 	}

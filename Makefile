@@ -79,7 +79,7 @@ test-guest: setup-measure build ## lane 1 alone: real cgroups, systemd and runti
 lint: setup-lint ## gofmt, vet, staticcheck, shellcheck, other systems, generated files
 	@scripts/test.sh lint
 
-bench: setup-build ## the Go benchmarks of initbench's own code
+bench: setup-build ## the Go benchmarks of initbench's own code, scripts/bench/scale among them (its cost in a guest: scripts/bench/harness.sh)
 	@echo "bench: go test -bench . ./..."
 	@$(GO) test -run '^$$' -bench . -benchmem ./...
 

@@ -217,7 +217,7 @@ func tableLines(text string, part *regexp.Regexp) []string {
 
 // cells are what a table must show of a row, of the JSON's numbers.
 func (r readRow) cells() string {
-	m := verdict.Metric{Unit: r.Unit, Relative: r.Relative, Margin: orNaN(r.Margin)}
+	m := verdict.Metric{Name: r.Name, Unit: r.Unit, Relative: r.Relative, Margin: orNaN(r.Margin)}
 	short := func(x float64) string { return strings.TrimSuffix(m.FormatChange(x), " points") }
 	changed, marginText := m.FormatChange(orNaN(r.Change)), m.FormatMargin()
 	switch {

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -17,7 +18,7 @@ func BenchmarkALookAtARow(b *testing.B) {
 
 func BenchmarkSignedRankOfAHundredBlocks(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 0))
-	diffs := blockDiffs(abba(r, 100), abba(r, 100))
+	diffs := blockDiffs(abba(r, 100), abba(r, 100), math.Log)
 	for b.Loop() {
 		SignedRank(diffs, 0.98)
 	}

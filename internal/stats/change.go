@@ -4,7 +4,7 @@ import "math"
 
 // Change is how a distribution moved from baseline to candidate.
 type Change struct {
-	// Log is the shift of the logarithms: exp(Log)-1 is the relative change.
+	// Log is the shift of the logarithms: exp(Log)-1 is the relative change. Of differences it is the shift of the values themselves.
 	Log Interval
 	// Units says how many units the interval rests on: blocks when Paired,
 	// else the smaller arm's.
@@ -32,7 +32,7 @@ func (c Change) Need() int {
 // blocks: the one-sample Hodges-Lehmann estimate over the blocks' log ratios.
 // Units of a block in which the other arm has none are left out.
 func WithinBlocks(base, cand Sample, confidence float64) Change {
-	diffs := blockDiffs(base, cand)
+	diffs := blockDiffs(base, cand, math.Log)
 	return Change{Log: SignedRank(diffs, confidence), Units: len(diffs), Paired: true}
 }
 
@@ -43,6 +43,17 @@ func BetweenRuns(base, cand Sample, confidence float64) Change {
 		Log:   RankSum(logs(base), logs(cand), confidence),
 		Units: min(len(base), len(cand)),
 	}
+}
+
+// DifferenceWithinBlocks is WithinBlocks of the values themselves, for arms in which zeros have no ratio.
+func DifferenceWithinBlocks(base, cand Sample, confidence float64) Change {
+	diffs := blockDiffs(base, cand, itself)
+	return Change{Log: SignedRank(diffs, confidence), Units: len(diffs), Paired: true}
+}
+
+// DifferenceBetweenRuns is BetweenRuns of the values themselves.
+func DifferenceBetweenRuns(base, cand Sample, confidence float64) Change {
+	return Change{Log: RankSum(base.Values(), cand.Values(), confidence), Units: min(len(base), len(cand))}
 }
 
 func logs(s Sample) []float64 {

@@ -37,7 +37,12 @@ func (s Sample) Values() []float64 {
 // pseudo-replication): taken as such they shrink the interval tenfold.
 //
 // Values below one are raised to it, for a logarithm needs a positive number.
-func Units(points []Point) Sample {
+func Units(points []Point) Sample { return unitsFrom(points, 1) }
+
+// Amounts are units whose differences are asked for, not their ratios: values of zero stay what they are.
+func Amounts(points []Point) Sample { return unitsFrom(points, math.Inf(-1)) }
+
+func unitsFrom(points []Point, least float64) Sample {
 	sorted := slices.Clone(points)
 	slices.SortStableFunc(sorted, func(a, b Point) int { return a.Batch - b.Batch })
 	var s Sample
@@ -46,7 +51,7 @@ func Units(points []Point) Sample {
 		for n < len(sorted) && sorted[n].Batch == sorted[0].Batch {
 			n++
 		}
-		s = append(s, Obs{Block: sorted[0].Block, Value: math.Max(1, medianOf(sorted[:n]))})
+		s = append(s, Obs{Block: sorted[0].Block, Value: math.Max(least, medianOf(sorted[:n]))})
 		sorted = sorted[n:]
 	}
 	return s
@@ -71,23 +76,25 @@ func median(sorted []float64) float64 {
 }
 
 // blockDiffs returns, for every block in which both arms have a unit, the
-// candidate's mean log minus the baseline's, in block order. What slowed the
+// candidate's mean (of logarithms, for ratios) minus the baseline's, in block order. What slowed the
 // whole block down is in both and drops out.
-func blockDiffs(base, cand Sample) []float64 {
+func blockDiffs(base, cand Sample, of func(float64) float64) []float64 {
 	var diffs []float64
 	for b, c := range shared(base, cand) {
-		diffs = append(diffs, meanLog(c)-meanLog(b))
+		diffs = append(diffs, meanOf(c, of)-meanOf(b, of))
 	}
 	return diffs
 }
 
-func meanLog(s Sample) float64 {
+func meanOf(s Sample, of func(float64) float64) float64 {
 	sum := 0.0
 	for _, o := range s {
-		sum += math.Log(o.Value)
+		sum += of(o.Value)
 	}
 	return sum / float64(len(s))
 }
+
+func itself(x float64) float64 { return x }
 
 // shared yields both arms' units of each block in which both have some, in block order: sums of floats depend on it.
 func shared(base, cand Sample) iter.Seq2[Sample, Sample] {

@@ -25,7 +25,7 @@ func TestUnitsReducesABatchToItsMedian(t *testing.T) {
 func TestABlockIsOnePair(t *testing.T) {
 	b := Sample{{0, 10}, {0, 40}}
 	c := Sample{{0, 20}, {0, 20}, {1, 5}}
-	got := blockDiffs(b, c)
+	got := blockDiffs(b, c, math.Log)
 	if len(got) != 1 {
 		t.Fatalf("%d pairs, want 1", len(got))
 	}

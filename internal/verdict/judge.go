@@ -94,6 +94,15 @@ func mergeWarning(h results.Header) []string {
 	return nil
 }
 
+// endedWarning says of an adaptive run what comparing it with another one does not count.
+func endedWarning(run Run) []string {
+	if run.Header.Design == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s ended where its metrics were settled: the looks that it took at its own records are not paid for, and the chance of a "+
+		"false claim is more than the one stated", run.Name)}
+}
+
 // Judge compares the two arms of one gate, which were interleaved in blocks. An
 // error means that the run could not be read, or (a *results.InputError) that it is
 // none that can be judged; all else is in the verdict.
@@ -112,6 +121,7 @@ func Judge(run Run, opts Options) (Verdict, error) {
 	j.replays, j.growing = run.Replays, run.Growing
 	j.adapt(run.Header.Design)
 	j.adaptive = run.Header.Adaptive()
+	j.fixed = [arms]bool{!j.adaptive, !j.adaptive}
 	return j.verdict(run.Name, slices.Concat(mergeWarning(run.Header), tornWarning(run), t.machines.boots()))
 }
 
@@ -137,7 +147,7 @@ func JudgeRuns(a, b Run, opts Options) (Verdict, error) {
 			return Verdict{}, err
 		}
 		t.invalid = append(t.invalid, empty(*run, t.trials.Recorded-before)...)
-		warnings = slices.Concat(warnings, mergeWarning(run.Header), tornWarning(*run))
+		warnings = slices.Concat(warnings, mergeWarning(run.Header), endedWarning(*run), tornWarning(*run))
 		if run.Header.Gate {
 			warnings = append(warnings, fmt.Sprintf("%s is a gate: its candidate is taken", run.Name))
 		}
@@ -149,6 +159,8 @@ func JudgeRuns(a, b Run, opts Options) (Verdict, error) {
 	j := newJudge(t, opts, [arms]scenarios.Spec{planOf(a.Header), planOf(b.Header)}, subjects)
 	j.budget = max(a.Header.Budget, b.Header.Budget)
 	j.adaptive = a.Header.Adaptive() || b.Header.Adaptive()
+	j.designs = [arms]*results.Design{a.Header.Design, b.Header.Design}
+	j.fixed = [arms]bool{!a.Header.Adaptive(), !b.Header.Adaptive()}
 	return j.verdict(a.Name, warnings)
 }
 

@@ -141,6 +141,25 @@ func TestAnAdaptiveRunIsNoneThatWasInterrupted(t *testing.T) {
 	}
 }
 
+// Catches two adaptive runs that are compared as if their looks cost nothing, and one of them that ended before its first look, or a fixed one
+// that was cut short beside it, without a word.
+func TestTwoAdaptiveRunsAreDoubted(t *testing.T) {
+	whole, made := looking(20, []int{10, 20, 40}, latencyOnly())
+	run := func(n int) Run { return runOf(whole, firstBlocks(model{cv: 0.03}.all(made), n)) }
+	short, err := JudgeRuns(run(20), run(7), roomy())
+	if err != nil || short.Ruling != Inconclusive {
+		t.Errorf("%s %q, %v", short.Ruling, short.Reasons, err)
+	}
+	wantText(t, strings.Join(short.Reasons, "\n"), "only 12 of 20 planned trials of the candidate recorded")
+	wantText(t, strings.Join(short.Warnings, "\n"), "run ended where its metrics were settled: the looks that it took at its own records are not paid for")
+	fixed := gateOf(made.Spec.Scenarios...)
+	cut, err := JudgeRuns(run(20), runOf(fixed, firstBlocks(model{cv: 0.03}.all(made), 12)), roomy())
+	if err != nil || cut.Ruling != Inconclusive {
+		t.Errorf("%s %q, %v", cut.Ruling, cut.Reasons, err)
+	}
+	wantText(t, strings.Join(cut.Reasons, "\n"), "only 22 of 40 planned trials of the candidate recorded")
+}
+
 // Catches a family that grows as cells begin: what the first cell to be looked at claims would depend on which came first.
 func TestTheFamilyIsThatOfTheWholePlan(t *testing.T) {
 	looks := []int{10, 20, 40}
@@ -326,6 +345,45 @@ func TestSeverities(t *testing.T) {
 		if want := c.of["start.latency"] == Warn; told != want {
 			t.Errorf("%v: told %v: %q", c.of, told, v.Warnings)
 		}
+	}
+}
+
+// Catches the change from nothing told as some million per cent, and a margin in per cent of nothing.
+func TestAChangeFromNothingIsADifference(t *testing.T) {
+	copied := func(base, cand int64) Metric {
+		sc := charges(16)
+		sc.Judge = []string{"start.bytes_copied", "start.forks"}
+		v := mustJudge(t, model{mutate: func(r *results.Record) {
+			observed(r, 1)
+			if r.ContainerCounters != nil {
+				n := base
+				if r.Arm == "candidate" {
+					n = cand
+				}
+				r.ContainerCounters.MemfdBytes, r.RuntimeCounters.MemfdBytes = n, 0
+				r.ContainerCounters.CopiedBytes, r.RuntimeCounters.CopiedBytes = nil, nil
+			}
+		}}.run(gateOf(sc)))
+		return v.find(t, "start.bytes_copied", cgroupjoin.Systemd)
+	}
+	grown := copied(0, 10<<20)
+	if grown.Ruling != Regressed || grown.Relative || grown.Change != 10<<20 || grown.ChangeLo != 10<<20 || grown.Margin != 64<<10 || grown.Baseline.Center != 0 {
+		t.Errorf("%s: %+v", grown.Reason, grown)
+	}
+	wantText(t, grown.Reason, "changed by +10 MiB [+10 MiB, +10 MiB] within blocks (medians: 0 B, then 10 MiB)", "the margin of 64KiB")
+	if strings.Contains(grown.Reason+grown.Paragraph, "%") && strings.Contains(grown.Reason, "e+") {
+		t.Error(grown.Reason)
+	}
+	for _, c := range []struct {
+		base, cand int64
+		want       Ruling
+	}{{0, 0, Pass}, {0, 60 << 10, Pass}, {10 << 20, 0, Improved}} {
+		if m := copied(c.base, c.cand); m.Ruling != c.want || m.Relative {
+			t.Errorf("%d then %d: %s %s", c.base, c.cand, m.Ruling, m.Reason)
+		}
+	}
+	if m := copied(10<<20, 11<<20); m.Ruling != Regressed || !m.Relative {
+		t.Errorf("%s", m.Reason)
 	}
 }
 

@@ -79,8 +79,8 @@ func withMargin() []string {
 	return slices.DeleteFunc(MetricNames(), func(name string) bool { return name == LeakCount })
 }
 
-// isDecimal leaves out what else strconv reads: hexadecimal numbers, infinities, and underscores.
-func isDecimal(number string) bool { return !strings.ContainsAny(number, "xXpPiIfF_") }
+// isDecimal leaves out what else strconv reads: hexadecimal numbers, and underscores.
+func isDecimal(number string) bool { return !strings.ContainsAny(number, "xXpP_") }
 
 func isShare(text string) bool {
 	text = strings.TrimSpace(text)

@@ -60,6 +60,9 @@ type judge struct {
 	// is nil where every trial of the plan is made.
 	adaptive bool
 	design   *results.Design
+	// fixed has the arms of which every trial of the plan is made; designs those of two adaptive runs, each of which was to have its first look's blocks.
+	fixed   [arms]bool
+	designs [arms]*results.Design
 	// growing: more records may come.
 	growing bool
 	// clocks says why times of the arms cannot be compared; empty where they can.
@@ -171,17 +174,22 @@ func (j *judge) distributionAt(sc scenarios.Scenario, k key, m metric, l Looks, 
 		r.per = "batch"
 	}
 	r.Looks = l
-	var samples [arms]stats.Sample
-	for i := range c {
-		samples[i] = stats.Units(in.points(points[i]))
+	for i := range points {
+		points[i] = in.points(points[i])
 	}
+	r.Relative = !hasZero(m, points)
+	units := stats.Units
+	if !r.Relative {
+		units = stats.Amounts
+	}
+	samples := [arms]stats.Sample{units(points[baseline]), units(points[candidate])}
 	r.Baseline, r.Candidate = armOfSample(samples[baseline], l.Level), armOfSample(samples[candidate], l.Level)
 	if m.split != nil {
 		r.Baseline.Sides, r.Candidate.Sides = c[baseline].sides(m, in), c[candidate].sides(m, in)
 	}
-	change, p := j.compare(samples, l.Level)
+	change, p := j.compare(samples, l.Level, r.Relative)
 	r.test(p)
-	r.setRatio(change, j.widen(&r, m))
+	r.setChange(change, j.widen(&r, m))
 	r.miss(j.shortfall(spot{scenario: sc.Name, where: atLimit(k.limit)}, c))
 	r.unfit = j.unfit(&r, m, c)
 	return r
@@ -193,6 +201,14 @@ func (j *judge) widen(r *row, m metric) float64 {
 	least, why := m.floor(j.envOf(r.Scenario))
 	if margin.AtLeast >= least {
 		least, why = margin.AtLeast, "the least that counts"
+	}
+	if !r.Relative {
+		share := margin.Fraction * math.Max(0, math.Min(r.Baseline.Center, r.Candidate.Center))
+		if share > least { // NaN is not: an arm without a sample
+			return share
+		}
+		r.resolution = " (" + why + ")"
+		return least
 	}
 	effective := margin.relative(r.Baseline.Center, r.Candidate.Center, least)
 	if effective > margin.Fraction {
@@ -262,18 +278,37 @@ func armOfSample(s stats.Sample, level float64) Arm {
 
 // compare is settled by how the trials were made, never by what they gave: blocks
 // where both arms ran in one run, two samples otherwise.
-func (j *judge) compare(s [arms]stats.Sample, level float64) (change stats.Change, p float64) {
+func (j *judge) compare(s [arms]stats.Sample, level float64, relative bool) (change stats.Change, p float64) {
 	b, c := s[baseline], s[candidate]
-	if j.paired {
-		return stats.WithinBlocks(b, c, 1-level), stats.BlockedP(b, c)
+	within, between := stats.WithinBlocks, stats.BetweenRuns
+	if !relative {
+		within, between = stats.DifferenceWithinBlocks, stats.DifferenceBetweenRuns
 	}
-	return stats.BetweenRuns(b, c, 1-level), stats.MannWhitney(b.Values(), c.Values())
+	if j.paired {
+		return within(b, c, 1-level), stats.BlockedP(b, c)
+	}
+	return between(b, c, 1-level), stats.MannWhitney(b.Values(), c.Values())
 }
 
-func (r *row) setRatio(c stats.Change, margin float64) {
+// hasZero reports whether an amount is nothing in any trial, so that there is no ratio to it.
+func hasZero(m metric, points [arms][]stats.Point) bool {
+	if m.unit != Bytes && m.unit != Counted {
+		return false
+	}
+	return slices.ContainsFunc(points[:], func(side []stats.Point) bool {
+		return slices.ContainsFunc(side, func(p stats.Point) bool { return p.Value == 0 })
+	})
+}
+
+// setChange takes in what moved, as a ratio or as a difference.
+func (r *row) setChange(c stats.Change, margin float64) {
 	r.paired = c.Paired
-	r.change, r.Margin, r.margin = c.Log, margin, math.Log1p(margin)
-	r.Change, r.ChangeLo, r.ChangeHi = math.Expm1(c.Log.Center), math.Expm1(c.Log.Lo), math.Expm1(c.Log.Hi)
+	r.change, r.Margin, r.margin = c.Log, margin, margin
+	r.Change, r.ChangeLo, r.ChangeHi = c.Log.Center, c.Log.Lo, c.Log.Hi
+	if r.Relative {
+		r.margin = math.Log1p(margin)
+		r.Change, r.ChangeLo, r.ChangeHi = math.Expm1(c.Log.Center), math.Expm1(c.Log.Lo), math.Expm1(c.Log.Hi)
+	}
 	r.grown = c.Log.Narrow
 	if !c.Log.Bounded() {
 		r.unfit = r.fewUnits(c)
@@ -285,11 +320,14 @@ func (r *row) setRatio(c stats.Change, margin float64) {
 // shortfall says that a cell has fewer trials than planned. Those that are not counted were made. Of an adaptive run the
 // plan is only the most, and what ends a cell is that it is settled, or that time is over: its intervals say which.
 func (j *judge) shortfall(at spot, c *cell) string {
-	if j.adaptive {
-		return ""
-	}
 	for i := range c {
-		want := j.plannedTrials(i, at.scenario)
+		want, d := j.plannedTrials(i, at.scenario), j.designs[i]
+		switch {
+		case !j.fixed[i] && d == nil:
+			continue
+		case !j.fixed[i]:
+			want = min(want, d.Looks[0]*j.blockTrials(at.scenario))
+		}
 		if got := c[i].count.Trials() + c[i].apart(); got < want {
 			return fmt.Sprintf("only %d of %s of the %s recorded%s", got, plural(want, "planned trial"), armNames[i], at.where)
 		}

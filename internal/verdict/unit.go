@@ -45,7 +45,7 @@ func (m Metric) FormatChange(x float64) string {
 		return signed(x, Percent(x))
 	case m.Unit == Fraction:
 		return points(x)
-	case m.Unit == Bytes && !math.IsNaN(x) && !math.IsInf(x, 0):
+	case m.Name == StartThreshold && !math.IsNaN(x) && !math.IsInf(x, 0):
 		return signed(x, signedSize(x))
 	}
 	return signed(x, m.Unit.Format(x))
@@ -65,6 +65,9 @@ func (m Metric) FormatMargin() string { return m.Unit.formatMargin(m.Relative, m
 func (u Unit) formatMargin(relative bool, x float64) string {
 	if u == Bytes && !relative {
 		return exactSize(int64(x))
+	}
+	if u == Counted && !relative {
+		return significant(x)
 	}
 	text := strings.TrimSuffix(digits(x*100, 1), ".0")
 	if u == Fraction && !relative {

@@ -19,7 +19,7 @@ func After(separator, text string) string {
 }
 
 // Counts reports whether an arm's figure is a number of things among N, not a centre.
-func Counts(m verdict.Metric) bool { return m.Unit == verdict.Counted && !m.Relative }
+func Counts(m verdict.Metric) bool { return m.Name == verdict.LeakCount }
 
 // Spread is an arm's interval, empty where it is not bounded on both sides.
 func Spread(u verdict.Unit, a verdict.Arm) string {

@@ -44,8 +44,8 @@ func ladderStarts(h results.Header, sc scenarios.Scenario) int {
 	return each * (int((q.To-q.From)/q.Step) + 1) * len(h.Spec.Slots(sc)) * len(h.Spec.Runtimes)
 }
 
-// Catches an adaptive design that takes more than a third of the starts of a fixed one with the same errors. The fixed one has as
-// many blocks in each cell as it needs to leave no more rows open and miss no more plants, and a ladder in the place of the searches.
+// Catches an adaptive design whose blocks take more than two thirds of the starts of a fixed one's with the same errors, and one that
+// takes more than a third of them with thresholds. The fixed one has as many blocks in each cell as it needs to leave no more rows open and miss no more plants, and a ladder in the place of the searches.
 func TestStartsAgainstAFixedDesign(t *testing.T) {
 	gates := 20
 	if testing.Short() {
@@ -79,6 +79,10 @@ func TestStartsAgainstAFixedDesign(t *testing.T) {
 		gate := startsOf(inParallel(t, w, whole, max(2, gates/5), untold(), nil))
 		ladder := ladderStarts(whole, sought.Spec.Scenarios[0])
 
+		// A ladder is what nobody needs to be better than by much: the blocks alone are held to the blocks alone.
+		if 3*startsOf(same) > 2*starts {
+			t.Errorf("%s: the blocks of an adaptive gate take %d starts, those of a fixed one with its errors %d", name, startsOf(same), starts)
+		}
 		t.Logf("%s clock           starts   rows left open   5 %% missed", name)
 		t.Logf("adaptive, blocks    %6d   %14.3f   %10.2f", startsOf(same), want.open, want.missed)
 		t.Logf("fixed, %3d blocks   %6d   %14.3f   %10.2f", n, starts, need.open, need.missed)

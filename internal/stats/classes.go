@@ -1,6 +1,11 @@
 package stats
 
-import "math"
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+)
 
 // ExactClasses is the two-sided p value of the hypothesis that both arms fall into classes, such as outcomes or orders,
 // with the same probabilities: the test of Freeman and Halton 1951, which with two classes is Fisher's. Given both
@@ -28,8 +33,8 @@ func ExactClasses(base, cand []int) float64 {
 	return newNetwork(columns, n, logTable(base, cand)).p()
 }
 
-// tooMany bounds the network's paths, which cost the product of an arm and all units.
-const tooMany = 4000
+// tooMany bounds the network's paths, which cost the product of an arm and all units: six classes of so many take a second or less.
+const tooMany = 1000
 
 // logTable is the logarithm of the number of ways to make the candidate's classes, which is proportional to the table's probability.
 func logTable(base, cand []int) (ways float64) {
@@ -100,7 +105,11 @@ func (w *network) p() float64 {
 	}
 }
 
-const mostNodes = 200000
+func (n node) compare(o node) int {
+	return cmp.Or(cmp.Compare(n.left, o.left), cmp.Compare(n.ways, o.ways))
+}
+
+const mostNodes = 100000
 
 func (w *network) walk(grain float64) (p float64, walked bool) {
 	// The slack of R's fisher.test for equals that differ by rounding, besides what the nodes round off.
@@ -108,7 +117,8 @@ func (w *network) walk(grain float64) (p float64, walked bool) {
 	nodes := map[node]float64{{left: w.left}: 1}
 	for j, column := range w.columns {
 		next, ways := map[node]float64{}, placements(column)
-		for at, probability := range nodes {
+		for _, at := range slices.SortedFunc(maps.Keys(nodes), node.compare) { // sums of floats depend on the order
+			probability := nodes[at]
 			all := lchoose(w.rest[j], at.left)
 			for x := max(0, at.left-w.rest[j+1]); x <= min(column, at.left); x++ {
 				to := node{at.left - x, at.ways + int64(math.Round(ways[x]/grain))}
@@ -121,9 +131,9 @@ func (w *network) walk(grain float64) (p float64, walked bool) {
 					next[to] += here
 				}
 			}
-		}
-		if len(next) > mostNodes {
-			return 0, false
+			if len(next) > mostNodes {
+				return 0, false
+			}
 		}
 		nodes = next
 	}

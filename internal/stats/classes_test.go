@@ -115,3 +115,21 @@ func BenchmarkExactClassesOfFiveHundredUnits(b *testing.B) {
 		ExactClasses([]int{200, 150, 90, 40, 20}, []int{180, 160, 100, 30, 30})
 	}
 }
+
+// Catches a p value that depends on the order in which a map is walked: the same table has the same verdict, to the last digit.
+func TestTheSameClassesHaveTheSameP(t *testing.T) {
+	base, cand := []int{11, 7, 5, 9}, []int{4, 12, 8, 6}
+	want := ExactClasses(base, cand)
+	for range 30 {
+		if got := ExactClasses(base, cand); got != want {
+			t.Fatalf("p is %v, and then %v", want, got)
+		}
+	}
+}
+
+// BenchmarkManyClasses is the largest table that is walked.
+func BenchmarkManyClasses(b *testing.B) {
+	for b.Loop() {
+		ExactClasses([]int{225, 125, 75, 50, 14, 11}, []int{245, 120, 70, 48, 9, 8})
+	}
+}

@@ -90,7 +90,7 @@ func (m Metric) sure() string {
 	}
 	parts := []string{m.Why}
 	if m.Name == StartThreshold {
-		parts = append(parts, fmt.Sprintf("each search claims its bracket at %s confidence", Percent(1-m.Looks.Level)))
+		parts = append(parts, fmt.Sprintf("each search claims its bracket at %s confidence, so that the difference of both holds at %s", Percent(1-m.Looks.Level/2), Percent(1-m.Looks.Level)))
 	}
 	if !math.IsNaN(m.PHolm) {
 		parts = append(parts, fmt.Sprintf("chance alone would do as much with %s, adjusted for %s", withSign(m.PHolm), plural(m.Family, "test")))

@@ -98,6 +98,9 @@ type rung struct {
 // rate compares one share of both arms over several cells; seen tells whether
 // there was a single event.
 func (j *judge) rate(group key, m metric, spots []spot) (r row, seen bool) {
+	if m.pooled {
+		spots = j.begun(m, spots)
+	}
 	var blocks [][]int
 	for _, at := range spots {
 		c := j.at(at.key)
@@ -105,6 +108,14 @@ func (j *judge) rate(group key, m metric, spots []spot) (r row, seen bool) {
 		blocks = append(blocks, j.blocks(at.key))
 	}
 	return looked(j.spotSights(m, blocks), func(l Looks) row { return j.rateAt(group, m, l, spots, blocks) }), seen
+}
+
+// begun leaves out searches that were hardly begun: their number of starts is nobody's plan, and what is not there says nothing of failures elsewhere.
+func (j *judge) begun(m metric, spots []spot) []spot {
+	return slices.DeleteFunc(slices.Clone(spots), func(at spot) bool {
+		c := j.at(at.key)
+		return j.tally.planned.searches[at.scenario] && min(c[baseline].events(m, nil).N, c[candidate].events(m, nil).N) < minPerRung
+	})
 }
 
 // rateAt is the row at a look.

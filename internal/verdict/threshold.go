@@ -14,7 +14,8 @@ import (
 func (j *judge) threshold(sc scenarios.Scenario, k key, m metric) row {
 	r := newRow(k, m)
 	r.Place, r.per = soughtPlace(sc), "start"
-	r.Looks = Looks{Level: 1 - sc.Search.Confidence, P: math.NaN()}
+	// Either bracket may be wrong, and with it the difference.
+	r.Looks = Looks{Level: min(1, 2*(1-sc.Search.Confidence)), P: math.NaN()}
 	c := j.at(k)
 	r.watched(c)
 	for i := range r.sought {

@@ -141,6 +141,33 @@ func TestASharpEdgePassesAgainstItself(t *testing.T) {
 	}
 }
 
+// Catches a search that was not begun in the way of what is known of failures elsewhere, and failures within one that go unsaid.
+func TestFailuresArePooledOverTheSearchesThatWereMade(t *testing.T) {
+	sc, th := startup(40), thresholds(natural)
+	sc.Drivers, th.Drivers = sc.Drivers[:1], th.Drivers[:1]
+	n := 0
+	one := model{cv: 0.01, mutate: func(r *results.Record) {
+		if n++; n == 30 {
+			r.Outcome, r.Reason = results.Failed, "x"
+		}
+	}}
+	m := mustJudge(t, runOf(gateOf(sc, th), one.all(gateOf(sc)))).find(t, StartFailures, sc.Drivers[0])
+	if m.Ruling != Pass || m.Baseline.N+m.Candidate.N != 80 {
+		t.Errorf("a search not begun: %s %s", m.Ruling, m.Reason)
+	}
+	n = 0
+	failing := sharpAt(7*mib, 7*mib).search(1, th, func(r *results.Record) {
+		if n++; r.Arm == "candidate" && n%2 == 0 {
+			r.Outcome, r.Reason = results.Failed, "boom"
+		}
+	})
+	if m := mustJudge(t, runOf(gateOf(th), failing)).find(t, StartFailures, sc.Drivers[0]); m.Ruling != Regressed {
+		t.Errorf("failures in a search: %s %s", m.Ruling, m.Reason)
+	}
+	level := mustJudge(t, runOf(gateOf(th), sharpAt(7*mib, 12*mib).search(1, th, nil))).Metrics[0]
+	wantText(t, level.Paragraph, "each search claims its bracket at 95.0 % confidence, so that the difference of both holds at 90.0 %")
+}
+
 // Catches a search that depends on the order in which records were stored.
 func TestASearchIsReplayedInTheOrderOfItsTrials(t *testing.T) {
 	sc := thresholds(natural)

@@ -152,7 +152,7 @@ func isHeld(h verdict.Held, sc scenarios.Scenario, c scenarios.Cell) bool {
 
 // isOpen tells whether more trials may settle a row that rules.
 func isOpen(m verdict.Metric) bool {
-	return m.Ruling == verdict.Inconclusive && !m.Stuck && m.Severity != verdict.Warn
+	return m.WantsMore() && m.Severity != verdict.Warn
 }
 
 // isOf tells whether a row has values of the cell. One that pools a ladder has no limit of its own.

@@ -19,7 +19,7 @@ var keys = []key{
 	{"drivers", "the cgroup drivers to measure under; a scenario without one of them is refused", listOf(enum(cgroupjoin.Drivers())), (*decoder).drivers},
 	{"limits", "memory limits, rising, in the place of those of scenarios with a ladder; searches find their own", listOf(size), (*decoder).limits},
 	{"max_time", "how long trials are made; what is not settled by then is inconclusive", map[string]any{"type": "string", "pattern": `^(none|([0-9]+(\.[0-9]*)?(ms|s|m|h))+)$`}, (*decoder).maxTime},
-	{"alpha", "the chance of a false claim, over all looks and all rows; intervals have the confidence 1 - alpha", map[string]any{"type": "number", "minimum": leastAlpha, "maximum": mostAlpha}, (*decoder).alpha},
+	{"alpha", "the chance of a false claim of change, over all looks and all rows that have a p value; intervals have the confidence 1 - alpha, a bracket of a search its own", map[string]any{"type": "number", "minimum": leastAlpha, "maximum": mostAlpha}, (*decoder).alpha},
 	{"noisy_clock", "what becomes of a time that is not settled on the wall clock of an emulated CPU: warn leaves it open, fail makes the whole inconclusive", enum([]verdict.Severity{verdict.Warn, verdict.Fail}), (*decoder).noisyClock},
 	{"metrics", "margin and severity of each metric; what is left out is as by default", metricsSchema(), (*decoder).metrics},
 	{"ceilings", "absolute bounds on the candidate, in one line or as a mapping", listOf(map[string]any{"oneOf": []any{map[string]any{"type": "string"}, mappingOf(ceilingKeys, "metric", "at_most")}}), (*decoder).ceilings},

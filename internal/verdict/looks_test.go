@@ -206,6 +206,29 @@ func TestLookingOftenRaisesNoAlarm(t *testing.T) {
 	}
 }
 
+// Catches looks that each err as much as a single one, or a p value of one look taken for that of all: where nothing changed and no margin hides it, 400
+// gates with eight looks claim a change in either direction in one of twenty at the most.
+func TestAllLooksTogetherErrAsOne(t *testing.T) {
+	const gates = 400
+	sc := latencyOnly()
+	sc.Drivers = sc.Drivers[:1]
+	claimed := 0
+	for seed := range uint64(gates) {
+		whole, made := looking(64, []int{8, 11, 16, 22, 30, 40, 52, 64}, sc)
+		v, err := Judge(runOf(whole, model{cv: 0.06, seed: 5000 + seed}.all(made)), Options{Margins: map[string]Margin{"start.latency": {}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Metrics[0].Ruling != Inconclusive {
+			claimed++
+		}
+	}
+	t.Logf("seeds 5000 to %d: %d of %d claimed", 5000+gates-1, claimed, gates)
+	if claimed > gates*8/100 {
+		t.Errorf("%d of %d gates claim a change", claimed, gates)
+	}
+}
+
 // firstBlocks keeps the first n blocks of each cell, as a run that goes cell by cell has them at a look.
 func firstBlocks(records []results.Record, n int) (all []results.Record) {
 	seen := map[key][]int{}

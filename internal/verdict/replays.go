@@ -32,14 +32,18 @@ func (p *Replays) search(of replayed, tries []try) *stats.Search {
 	shown := slices.DeleteFunc(slices.Clone(tries), func(t try) bool { return !t.shows() || !of.onGrid(t.limit) })
 	k := p.of(of)
 	if k.search == nil || len(k.tries) > len(shown) || !slices.Equal(k.tries, shown[:len(k.tries)]) {
-		q := of.search
-		k.tries, k.search = nil, stats.NewSearch(stats.SearchSpec{From: q.From, To: q.To, Step: q.Step, Probability: q.Probability, Confidence: q.Confidence, Most: q.Most})
+		k.tries, k.search = nil, stats.NewSearch(SearchSpec(of.search))
 	}
 	for _, t := range shown[len(k.tries):] {
 		_ = k.search.Add(t.limit, t.outcome == results.Started) // refuses what is off the grid, which is not among them
 	}
 	k.tries = shown
 	return k.search
+}
+
+// SearchSpec is a scenario's search as statistics have it.
+func SearchSpec(q scenarios.Search) stats.SearchSpec {
+	return stats.SearchSpec{From: q.From, To: q.To, Step: q.Step, Probability: q.Probability, Confidence: q.Confidence, Most: q.Most}
 }
 
 // of finds what is kept, or room for it. Nil keeps nothing.

@@ -57,6 +57,10 @@ func tryOf(r *results.Record) try {
 // shows reports whether the try is evidence of the threshold.
 func (t try) shows() bool { return t.counted && !t.natural && countOf(t.outcome).Failed == 0 }
 
+// Shows reports whether a record of a search is evidence of its threshold: the start took its order, as one that was asked for, and started or was killed.
+// It is what both the search under way and its replay go by.
+func Shows(r *results.Record) bool { return tryOf(r).shows() }
+
 // soughtPlace is where a search of the scenario sets its limits.
 func soughtPlace(sc scenarios.Scenario) cgroupjoin.Place {
 	if sc.Place == "" {

@@ -46,7 +46,7 @@ func (e edges) search(seed uint64, sc scenarios.Scenario, mutate func(*results.R
 		for _, order := range sc.AllOrders() {
 			for _, arm := range armNames {
 				q := sc.Search
-				s := stats.NewSearch(stats.SearchSpec{From: q.From, To: q.To, Step: q.Step, Probability: q.Probability, Confidence: q.Confidence, Most: q.Most})
+				s := stats.NewSearch(SearchSpec(*q))
 				for limits := s.Next(1); len(limits) > 0; limits = s.Next(1) {
 					rec := results.Record{
 						Kind: "trial", Schema: results.Schema, Environment: "e1", Outcome: results.Started,

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -76,17 +79,53 @@ func Lock(base string) (*flock.Flock, error) {
 	}
 	path := filepath.Join(base, "lock")
 	l := flock.New(path)
-	switch got, err := l.TryLock(); {
+	got, err := l.TryLock()
+	if err == nil && !got && gone(holder(path)) {
+		got, err = awaitChildOfTheDead(l)
+	}
+	switch {
 	case err != nil:
 		return nil, fmt.Errorf("journal: lock %s: %w", path, err)
 	case !got:
-		pid, _ := os.ReadFile(path) // only to name the holder: the refusal stands without it
-		return nil, &BusyError{PID: strings.TrimSpace(string(pid))}
+		return nil, &BusyError{PID: holder(path)}
 	}
 	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
 		return nil, errors.Join(fmt.Errorf("journal: %w", err), l.Unlock())
 	}
 	return l, nil
+}
+
+// holder is who wrote itself into the lock, only to be named: a refusal stands without it.
+func holder(path string) string {
+	pid, _ := os.ReadFile(path)
+	return strings.TrimSpace(string(pid))
+}
+
+// gone tells whether a process is known to have ended.
+func gone(pid string) bool {
+	n, err := strconv.Atoi(pid)
+	if err != nil || n < 1 {
+		return false
+	}
+	p, err := os.FindProcess(n)
+	if err != nil {
+		return errors.Is(err, os.ErrProcessDone)
+	}
+	defer func() { _ = p.Release() }() // of a handle
+	return errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone)
+}
+
+// awaitChildOfTheDead takes a lock whose holder was killed while a child of its was between fork and exec: that one has
+// the descriptor until its exec, which is milliseconds away, or tens of them in a busy guest.
+func awaitChildOfTheDead(l *flock.Flock) (got bool, err error) {
+	const longest, again = 5 * time.Second, 5 * time.Millisecond
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	got, err = l.TryLockContext(ctx, again)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return false, nil
+	}
+	return got, err
 }
 
 // Journal is one run's list. Its methods are for one goroutine at a time.

@@ -3,7 +3,9 @@ package journal
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -110,6 +112,33 @@ func TestLockIsExclusive(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(base, "lock")); err != nil {
 		t.Error(err)
 	}
+}
+
+// Catches a killed run that keeps the machine for as long as a child of its was between fork and exec, and a living
+// one that is waited for.
+func TestLockOfTheDead(t *testing.T) {
+	base := t.TempDir()
+	child, err := Lock(base) // has the lock, and a dead parent's name is in it
+	must(t, err)
+	path := filepath.Join(base, "lock")
+	cmd := exec.Command("true")
+	must(t, cmd.Run())
+	must(t, os.WriteFile(path, []byte(strconv.Itoa(cmd.Process.Pid)), 0o644))
+	if !gone(holder(path)) || gone(strconv.Itoa(os.Getpid())) || gone("nobody") {
+		t.Error("the dead is taken for alive, or the other way round")
+	}
+	began, locked := make(chan struct{}), make(chan error)
+	go func() {
+		close(began)
+		l, err := Lock(base)
+		if err == nil {
+			err = l.Unlock()
+		}
+		locked <- err
+	}()
+	<-began
+	must(t, child.Unlock()) // its exec
+	must(t, <-locked)
 }
 
 func must(t *testing.T, err error) {

@@ -191,6 +191,7 @@ func TestResolveBuiltin(t *testing.T) {
 		}
 	}
 	t.Setenv("PATH", "/nonexistent")
+	t.Setenv(builtinVariable, "")
 	var envErr *EnvError
 	if _, err := Resolve(context.Background(), ref, Options{}); !errors.As(err, &envErr) || !strings.Contains(err.Error(), "make build") {
 		t.Errorf("got %v; want an EnvError that names make build", err)

@@ -2,10 +2,32 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
+
+// refuseUnknownShells has completion end with an error where it is asked for a shell that it has no script for: a command of
+// others alone prints its help and succeeds, so that a script would go on with an empty file.
+func refuseUnknownShells(root *cobra.Command) {
+	completion, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		return // the library names it so
+	}
+	var shells []string
+	for _, shell := range completion.Commands() {
+		shells = append(shells, shell.Name())
+	}
+	known := strings.Join(shells, ", ")
+	completion.Args = cobra.ArbitraryArgs
+	completion.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		return usagef("completion: no script for the shell %q: write one of %s", args[0], known)
+	}
+}
 
 // withoutWords are the types of flags whose values nobody can offer; a shell left to itself offers files for them.
 var withoutWords = []string{"int", "uint64", "float64", "duration"}

@@ -64,6 +64,8 @@ Machine output goes to stdout, everything else to stderr.`,
 	})
 	root.AddCommand(newGateCommand(), newRunCommand(), newLimitCommand(), newCalibrateCommand(), newTraceCommand(), newCompareCommand(), newReportCommand(), newMergeCommand(), newPolicyCommand(), newScenariosCommand(),
 		newDoctorCommand(), newCleanCommand(), newVMCommand(), newVMAgentCommand(), newCollectCommand())
+	root.InitDefaultCompletionCmd() // of which the library has its own, but for an unknown shell
+	refuseUnknownShells(root)
 	usageArgs(root)
 	completeNoFiles(root)
 	return root

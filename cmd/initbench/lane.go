@@ -97,6 +97,7 @@ func collectInGuest(ctx context.Context, m *measurement, clock scenarios.Clock, 
 		return err
 	}
 	facts := guest.Facts()
+	m.flags.guest.learn(facts)
 	job.Lane = runner.Lane{Where: "vm", Accelerator: string(facts.Accelerator), Clock: string(facts.Clock), QEMU: facts.QEMU, Initbench: buildVersion()}
 	return runCollector(ctx, guest, job, live, sink, p.notes())
 }

@@ -54,6 +54,13 @@ func (g *guestFlags) by(clock scenarios.Clock) (vm.Options, error) {
 	return o, err
 }
 
+// learn has the guests after one that did without kvm do so too, without a word: what refused it refuses it for the rest of the command.
+func (g *guestFlags) learn(from vm.Facts) {
+	if from.WhyNotKVM != "" {
+		g.accel = string(vm.TCG)
+	}
+}
+
 // clocksOfHost refuses scenarios that somebody named and that wait for a clock: the machine's own counts no instructions, and
 // one verdict holds what was measured in one place.
 func (m *measurement) clocksOfHost() error {

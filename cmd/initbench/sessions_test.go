@@ -73,3 +73,14 @@ func TestFixedPlanOfTwoClocksIsDirected(t *testing.T) {
 		}
 	}
 }
+
+// Catches a refusal of kvm that is tried and told again for each guest of a command, and a guest with kvm that keeps the next from trying.
+func TestGuestAfterOneWithoutKVM(t *testing.T) {
+	for why, want := range map[string]vm.Accel{"": vm.AccelAuto, "there is no /dev/kvm": vm.TCG} {
+		g := guestFlags{memory: "2GiB", accel: string(vm.AccelAuto)}
+		g.learn(vm.Facts{WhyNotKVM: why})
+		if o, err := g.by(scenarios.RunsClock); err != nil || o.Accel != want {
+			t.Errorf("after %q: %q, %v; want %q", why, o.Accel, err, want)
+		}
+	}
+}

@@ -16,13 +16,21 @@ type machines struct {
 	// clocks that a scenario asks for.
 	clocks map[string]scenarios.Clock
 	// of has the environments, by their ID, that a scenario has records of.
-	of   map[string]map[string]bool
-	last [2]string // scenario and ID that were noted last: a run has few, and many records
+	of map[string]map[string]bool
+	// told has the environments, by their ID, that trials which are no warm-up were made in.
+	told map[string]bool
+	last noted // a run has few, and many records
 	envs []results.Environment
 }
 
+// noted is what there is to note of a record.
+type noted struct {
+	scenario, environment string
+	warmup                bool
+}
+
 func newMachines() *machines {
-	return &machines{clocks: map[string]scenarios.Clock{}, of: map[string]map[string]bool{}}
+	return &machines{clocks: map[string]scenarios.Clock{}, of: map[string]map[string]bool{}, told: map[string]bool{}}
 }
 
 func (m *machines) plan(spec scenarios.Spec) {
@@ -32,7 +40,7 @@ func (m *machines) plan(spec scenarios.Spec) {
 }
 
 func (m *machines) note(r *results.Record) {
-	at := [2]string{r.Scenario, r.Environment}
+	at := noted{r.Scenario, r.Environment, r.Warmup}
 	if m.last == at {
 		return
 	}
@@ -41,6 +49,9 @@ func (m *machines) note(r *results.Record) {
 		m.of[r.Scenario] = map[string]bool{}
 	}
 	m.of[r.Scenario][r.Environment] = true
+	if !r.Warmup {
+		m.told[r.Environment] = true
+	}
 }
 
 // hasClock tells whether any scenario asks for a clock.
@@ -142,11 +153,14 @@ func (m *machines) doubts() []string {
 	return doubts(m.envs[0])
 }
 
-// boots says when a run was continued after a restart of the machine or guest; each clock takes one.
+// boots says when a run was continued after a restart of the machine or guest; each clock takes one. A boot that saw only warm-ups
+// is in no figure.
 func (m *machines) boots() []string {
 	seen := map[string]bool{}
 	for _, e := range m.envs {
-		seen[e.BootID] = true
+		if m.told[e.ID] {
+			seen[e.BootID] = true
+		}
 	}
 	if len(seen) <= max(1, len(m.groups())) {
 		return nil

@@ -138,3 +138,24 @@ func TestTwoRunsByTwoClocks(t *testing.T) {
 	m := v.find(t, "start.latency", cgroupjoin.Systemd)
 	wantText(t, m.Reason, "two boots of an emulated machine")
 }
+
+// Catches a run that was interrupted in its first warm-ups and went on in another guest said to be of two boots, and one that is and is not said to be.
+func TestBootOfWarmupsIsInNoFigure(t *testing.T) {
+	for want, earlier := range map[bool]func(*results.Record) bool{
+		false: func(r *results.Record) bool { return r.Warmup },
+		true:  func(r *results.Record) bool { return r.Index < 20 },
+	} {
+		r := model{cv: 0.01, mutate: func(r *results.Record) {
+			if earlier(r) {
+				r.Environment = "e0"
+			}
+		}}.run(gateOf(startup(16)))
+		before := guest()
+		before.ID, before.BootID = "e0", "b0"
+		r.Environments = []results.Environment{before, guest()}
+		v := mustJudge(t, r)
+		if got := strings.Contains(strings.Join(v.Warnings, "\n"), "measured in 2 boots"); got != want {
+			t.Errorf("warned of two boots: %t, want %t", got, want)
+		}
+	}
+}

@@ -63,8 +63,9 @@ func recipeFor(s Suite) recipe {
 		Suite:   s,
 		Packages: []string{
 			"systemd", "systemd-sysv", "dbus", "udev", "kmod", "linux-image-cloud-amd64",
-			"crun",                       // REF crun is a name on the guest's PATH
-			"procps", "iproute2", "less", // for whoever looks around in the shell
+			"crun",                        // REF crun is a name on the guest's PATH
+			"containernetworking-plugins", // the CNI plugins that give containers a network: /usr/lib/cni
+			"procps", "iproute2", "less",  // for whoever looks around in the shell
 		},
 		Files:     slices.Concat(kernelFiles(), systemFiles(), maskFiles(), agentFiles()),
 		DiskBytes: guestDisk,

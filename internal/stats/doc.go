@@ -20,6 +20,7 @@
 //   - classes, such as outcomes: the exact test of Freeman and Halton;
 //   - many claims at once: Holm;
 //   - many looks at growing data: alpha spending by Lan and DeMets, repeated intervals and p values;
+//   - signs, at whatever time one looks: a test martingale;
 //   - the start threshold: a search that a Bayesian model leads and test martingales prove;
 //   - for drawing: the band of Dvoretzky, Kiefer and Wolfowitz, intervals of quantiles by order statistics.
 package stats

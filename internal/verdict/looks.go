@@ -127,6 +127,43 @@ func (r *row) test(p float64) {
 	}
 }
 
+// testPooled gives a row over all scenarios of an adaptive run its p value, when everything is over: while the run grows it would come and go.
+func (j *judge) testPooled(r *row, m metric, spots []spot) {
+	if r.P = math.NaN(); !j.growing {
+		r.test(j.wheneverP(m, spots))
+	}
+}
+
+// wheneverP is the p value of a row that pools cells which ended at different times, for reasons of their own, by the signs of their blocks: where
+// the runtimes do not differ, whichever of them has more events in a block that has as many trials of each is a fair coin. Other blocks are not counted.
+func (j *judge) wheneverP(m metric, spots []spot) float64 {
+	up, down := 0, 0
+	for _, at := range spots {
+		c := j.at(at.key)
+		cand := c[candidate].inBlocks(m)
+		for block, b := range c[baseline].inBlocks(m) {
+			switch of := cand[block]; {
+			case of.N != b.N || of.X == b.X:
+			case of.X > b.X:
+				up++
+			default:
+				down++
+			}
+		}
+	}
+	return stats.SignsP(up, down)
+}
+
+// inBlocks counts events as events does, block by block.
+func (s *side) inBlocks(m metric) map[int]stats.Count {
+	all := map[int]stats.Count{}
+	for i := range s.batches.all {
+		b := &s.batches.all[i]
+		all[b.block] = plus(all[b.block], b.events(m))
+	}
+	return all
+}
+
 // series is a row that is looked at again and again.
 type series struct {
 	// later are the looks after the one that the row is at; at makes the row as it was at a look.

@@ -464,3 +464,38 @@ func TestOrdersThatDifferAreNoted(t *testing.T) {
 		t.Error(same)
 	}
 }
+
+// Catches a row over all scenarios that accuses at alpha as if nobody had looked often: its p value is that of the signs of its blocks, which
+// holds whenever one stops, and while the run grows it has none.
+func TestRowsOverAllScenariosHoldWheneverOneStops(t *testing.T) {
+	for _, c := range []struct {
+		failing, up int // of ten blocks, those in which the candidate fails
+		want        Ruling
+	}{{failing: 5, up: 5, want: Inconclusive}, {failing: 10, up: 10, want: Regressed}} {
+		for name, spoil := range map[string]func(*results.Record){
+			StartFailures: func(r *results.Record) { r.Outcome, r.Reason = results.TimedOut, "create did not return" },
+			LeakCount:     func(r *results.Record) { r.Leaks = []string{"cgroup /x"} },
+		} {
+			blocks := map[int]bool{}
+			whole, made := looking(10, []int{10, 20, 40}, latencyOnly())
+			run := runOf(whole, model{cv: 0.02, mutate: func(r *results.Record) {
+				if r.Arm != "candidate" || r.Warmup || r.Driver != cgroupjoin.Systemd || !blocks[r.Block] && len(blocks) == c.failing {
+					return
+				}
+				blocks[r.Block] = true
+				spoil(r)
+			}}.all(made))
+			m := mustJudge(t, run).find(t, name, cgroupjoin.Systemd)
+			if want := stats.SignsP(c.up, 0); math.Abs(m.P-want) > 1e-12 {
+				t.Errorf("%s in %d of 10 blocks: p %v, want %v", name, c.failing, m.P, want)
+			}
+			if name == StartFailures && m.Ruling != c.want {
+				t.Errorf("%s in %d of 10 blocks: %s", name, c.failing, m.Reason)
+			}
+			run.Growing, run.Replays = true, &Replays{}
+			if m := mustJudge(t, run).find(t, name, cgroupjoin.Systemd); !math.IsNaN(m.P) {
+				t.Errorf("%s, while the run grows: p %v", name, m.P)
+			}
+		}
+	}
+}

@@ -65,7 +65,7 @@ func metrics() []metric {
 	}
 	return append(all,
 		metric{name: StartFailures, measured: StartFailures, unit: Fraction, kind: rate, lane: scenarios.AnyLane, pooled: true, events: failures},
-		metric{name: LeakCount, measured: LeakCount, unit: Counted, kind: leaks, lane: scenarios.AnyLane, pooled: true})
+		metric{name: LeakCount, measured: LeakCount, unit: Counted, kind: leaks, lane: scenarios.AnyLane, pooled: true, events: leftovers})
 }
 
 func withReader(m metric) metric {
@@ -173,6 +173,8 @@ func startCPU(r *results.Record) (int64, bool) {
 // oomKills leaves failed trials out of the share altogether: they show neither
 // that the container starts under the limit nor that it is killed.
 func oomKills(c Count) (events, trials int) { return c.OOMKilled, c.OOMKilled + c.Started }
+
+func leftovers(b *batch) (events, trials int) { return int(b.left), b.count.Started }
 
 func failures(b *batch) (events, trials int) { return b.count.Failed, b.count.Trials() }
 

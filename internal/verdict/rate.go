@@ -142,6 +142,9 @@ func (j *judge) rateAt(group key, m metric, l Looks, spots []spot, blocks [][]in
 	r.taken = r.cannotTake()
 	r.adjustRungs()
 	r.setRates(strata, j.opts)
+	if m.pooled && j.design != nil {
+		j.testPooled(&r, m, spots)
+	}
 	if r.unfit == "" {
 		r.unfit = r.thinRung()
 		r.few = r.unfit != ""
@@ -255,7 +258,9 @@ func (j *judge) leaks(group key, m metric, spots []spot) (r row, seen bool) {
 		r.miss(j.shortfall(at, c))
 	}
 	r.Baseline, r.Candidate = meanArm(counts[baseline], j.opts), meanArm(counts[candidate], j.opts)
-	r.test(stats.MannWhitney(counts[baseline], counts[candidate]))
+	if r.test(stats.MannWhitney(counts[baseline], counts[candidate])); j.design != nil {
+		j.testPooled(&r, m, spots)
+	}
 	r.Change = r.Candidate.Center - r.Baseline.Center
 	r.ChangeLo, r.ChangeHi = math.Inf(-1), math.Inf(1)
 	return r, r.Baseline.Events+r.Candidate.Events > 0

@@ -33,6 +33,7 @@ type batch struct {
 	// start and last end; done counts the trials that have them.
 	sum, first, last int64
 	done, size       int32
+	left             int32 // behind, by its trials that started
 	concurrent       bool
 }
 
@@ -366,6 +367,7 @@ func (s *side) add(r *results.Record, lane Lane) {
 		s.measure(r, lane)
 		b.clock(r)
 		s.leaks = append(s.leaks, float64(len(r.Leaks)))
+		b.left += int32(len(r.Leaks))
 		if len(r.Leaks) > 0 && s.leak == "" {
 			s.leak = r.Leaks[0]
 		}
@@ -500,12 +502,17 @@ func (s *side) events(m metric, in blockSet) stats.Count {
 		if !in.has(b.block) {
 			continue
 		}
-		x, n := m.events(b)
-		if b.concurrent {
-			x, n = min(x, 1), min(n, 1)
-		}
-		sum.X += float64(x)
-		sum.N += float64(n)
+		sum = plus(sum, b.events(m))
 	}
 	return sum
+}
+
+func plus(a, b stats.Count) stats.Count { return stats.Count{X: a.X + b.X, N: a.N + b.N} }
+
+func (b *batch) events(m metric) stats.Count {
+	x, n := m.events(b)
+	if b.concurrent {
+		x, n = min(x, 1), min(n, 1)
+	}
+	return stats.Count{X: float64(x), N: float64(n)}
 }

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,10 +13,10 @@ import (
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/specconv"
 	"github.com/opencontainers/runc/libcontainer/system"
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
+	"github.com/initbench/initbench/internal/builtin/embed/embedder"
 	"github.com/initbench/initbench/internal/builtin/options"
 )
 
@@ -27,7 +26,7 @@ func create(cmd options.Command) error {
 	if err := os.Chdir(cmd.Bundle); err != nil {
 		return fmt.Errorf("bundle: %w", err)
 	}
-	spec, err := readSpec("config.json")
+	spec, err := embedder.ReadSpec("config.json")
 	if err != nil {
 		return fmt.Errorf("bundle: %w", err)
 	}
@@ -81,24 +80,6 @@ func startContainer(cmd options.Command, s *start, container *libcontainer.Conta
 func waitFor(p *libcontainer.Process) error {
 	_, err := p.Wait()
 	return err
-}
-
-func readSpec(path string) (*specs.Spec, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var spec *specs.Spec
-	if err := json.Unmarshal(text, &spec); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if spec == nil {
-		return nil, fmt.Errorf("%s: is null", path)
-	}
-	if err := checkProcess(spec.Process); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return spec, nil
 }
 
 // writePIDFile puts the whole file in place at once: whoever waits for it reads it as it appears.

@@ -4,6 +4,7 @@
 //
 //	initbench-builtin [GLOBAL FLAG]... create --bundle DIR [--pid-file FILE] ID
 //	initbench-builtin [GLOBAL FLAG]... start|state|kill|delete [--force] ID [SIGNAL]
+//	initbench-builtin embed --state-root DIR [--gc on|off]
 //
 // It takes runc's verbs and flags (--root, --systemd-cgroup, --log, --log-format,
 // --debug) and, before the verb:
@@ -26,6 +27,8 @@
 // Without them each start is what libcontainer makes of it, and so what runc of the
 // same version does. It is a binary of its own, and parses flags by the standard library, because
 // its size is an axis of the measurements: it is what gets cloned.
+//
+// The verb embed is for something else: a process that lives on and makes one container after the other with libcontainer as it is (package embedder).
 //
 // It leaves out what initbench has no use for: checkpoints, exec, notify sockets, inherited
 // descriptors. A terminal and a caller who is not root it refuses; package options says which

@@ -11,11 +11,9 @@ import (
 	"runtime"
 	"strings"
 
-	_ "github.com/opencontainers/cgroups/devices" // without it, device rules are refused
-	"github.com/opencontainers/runc/libcontainer"
-	_ "github.com/opencontainers/runc/libcontainer/nsenter" // C that sets up init's namespaces
 	"github.com/sirupsen/logrus"
 
+	"github.com/initbench/initbench/internal/builtin/embed/embedder"
 	"github.com/initbench/initbench/internal/builtin/options"
 	"github.com/initbench/initbench/sequence/seam"
 )
@@ -29,11 +27,14 @@ func init() {
 			fmt.Fprintln(os.Stderr, "initbench-builtin: init:", err)
 			os.Exit(1)
 		}
-		libcontainer.Init() // does not return
+		embedder.Init() // does not return
 	}
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "embed" {
+		os.Exit(embedder.Main(os.Args[2:], libcontainerVersion))
+	}
 	cmd, err := options.Parse(os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "initbench-builtin:", err)

@@ -31,6 +31,9 @@ func buildFlags(ref Ref) []string {
 
 // recipe is the build's command line, as the cache remembers it.
 func recipe(ref Ref) string {
+	if ref.Kind == EmbedderRef {
+		return embedderRecipe(ref)
+	}
 	return "go install " + strings.Join(buildFlags(ref), " ") + " " + runc.path + "@" + ref.Version
 }
 
@@ -53,6 +56,11 @@ func resolveModule(ctx context.Context, ref Ref, opts Options) (Binary, error) {
 	if ref.Name != runc.name {
 		return Binary{}, &RefError{Ref: ref.String(), Reason: "only runc can be installed by version"}
 	}
+	return lookupOrInstall(ctx, ref, opts)
+}
+
+// lookupOrInstall returns the binary of a version, from the cache or after making it.
+func lookupOrInstall(ctx context.Context, ref Ref, opts Options) (Binary, error) {
 	cache, err := openCache(ref, opts.CacheDir)
 	if err != nil {
 		return Binary{}, err
@@ -132,14 +140,18 @@ func (in installer) build(ctx context.Context, tools goTools) (err error) {
 	return nil
 }
 
+// goInstall runs the go command in goTmp, not in the user's directory: its go.work would have a say.
 func (in installer) goInstall(ctx context.Context, tools goTools, bin, goTmp string) error {
-	args := append([]string{"install"}, buildFlags(in.cache.ref)...)
-	cmd := groupCommand(ctx, interruptGroup, "go", append(args, runc.path+"@"+in.cache.ref.Version)...)
-	cmd.Dir = goTmp // not the user's directory: its go.work would have a say
+	args, err := in.buildArgs(tools, bin, goTmp)
+	if err != nil {
+		return in.envError("write the source", err)
+	}
+	cmd := groupCommand(ctx, interruptGroup, "go", args...)
+	cmd.Dir = goTmp
 	cmd.Env = append(os.Environ(), installEnv(bin, goTmp, tools.toolchain)...)
 	out := &installOutput{note: in.note}
 	cmd.Stdout, cmd.Stderr = out, out
-	err := cmd.Run()
+	err = cmd.Run()
 	if ctx.Err() != nil {
 		endGroup(cmd) // what go started just as it was told to stop may have missed that
 		return in.envError("interrupted", context.Cause(ctx))
@@ -148,6 +160,15 @@ func (in installer) goInstall(ctx context.Context, tools goTools, bin, goTmp str
 		return installError(in.cache.ref, string(out.tail), err)
 	}
 	return nil
+}
+
+// buildArgs are the go command's arguments, for which it makes ready what it is to build in dir.
+func (in installer) buildArgs(tools goTools, bin, dir string) ([]string, error) {
+	if in.cache.ref.Kind == EmbedderRef {
+		return embedderBuild(in.cache.ref, tools.Version, bin, dir)
+	}
+	args := append([]string{"install"}, buildFlags(in.cache.ref)...)
+	return append(args, runc.path+"@"+in.cache.ref.Version), nil
 }
 
 // installEnv settles what the user's settings for other builds would change.

@@ -15,6 +15,9 @@ const (
 	ModuleRef Kind = "module" // a version of runc, installed on first use
 	// BuiltinRef is the runtime that comes with initbench: builtin[:key=value,...].
 	BuiltinRef Kind = "builtin"
+	// EmbedderRef is a program that embeds a version of libcontainer, built on first use: builtin@vX.Y.Z. It is no runtime
+	// with a command line: [Resolve] refuses it, [ResolveEmbedder] does not.
+	EmbedderRef Kind = "embedder"
 )
 
 // Ref is a reference to a runtime, parsed but not yet looked for. Two references
@@ -23,7 +26,7 @@ type Ref struct {
 	Kind Kind
 	// Name is the path, the command, or the module's short name.
 	Name string
-	// Version of a ModuleRef, with its leading v.
+	// Version of a ModuleRef or EmbedderRef, with its leading v.
 	Version string
 	// Builtin is how a BuiltinRef is to make a start.
 	Builtin Builtin
@@ -39,7 +42,7 @@ var runc = module{name: "runc", path: "github.com/opencontainers/runc"}
 // maxRef is PATH_MAX: nothing longer can be opened.
 const maxRef = 4096
 
-const refForms = "want a path, the name of a command on PATH, runc@vX.Y.Z, or builtin[:key=value,...]"
+const refForms = "want a path, the name of a command on PATH, runc@vX.Y.Z, builtin[:key=value,...], or builtin@vX.Y.Z"
 
 // ParseRef reads a reference to a runtime. What it refuses is a [*RefError].
 func ParseRef(s string) (Ref, error) {
@@ -55,6 +58,9 @@ func ParseRef(s string) (Ref, error) {
 	name, version, versioned := strings.Cut(s, "@")
 	if !versioned {
 		return Ref{Kind: NameRef, Name: s}, nil
+	}
+	if name == builtinName {
+		return parseEmbedder(s, version)
 	}
 	if name != runc.name {
 		return Ref{}, &RefError{Ref: s, Reason: "only runc can be installed by version (runc@vX.Y.Z); " +
@@ -100,7 +106,7 @@ const maxVersion = 100
 // String returns the canonical form, which ParseRef reads back to the same value.
 func (r Ref) String() string {
 	switch r.Kind {
-	case ModuleRef:
+	case ModuleRef, EmbedderRef:
 		return r.Name + "@" + r.Version
 	case BuiltinRef:
 		return r.Builtin.ref()

@@ -22,6 +22,9 @@ func TestParseRefReads(t *testing.T) {
 		"runc@1.1.15":           {Kind: ModuleRef, Name: "runc", Version: "v1.1.15"},
 		"runc@v1.2.0-rc.1":      {Kind: ModuleRef, Name: "runc", Version: "v1.2.0-rc.1"},
 		"runc@v1.0.0-rc95":      {Kind: ModuleRef, Name: "runc", Version: "v1.0.0-rc95"},
+		"builtin@v1.5.1":        {Kind: EmbedderRef, Name: "builtin", Version: "v1.5.1"},
+		"builtin@1.1.0":         {Kind: EmbedderRef, Name: "builtin", Version: "v1.1.0"},
+		"./builtin@v1.5.1":      {Kind: PathRef, Name: "./builtin@v1.5.1"},
 		"runc@v1.1.16-0.20240903152427-0683379250c0": {Kind: ModuleRef, Name: "runc", Version: "v1.1.16-0.20240903152427-0683379250c0"},
 	} {
 		got, err := ParseRef(in)
@@ -34,7 +37,7 @@ func TestParseRefReads(t *testing.T) {
 // Catches bad input that is let through, or refused without saying what would be right.
 func TestParseRefRefuses(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                                   "want a path, the name of a command on PATH, runc@vX.Y.Z, or builtin[:key=value,...]",
+		"":                                   "want a path, the name of a command on PATH, runc@vX.Y.Z, builtin[:key=value,...], or builtin@vX.Y.Z",
 		" runc":                              "white space",
 		"runc\t":                             "white space",
 		"run\x00c":                           "control character",
@@ -52,6 +55,11 @@ func TestParseRefRefuses(t *testing.T) {
 		"runc@v1.01.15":                      "written in full",
 		"runc@v1.1.15@v1.1.14":               "written in full",
 		"runc@v1.1.15-" + longText(200):      "written in full",
+		"builtin@":                           "written in full, like builtin@v1.5.1",
+		"builtin@latest":                     "written in full",
+		"builtin@v1.5.1:clone=init":          "takes no options",
+		"builtin@v1.0.3":                     "v1.1.0 is the oldest that is",
+		"builtin@v0.1.1":                     "v1.1.0 is the oldest that is",
 		"/" + longText(maxRef):               "longer than any path",
 		strings.Repeat("\xff", maxRef) + "/": "longer than any path",
 	} {
@@ -74,7 +82,8 @@ func longText(n int) string { return strings.Repeat("a", n) }
 // leads out of the cache directory, and messages of more than one line.
 func FuzzParseRef(f *testing.F) {
 	for _, s := range []string{"runc", "/usr/bin/crun", "runc@v1.1.15", "runc@1.2.0-rc.1", "crun@1.8.1", "", "-x", "runc@v1.1.15-../..", "a\nb", "builtin:clone=memfd", "builtin",
-		"builtin:clone=init", "builtin:size=16MiB,clone=parent", "builtin:pad=0", "builtin:clone=once,strategy=memfd-thp,join=birth,cgroup=early", "builtin:", "builtin:,"} {
+		"builtin:clone=init", "builtin:size=16MiB,clone=parent", "builtin:pad=0", "builtin:clone=once,strategy=memfd-thp,join=birth,cgroup=early", "builtin:", "builtin:,",
+		"builtin@v1.5.1", "builtin@v1.5.1:clone=init", "builtin@v1.0.0", "builtin@1.2.0-rc.1"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -90,7 +99,8 @@ func FuzzParseRef(f *testing.F) {
 		if err != nil || again != ref {
 			t.Fatalf("ParseRef(%q) = %+v, but its canonical form %q gives %+v, %v", s, ref, ref.String(), again, err)
 		}
-		if ref.Kind == ModuleRef && (strings.ContainsAny(ref.String(), "/\\") || len(ref.String()) > 200 || ref.Name != "runc") {
+		versioned := map[Kind]string{ModuleRef: "runc", EmbedderRef: "builtin"}
+		if name := versioned[ref.Kind]; name != "" && (strings.ContainsAny(ref.String(), "/\\") || len(ref.String()) > 200 || ref.Name != name) {
 			t.Fatalf("ParseRef(%q) = %+v: no safe file name", s, ref)
 		}
 		if ref.Kind == BuiltinRef {

@@ -48,6 +48,9 @@ func Resolve(ctx context.Context, ref Ref, opts Options) (Binary, error) {
 		return resolveModule(ctx, ref, opts)
 	case BuiltinRef:
 		return resolveBuiltin(ref)
+	case EmbedderRef:
+		return Binary{}, &RefError{Ref: ref.String(), Reason: "embeds libcontainer in a process that lives on, and has no create or start: " +
+			"only a scenario whose cycles are embedded can use it; write runc@" + ref.Version + " or builtin for this one"}
 	}
 	return Binary{}, &RefError{Ref: ref.Name, Reason: "unknown kind of reference " + quote(string(ref.Kind))}
 }

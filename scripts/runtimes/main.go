@@ -1,7 +1,7 @@
 // Command runtimes prints the path of each runtime it is given by reference, after
 // installing those that are not in the cache, where initbench finds them too.
 //
-//	runtimes runc@v1.1.15 runc@v1.2.6
+//	runtimes runc@v1.1.15 runc@v1.2.6 builtin@v1.5.1
 //
 // It is how the guest lane of the tests gets the binaries it takes along. It
 // refuses nothing itself: what a reference is, is internal/ociruntime's to say.
@@ -35,6 +35,10 @@ func resolve(ctx context.Context, arg string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	binary, err := ociruntime.Resolve(ctx, ref, ociruntime.Options{Log: os.Stderr})
+	look := ociruntime.Resolve
+	if ref.Kind == ociruntime.EmbedderRef {
+		look = ociruntime.ResolveEmbedder
+	}
+	binary, err := look(ctx, ref, ociruntime.Options{Log: os.Stderr})
 	return binary.Path, err
 }

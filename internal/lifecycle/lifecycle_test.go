@@ -1,0 +1,210 @@
+package lifecycle
+
+import (
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/initbench/initbench/sequence"
+)
+
+var small = Space{Faults: 1, Points: Points{Create: {"join", "fork"}, Start: {"fifo-open"}, Delete: {"cgroup-remove", "state-remove"}}}
+
+func collect(t testing.TB, s Space, length int) []string {
+	t.Helper()
+	all, err := s.All(length)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for seq := range all {
+		names = append(names, seq.String())
+	}
+	return names
+}
+
+// Catches a count that is not the number of what comes, a sequence that comes twice, and one that is longer than asked.
+func TestCountIsWhatComes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := Space{Faults: rapid.IntRange(0, 2).Draw(t, "faults"), Points: Points{}}
+		for _, v := range Kills() {
+			for i := range rapid.IntRange(0, 2).Draw(t, string(v)) {
+				s.Points[v] = append(s.Points[v], PointOf("join", i+1))
+			}
+		}
+		length := rapid.IntRange(1, 4).Draw(t, "length")
+		n, err := s.Count(length)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := s.All(length)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for seq := range all {
+			name := seq.String()
+			if seen[name] || len(seq) > length {
+				t.Fatalf("%s: twice, or longer than %d", name, length)
+			}
+			seen[name] = true
+			back, err := Parse(name)
+			if err != nil || back.String() != name {
+				t.Fatalf("%s parses back to %v: %v", name, back, err)
+			}
+		}
+		if n.Cmp(big.NewInt(int64(len(seen)))) != 0 {
+			t.Fatalf("counted %v, and %d came", n, len(seen))
+		}
+	})
+}
+
+// Catches a machine that forgets one of the lives that incidents were made of, or admits one that nobody lives.
+func TestWhatIsEnumerated(t *testing.T) {
+	names := collect(t, small, 4)
+	for _, want := range []string{
+		"delete", "delete-force", "create,delete", "create,start,exit,delete", "create,start,stop,delete-late", "create,start,delete-force",
+		"kill9@create:join,delete-force", "create,kill9@start:fifo-open,delete", "create,start,oom,delete", "create,stop,delete,delete",
+		"create,stop,delete-pressed", "create,start,delete,delete-force", "create,start,stop,kill9@delete:cgroup-remove", "create,delete,create,delete",
+	} {
+		if !slices.Contains(names, want) {
+			t.Errorf("%s is not enumerated", want)
+		}
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "start") || strings.Count(name, "kill9@") > 1 || strings.HasPrefix(name, "start") {
+			t.Errorf("%s is enumerated", name)
+		}
+	}
+}
+
+// Catches a direct delete that stands apart from the same life with a stop before it.
+func TestTwinsStandSideBySide(t *testing.T) {
+	names, pairs := collect(t, small, 4), 0
+	for i, name := range names {
+		seq, err := Parse(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		twin, ok := seq.Stopped()
+		if !ok || len(twin) > 4 {
+			continue
+		}
+		pairs++
+		if i+1 == len(names) || names[i+1] != twin.String() {
+			t.Errorf("%s does not come right behind %s", twin, name)
+		}
+	}
+	if pairs < 4 {
+		t.Errorf("only %d pairs", pairs)
+	}
+}
+
+// Catches an enumeration that goes on when nobody wants more, and so one that makes all before it gives the first.
+func TestLazy(t *testing.T) {
+	s := Space{Faults: 2, Points: Points{Create: {"a", "b", "c"}}}
+	all, err := s.All(8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for range all {
+		if n++; n == 3 {
+			break
+		}
+	}
+	if n != 3 {
+		t.Errorf("%d sequences came of a loop that was left after 3", n)
+	}
+}
+
+// Catches an enumeration that begins although nobody could live to see its end, and a refusal without the number.
+func TestTooMany(t *testing.T) {
+	s := Space{Faults: 8, Points: Points{}}
+	for _, v := range Kills() {
+		for i := range 30 {
+			s.Points[v] = append(s.Points[v], PointOf("join", i+1))
+		}
+	}
+	n, err := s.Count(MaxLength)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.All(MaxLength); err == nil || !strings.Contains(err.Error(), n.String()) {
+		t.Errorf("%v sequences: %v", n, err)
+	}
+	for _, length := range []int{0, -1, MaxLength + 1} {
+		if _, err := s.Count(length); err == nil {
+			t.Errorf("length %d is counted", length)
+		}
+	}
+}
+
+// Catches a name that is misread, or refused without the words that mend it.
+func TestParseRefuses(t *testing.T) {
+	for name, want := range map[string]string{
+		"": "empty", "create,": `step "" is not one of`, "start": "cannot follow nothing", "create,exit": "the container is created then",
+		"kill9@create": "VERB:POINT", "kill9@oom:join": "not one of create, start", "kill9@create:Join": "a-z", "kill9@create:join#0": "#2",
+		strings.Repeat("create,delete,", 9): "the most are 16",
+	} {
+		if _, err := Parse(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", name, err, want)
+		}
+	}
+}
+
+// Catches points that are not in the order of the timeline, come twice, or cannot be written in a sequence.
+func TestPointsOf(t *testing.T) {
+	var tl sequence.Timeline
+	for _, s := range []sequence.Step{sequence.Fork, sequence.CloneSealed, sequence.Fork, sequence.Join, "???"} {
+		tl.Events = append(tl.Events, sequence.Event{Step: s})
+	}
+	if got := PointsOf(tl); !slices.Equal(got, []Point{"fork", "clone-sealed", "join"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// Catches a record that says other than what was stored, and one that is taken though it contradicts itself.
+func TestRecord(t *testing.T) {
+	good := `{"kind":"lifecycle","schema":1,"run":"r","runtime":{"name":"runc","ref":"runc"},"driver":"systemd","kernel":"6.1","sequence":"create,delete",` +
+		`"steps":[{"step":"create","ns":5,"exit":0},{"step":"delete","ns":6,"exit":1}],"left":[{"kind":"unit","name":"x.scope","freed_by":"clean","after_ns":7}]}`
+	r, err := Decode([]byte(good))
+	if err != nil || r.Key() != "runc systemd create,delete" || r.Left[0].FreedBy != ByClean || r.Missed() {
+		t.Fatalf("%+v: %v", r, err)
+	}
+	for _, change := range [][2]string{{`"schema":1`, `"schema":2`}, {`"clean"`, `"luck"`}, {`"kind":"unit"`, `"kind":"hope"`}, {`"run":`, `"walk":`},
+		{`"step":"delete"`, `"step":"start"`}, {`"create,delete"`, `"delete"`}, {`"after_ns":7`, `"after_ns":-7`}, {`"kind":"lifecycle"`, `"kind":"trial"`}, {`]}`, `]}{}`}} {
+		if _, err := Decode([]byte(strings.Replace(good, change[0], change[1], 1))); err == nil {
+			t.Errorf("%s for %s is taken", change[1], change[0])
+		}
+	}
+}
+
+// Catches a name that panics the parser, or is read as a sequence that is called something else.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"delete", "create,start,stop,delete", "kill9@create:join#2,delete-force", "create,kill9@start:fifo-open,start,delete-late"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if s, err := Parse(name); err == nil && s.String() != name {
+			t.Errorf("%q is read as %q", name, s)
+		}
+	})
+}
+
+// Catches a line that panics the decoder, or is taken with a sequence that cannot be written again.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"kind":"lifecycle","schema":1,"run":"r","runtime":{"name":"n","ref":"n"},"driver":"d","kernel":"k","sequence":"delete","steps":[],"left":[]}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		r, err := Decode(line)
+		if err != nil {
+			return
+		}
+		if _, err := Parse(r.Sequence.String()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,140 @@
+package lifecycle
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Schema is the version of Record.
+const Schema = 1
+
+// Kind is what sort of thing was left.
+type Kind string
+
+// The kinds, in the order of tables.
+const (
+	Processes        Kind = "process"
+	Cgroups          Kind = "cgroup"
+	Units            Kind = "unit"        // loaded with systemd, not failed
+	FailedUnits      Kind = "failed-unit" // systemd keeps it until somebody resets it
+	Mounts           Kind = "mount"
+	NetNamespaces    Kind = "netns"
+	StateDirectories Kind = "state-directory"
+)
+
+// LeftKinds lists them.
+func LeftKinds() []Kind {
+	return []Kind{Processes, Cgroups, Units, FailedUnits, Mounts, NetNamespaces, StateDirectories}
+}
+
+// Freed says what freed a leftover.
+type Freed string
+
+// What is tried, in this order: each is tried on what those before it have left.
+const (
+	ByTime   Freed = "time"   // nothing was done but to wait
+	ByDelete Freed = "delete" // the runtime's delete --force
+	ByClean  Freed = "clean"  // what initbench clean does
+	Never    Freed = "never"  // none of them, within the time that was waited
+)
+
+// FreedBy lists them.
+func FreedBy() []Freed { return []Freed{ByTime, ByDelete, ByClean, Never} }
+
+// Left is one thing that was still there when the sequence was over.
+type Left struct {
+	Kind Kind   `json:"kind"`
+	Name string `json:"name"`
+	// FreedBy is what made it go, AfterNS how long that took from its beginning.
+	FreedBy Freed `json:"freed_by"`
+	AfterNS int64 `json:"after_ns,omitempty"`
+}
+
+// Done is one step as it went.
+type Done struct {
+	Step string `json:"step"`
+	NS   int64  `json:"ns"`
+	// Exit and Signal are the runtime's, of a step that calls it.
+	Exit   *int   `json:"exit,omitempty"`
+	Signal string `json:"signal,omitempty"`
+	// Missed: the runtime did not come to the point where it was to be killed.
+	Missed  bool   `json:"missed,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// Runtime is which binary lived it.
+type Runtime struct {
+	Name    string `json:"name"`
+	Ref     string `json:"ref"`
+	Version string `json:"version,omitempty"`
+	SHA256  string `json:"sha256,omitempty"`
+}
+
+// Record is one sequence as it was lived.
+type Record struct {
+	Kind     string   `json:"kind"` // lifecycle
+	Schema   int      `json:"schema"`
+	Run      string   `json:"run"`
+	Runtime  Runtime  `json:"runtime"`
+	Driver   string   `json:"driver"`
+	Kernel   string   `json:"kernel"`
+	Sequence Sequence `json:"sequence"`
+	Steps    []Done   `json:"steps"`
+	Left     []Left   `json:"left"`
+}
+
+// RecordKind is Record.Kind.
+const RecordKind = "lifecycle"
+
+// Key tells records of the same thing from others.
+func (r Record) Key() string {
+	return strings.Join([]string{r.Runtime.Ref, r.Driver, r.Sequence.String()}, " ")
+}
+
+// Missed reports whether a kill did not come about: the record then says nothing of it.
+func (r Record) Missed() bool {
+	return slices.ContainsFunc(r.Steps, func(d Done) bool { return d.Missed })
+}
+
+// Decode reads a record's line, strictly: what it does not know it refuses.
+func Decode(line []byte) (Record, error) {
+	dec := json.NewDecoder(bytes.NewReader(line))
+	dec.DisallowUnknownFields()
+	var r Record
+	if err := dec.Decode(&r); err != nil {
+		return Record{}, fmt.Errorf("lifecycle record: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return Record{}, errors.New("lifecycle record: more than one value in a line")
+	}
+	return r, r.check()
+}
+
+func (r Record) check() error {
+	switch {
+	case r.Kind != RecordKind:
+		return fmt.Errorf("lifecycle record: kind %q is not %q", r.Kind, RecordKind)
+	case r.Schema != Schema:
+		return fmt.Errorf("lifecycle record: schema %d, and this initbench reads %d", r.Schema, Schema)
+	case len(r.Sequence) == 0:
+		return errors.New("lifecycle record: it has no sequence")
+	case len(r.Steps) > len(r.Sequence):
+		return fmt.Errorf("lifecycle record: %d steps of a sequence of %d", len(r.Steps), len(r.Sequence))
+	}
+	for i, d := range r.Steps {
+		if want := r.Sequence[i].String(); d.Step != want {
+			return fmt.Errorf("lifecycle record: step %d is %q, and the sequence has %q there", i+1, d.Step, want)
+		}
+	}
+	for _, l := range r.Left {
+		if !slices.Contains(LeftKinds(), l.Kind) || !slices.Contains(FreedBy(), l.FreedBy) || l.AfterNS < 0 {
+			return fmt.Errorf("lifecycle record: leftover %q %q, freed by %q after %d ns, is none", l.Kind, l.Name, l.FreedBy, l.AfterNS)
+		}
+	}
+	return nil
+}

@@ -79,13 +79,17 @@ func (d *decoder) scenario(root node) Scenario {
 		{"place", false, func(p string, v node) { s.Place = cgroupjoin.Place(d.text(p, v)) }},
 		{"orders", false, func(p string, v node) { s.Orders = words[sequence.Order](d, p, v) }},
 		{"observe", false, func(p string, v node) { s.Observe = d.boolean(p, v) }},
+		{"cycles", false, func(p string, v node) { s.Cycles = d.count(p, v) }},
+		{"embedded", false, func(p string, v node) { s.Embedded = d.boolean(p, v) }},
+		{"collector", false, func(p string, v node) { s.Collector = Collector(d.text(p, v)) }},
+		{"watch", false, func(p string, v node) { s.Watch = d.watch(p, v) }},
 		{"trials", !root.has("search"), func(p string, v node) { s.Trials = d.count(p, v) }},
 		{"warmup", false, func(p string, v node) { s.Warmup = d.count(p, v) }},
 		{"containers", false, func(p string, v node) { s.Containers = d.count(p, v) }},
 		{"concurrent", false, func(p string, v node) { s.Concurrent = d.boolean(p, v) }},
 		{"timeout", false, func(p string, v node) { s.Timeout = d.duration(p, v) }},
 		{"payload", false, func(p string, v node) { s.Payload = d.payload(p, v) }},
-		{"judge", true, func(p string, v node) { s.Judge = d.texts(p, v) }},
+		{"judge", !root.has("cycles"), func(p string, v node) { s.Judge = d.texts(p, v) }},
 		{"clones", false, func(p string, v node) { s.Clones = words[memfdclone.Where](d, p, v) }},
 		{"strategies", false, func(p string, v node) { s.Strategies = words[memfdclone.Strategy](d, p, v) }},
 		{"sizes", false, func(p string, v node) {
@@ -104,6 +108,7 @@ func (d *decoder) scenario(root node) Scenario {
 	if s.Search != nil && !root.has("trials") {
 		s.Trials = s.Search.Most
 	}
+	s.sessionDefaults(root)
 	return s
 }
 

@@ -23,6 +23,10 @@
 //	timeout: 30s                  # for one trial
 //	payload: {anon: 1MiB}         # what the container touches before it exits
 //	judge: [oom.rate]             # what a gate judges
+//	cycles: 100                   # a trial is a session of so many containers; see below
+//	embedded: false               # in one process that lives as long as the session; with cycles alone
+//	collector: off                # of that process's Go runtime
+//	watch: [1, felix, a.service]  # processes whose descriptors are counted too
 //	clock: instructions           # in a guest whose time counts instructions; see below
 //	clones: [init, parent]        # axes of the built-in runtime alone: who makes the copy,
 //	strategies: [memfd, bind]     # how,
@@ -40,12 +44,16 @@
 // confidence, and most, the starts it may take of an arm in a cell; each has a default ([DefaultSearch]). It has no trials, it
 // judges start.threshold, and its limits follow from how the starts before end: the plan has its warm-ups alone.
 //
+// A scenario with cycles counts what starts leave behind: a trial is a session of one runtime, and after each of its cycles of create, start,
+// exit and delete is counted what there is of each kind of kernel object ([MachineKinds], [DescriptorKinds]). It judges
+// leak.KIND of all kinds, unless told, and nothing that is of one start; what kills, watches or varies starts it refuses to stand beside.
+//
 // A scenario with a clock is made by that clock whatever the run's is, in a guest of its own, and judges the metrics of
 // that clock alone ([Metric.Clock]): with one CPU, which is all that such a guest has, races and charges come out in
 // another way. So it neither searches, nor observes, nor imposes an order, nor measures joins.
 //
 // Combinations that cannot be had, or are another cell under a second name, are not planned; [Spec.Cells] lists
-// them with the reason. name, trials and judge are required. Reading is strict: a key nobody knows, a key
+// them with the reason. name, trials and judge are required, but for judge with cycles and trials with a search. Reading is strict: a key nobody knows, a key
 // written twice, a value of another type and everything of YAML that a scenario has
 // no use for (anchors, aliases, tags, merge keys, second documents, tabs) are
 // refused, in one line that ends with what would be right. A file is never read

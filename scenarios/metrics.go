@@ -40,6 +40,8 @@ const (
 	PerBatch Scope = "batch"
 	// PerSearch is one value for all trials of a search.
 	PerSearch Scope = "search"
+	// PerSession is a series of values, one a cycle.
+	PerSession Scope = "session"
 )
 
 // Lane says which trials a metric can be judged in. Lanes are never mixed in one figure.
@@ -67,7 +69,7 @@ func (m Metric) Measured() string { return strings.TrimSuffix(m.Name, "."+string
 
 // Metrics lists every metric in the order reports show them.
 func Metrics() []Metric {
-	return []Metric{
+	return append([]Metric{
 		{StartLatency, "ns", PerTrial, TimedLane, RunsClock},
 		{CreateLatency, "ns", PerTrial, TimedLane, RunsClock},
 		{BatchTotal, "ns", PerBatch, TimedLane, RunsClock},
@@ -85,7 +87,7 @@ func Metrics() []Metric {
 		{JoinLatency, "ns", PerTrial, TimedLane, RunsClock},
 		{StartThreshold, "bytes", PerSearch, AnyLane, RunsClock},
 		{OOMRate, "fraction", PerTrial, AnyLane, RunsClock},
-	}
+	}, leakMetrics()...)
 }
 
 // MetricNamed returns the metric called name.
@@ -96,12 +98,4 @@ func MetricNamed(name string) (Metric, bool) {
 		}
 	}
 	return Metric{}, false
-}
-
-func metricNames() []string {
-	var names []string
-	for _, m := range Metrics() {
-		names = append(names, m.Name)
-	}
-	return names
 }

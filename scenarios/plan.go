@@ -250,6 +250,7 @@ func measured(sc Scenario, c Cell) Trial {
 		Scenario: sc.Name, Driver: c.Driver, Order: c.Order, Place: c.Place, Limit: c.Limit, Build: c.Build, Join: c.Join,
 		Observe:   sc.Observe || c.Order != sequence.Natural,
 		BatchSize: sc.Containers, Concurrent: sc.Concurrent, Timeout: sc.Timeout, Payload: sc.Payload, HugePages: sc.HugePages,
+		Cycles: sc.Cycles, Embedded: sc.Embedded, Collector: sc.Collector,
 	}
 }
 
@@ -258,6 +259,7 @@ func warmup(sc Scenario, driver cgroupjoin.Driver) Trial {
 	return Trial{
 		Scenario: sc.Name, Driver: driver, Order: sequence.Natural,
 		BatchSize: 1, Warmup: true, Timeout: sc.Timeout, Payload: sc.Payload, HugePages: sc.HugePages,
+		Cycles: min(sc.Cycles, warmCycles), Embedded: sc.Embedded, Collector: sc.Collector,
 	}
 }
 
@@ -268,16 +270,20 @@ func warmup(sc Scenario, driver cgroupjoin.Driver) Trial {
 const AssumedTrialCost = 500 * time.Millisecond
 
 // Estimate is how long the plan takes if every trial, concurrent or not, costs
-// perTrial: containers started at once share the same CPUs. It knows nothing of the
+// perTrial, and each cycle of a session as much: containers started at once share the same CPUs. It knows nothing of the
 // machine, and is as good as perTrial is.
 func Estimate(s Spec, perTrial time.Duration) (time.Duration, error) {
-	trials, err := s.Size()
-	if err != nil {
+	if _, err := s.Size(); err != nil {
 		return 0, err
 	}
+	var starts int64
+	for _, sc := range s.Scenarios {
+		n, _, _ := s.sizeOf(sc)                // Size has refused what is too large
+		starts += n * int64(max(1, sc.Cycles)) // no overflow: at most 2^17 and 2^10
+	}
 	const longest = time.Duration(1<<63 - 1)
-	if perTrial > 0 && trials > int64(longest/perTrial) {
+	if perTrial > 0 && starts > int64(longest/perTrial) {
 		return longest, nil
 	}
-	return time.Duration(trials) * perTrial, nil
+	return time.Duration(starts) * perTrial, nil
 }

@@ -51,6 +51,15 @@ type Scenario struct {
 	// Search makes the scenario one that looks for start.threshold: it has then no Limits, its cells have neither limit nor
 	// place, its trials the Place, and Trials is the search's Most.
 	Search *Search `json:"search,omitempty"`
+	// Cycles makes every trial a session of so many containers, one after the other, of one runtime: after each is counted what there
+	// is of each kind of kernel object. 0: a trial is one container.
+	Cycles int `json:"cycles,omitempty"`
+	// Embedded has the containers of a session made by one process that lives as long as it, and holds libcontainer.
+	Embedded bool `json:"embedded,omitempty"`
+	// Collector of that process's Go runtime; empty means as Go has it.
+	Collector Collector `json:"collector,omitempty"`
+	// Watch names processes whose descriptors are counted too: each a PID, a unit or a name.
+	Watch []string `json:"watch,omitempty"`
 	// Clock is the one that the trials need, which takes a guest of its own; empty means the run's.
 	Clock Clock `json:"clock,omitempty"`
 	// HugePages that the trials may get; empty means what the machine does.
@@ -153,6 +162,10 @@ type Trial struct {
 	// counters are its own; its latencies, CPU times and peaks are in no timed figure. No plan says it: whoever made the trial does.
 	Together  bool          `json:"together,omitempty"`
 	Warmup    bool          `json:"warmup,omitempty"`
+	// Cycles, Embedded and Collector are those of a session; see Scenario, which alone says what is watched (Spec.WatchedIn).
+	Cycles    int           `json:"cycles,omitempty"`
+	Embedded  bool          `json:"embedded,omitempty"`
+	Collector Collector     `json:"collector,omitempty"`
 	HugePages HugePages     `json:"huge_pages,omitempty"`
 	Timeout   time.Duration `json:"timeout_ns"`
 	Payload   Payload       `json:"payload"`

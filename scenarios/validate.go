@@ -55,7 +55,7 @@ func (s Scenario) Validate() error {
 func (s Scenario) flaw() *flaw {
 	checks := []func() *flaw{
 		s.nameFlaw, s.driversFlaw, s.limitsFlaw, s.searchFlaw, s.placeFlaw, s.ordersFlaw, s.countsFlaw,
-		s.timeFlaw, s.payloadFlaw, s.judgeFlaw, s.clockFlaw, s.hugePagesFlaw, s.lanesFlaw, s.buildsFlaw, s.joinsFlaw, s.joinMetricFlaw, s.searchMetricFlaw, s.runtimesFlaw, s.sizeFlaw,
+		s.timeFlaw, s.payloadFlaw, s.judgeFlaw, s.clockFlaw, s.hugePagesFlaw, s.lanesFlaw, s.buildsFlaw, s.joinsFlaw, s.joinMetricFlaw, s.searchMetricFlaw, s.sessionFlaw, s.sessionMetricFlaw, s.runtimesFlaw, s.sizeFlaw,
 	}
 	for _, check := range checks {
 		if f := check(); f != nil {
@@ -164,12 +164,12 @@ func (s Scenario) payloadFlaw() *flaw {
 // judgeFlaw demands a metric: a gate that judges nothing would pass everything.
 func (s Scenario) judgeFlaw() *flaw {
 	if len(s.Judge) == 0 {
-		return &flaw{"judge", "judge: no metric", "name at least one of " + strings.Join(metricNames(), ", ")}
+		return &flaw{"judge", "judge: no metric", "name at least one of " + s.metricWords()}
 	}
 	for i, name := range s.Judge {
 		path := fmt.Sprintf("judge[%d]", i)
-		if _, ok := MetricNamed(name); !ok {
-			return &flaw{path, "unknown metric " + quoted(name), "write " + strings.Join(metricNames(), ", ")}
+		if _, ok := MetricNamed(name); !ok && name != AllLeaks {
+			return &flaw{path, "unknown metric " + quoted(name), "write " + s.metricWords()}
 		}
 		if slices.Contains(s.Judge[:i], name) {
 			return &flaw{path, "metric " + name + " a second time", "name each once"}

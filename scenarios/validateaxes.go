@@ -189,6 +189,8 @@ func (s Scenario) armsFlaw(r Runtime) *flaw {
 		return &flaw{"", fmt.Sprintf("scenario %s measures joins alone and starts no runtime", s.Name), "leave " + r.Name + " out, as in initbench run " + s.Name}
 	case s.Joins == nil && IsJoin(r):
 		return &flaw{"", fmt.Sprintf("scenario %s starts containers beside one that measures joins alone", s.Name), "run them one after the other"}
+	case s.Embedded && !isEmbedder(r.Ref):
+		return &flaw{"", fmt.Sprintf("scenario %s embeds the runtime, and %s is none that can be", s.Name, r.Name), "write " + BuiltinRef + ", or one of its versions such as " + BuiltinRef + "@v1.5.1"}
 	case s.builds(r) && key != "":
 		return &flaw{"", fmt.Sprintf("runtime %s fixes %s, which scenario %s varies", r.Name, key, s.Name), "leave " + key + " out of " + quoted(r.Ref) + ", or choose with --" + strings.Replace(key, "pad", "size", 1)}
 	}

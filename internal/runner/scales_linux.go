@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/ociruntime"
@@ -50,12 +51,18 @@ func (c *collector) checkScales(ctx context.Context) ([]results.Scale, error) {
 		}
 	}
 	for _, s := range all {
-		if off := s.Read - s.Asked; off > scaleTolerance || off < -scaleTolerance {
+		if isOff(s.Read) {
 			return all, envErrorf("scales: under %s %d bytes of %s were allocated and %d read back: more than 3 %% off, so nothing measured here would mean anything",
 				s.Driver, s.Asked, s.Counter, s.Read)
 		}
 	}
 	return all, nil
+}
+
+// isOff tells that so many bytes are not what was allocated.
+func isOff(read int64) bool {
+	off := read - scaleBytes
+	return off > scaleTolerance || off < -scaleTolerance
 }
 
 // weigh makes one allocation below the pod of a tree of its own. The pod's peak,
@@ -77,7 +84,7 @@ func (c *collector) weigh(ctx context.Context, d cgroupjoin.Driver, id string, s
 	if err := makeLeaf(tree.PodPath(), leaf); err != nil {
 		return nil, err
 	}
-	stat, err := c.hold(ctx, tree, leaf, s.payload)
+	stat, err := c.hold(ctx, tree, leaf, s)
 	if err != nil {
 		return nil, err
 	}
@@ -104,9 +111,10 @@ func makeLeaf(pod, leaf string) error {
 	return os.Mkdir(leaf, 0o755)
 }
 
-// hold runs the payload in leaf until it holds what it allocated, reads, and lets go.
-func (c *collector) hold(ctx context.Context, tree *cgroupjoin.Tree, leaf string, p ociruntime.Payload) (cgroupjoin.MemoryStat, error) {
+// hold runs the scale's payload in leaf until it holds what it allocated, reads, and lets go.
+func (c *collector) hold(ctx context.Context, tree *cgroupjoin.Tree, leaf string, s scale) (cgroupjoin.MemoryStat, error) {
 	var none cgroupjoin.MemoryStat
+	p := s.payload
 	dir, err := os.Open(leaf)
 	if err != nil {
 		return none, err
@@ -127,7 +135,7 @@ func (c *collector) hold(ctx context.Context, tree *cgroupjoin.Tree, leaf string
 	out.closeWriter()
 	stop := context.AfterFunc(ctx, func() { _ = tree.Kill() }) // ends the reads below
 	defer stop()
-	stat, readErr := readHeld(bufio.NewReader(out.r), p.Nonce, leaf)
+	stat, readErr := readHeld(ctx, bufio.NewReader(out.r), p.Nonce, leaf, s.read)
 	in.closeWriter() // the payload's sign to exit
 	status, _, err := proc.wait(ctx, tree.Kill)
 	if p.FilePath != "" {
@@ -142,14 +150,43 @@ func (c *collector) hold(ctx context.Context, tree *cgroupjoin.Tree, leaf string
 	return stat, nil
 }
 
-func readHeld(out *bufio.Reader, nonce, leaf string) (cgroupjoin.MemoryStat, error) {
+func readHeld(ctx context.Context, out *bufio.Reader, nonce, leaf string, read func(cgroupjoin.MemoryStat) int64) (cgroupjoin.MemoryStat, error) {
 	if _, err := ociruntime.ScanStamp(out, nonce); err != nil {
 		return cgroupjoin.MemoryStat{}, err
 	}
 	if err := ociruntime.WaitHeld(out); err != nil {
 		return cgroupjoin.MemoryStat{}, err
 	}
-	return cgroupjoin.ReadMemory(leaf)
+	tick := time.NewTicker(statAgain)
+	defer tick.Stop()
+	return awaitStat(ctx, statReads, tick.C, func() (cgroupjoin.MemoryStat, error) { return cgroupjoin.ReadMemory(leaf) }, read)
+}
+
+// A counter of memory.stat can be late by all that was allocated. The kernel keeps it per CPU, and whoever reads the file sums
+// it first, but not beside another who does: before Linux 6.8 a reader that finds one at it goes without; since then
+// (mem_cgroup_flush_stats) what is pending is taken for summed when the other has done the first CPU of several. Whatever the cause,
+// the kernel sums all of it each two seconds (FLUSH_TIME), and two of these are waited for. Nothing signals it, so it is polled.
+//
+// No trial's figure is read so: memory.peak and memory.events are no sums of the CPUs', reading cpu.stat sums always, and the
+// observer adds up the CPUs' parts itself.
+const (
+	statAgain = 50 * time.Millisecond
+	statReads = int(4 * time.Second / statAgain)
+)
+
+// awaitStat reads until the counter shows what was allocated, once a tick, and returns what it read last.
+func awaitStat(ctx context.Context, times int, tick <-chan time.Time, stat func() (cgroupjoin.MemoryStat, error), read func(cgroupjoin.MemoryStat) int64) (cgroupjoin.MemoryStat, error) {
+	for ; ; times-- {
+		m, err := stat()
+		if err != nil || times <= 1 || !isOff(read(m)) {
+			return m, err
+		}
+		select {
+		case <-tick:
+		case <-ctx.Done():
+			return m, ctx.Err()
+		}
+	}
 }
 
 // pipe is both ends of a pipe(2); closing an end twice is harmless.

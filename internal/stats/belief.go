@@ -13,6 +13,7 @@ type belief struct {
 	shapes  [][]float64 // probability of a start so many steps above the threshold, from -places on
 	guesses []guess
 	cum     []float64 // probability that the threshold is at most at this place
+	heavy   []guess   // those that a mean is made of
 }
 
 // guess is one curve, with its weight.
@@ -103,6 +104,10 @@ func (b *belief) see(limit int, started bool) {
 // back, and most guesses fall below it soon, which makes what is left quick to go through.
 const forgotten = 1e-12
 
+// light is the weight below which a guess is left out of means: all of them together weigh less than a hundredth, and
+// of the many guesses most are so light after some starts.
+const light = 1e-7
+
 func (b *belief) normalize() {
 	sum := 0.0
 	for _, g := range b.guesses {
@@ -110,10 +115,14 @@ func (b *belief) normalize() {
 	}
 	b.cum = make([]float64, b.places)
 	kept := b.guesses[:0]
+	b.heavy = b.heavy[:0]
 	for _, g := range b.guesses {
 		if g.weight /= sum; g.weight > forgotten {
 			kept = append(kept, g)
 			b.cum[g.place] += g.weight
+		}
+		if g.weight > light {
+			b.heavy = append(b.heavy, g)
 		}
 	}
 	b.guesses = kept
@@ -155,7 +164,7 @@ func (b *belief) quantiles(n, lo, hi int) (at []int) {
 // mean of a function of the shapes under a limit, if that is at or above the threshold and if it is below.
 func (b *belief) mean(limit int, above, below [][]float64) (ifAbove, ifBelow float64) {
 	var mass, sum [2]float64
-	for _, g := range b.guesses {
+	for _, g := range b.heavy {
 		side, table := 0, above
 		if int(g.place) > limit {
 			side, table = 1, below

@@ -132,7 +132,8 @@ func TestMergeRefuses(t *testing.T) {
 		"arms": {func(h *results.Header, _ *results.Environment, _ *results.Record) { h.Spec.Runtimes[1].Name = "other" },
 			"bb: is not a run of the plan of A: runtime 2: candidate and other"},
 		"no gate": {func(h *results.Header, _ *results.Environment, _ *results.Record) { h.Gate = false }, "gate: true and false"},
-		"policy":  {func(h *results.Header, _ *results.Environment, _ *results.Record) { h.Policy = "rows: []" }, "their policy files differ"},
+		"one policy": {func(h *results.Header, _ *results.Environment, _ *results.Record) { h.Policy = "rows: []" },
+			"policy: the run a keeps none, for initbench v0.1.0 made it: judge each alone (compare DIR --policy FILE), or measure that one again"},
 		"design": {func(h *results.Header, _ *results.Environment, _ *results.Record) {
 			h.Design = &results.Design{Alpha: 0.05, Looks: []int{8}}
 		}, "design: alpha: none and 0.05"},
@@ -154,6 +155,18 @@ func TestMergeRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want an InputError with: %s", name, err, want)
 		}
 		nothingIn(t, filepath.Dir(out))
+	}
+}
+
+// Catches two policies taken for one that is missing.
+func TestMergeTellsTwoPolicies(t *testing.T) {
+	by := func(policy string) func(*results.Header, *results.Environment, *results.Record) {
+		return func(h *results.Header, _ *results.Environment, _ *results.Record) { h.Policy = policy }
+	}
+	dirs := []string{part(t, "a", by("rows: []")), part(t, "bb", by("alpha: 0.01"))}
+	_, err := results.Merge(t.Context(), dirs, filepath.Join(t.TempDir(), "merged"), mergeOptions())
+	if !isInputError(err) || !strings.HasSuffix(err.Error(), ": policy: they were judged by two") {
+		t.Error(err)
 	}
 }
 

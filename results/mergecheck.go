@@ -63,7 +63,7 @@ func differentPlans(a, b Header) string {
 	case a.MadeBy() != b.MadeBy() && a.Command != "" && b.Command != "":
 		return fmt.Sprintf("command: %s and %s", a.Command, b.Command)
 	case a.Policy != b.Policy:
-		return "their policy files differ"
+		return differentPolicies(a, b)
 	case len(a.Spec.Scenarios) != len(b.Spec.Scenarios):
 		return fmt.Sprintf("scenarios: %d and %d", len(a.Spec.Scenarios), len(b.Spec.Scenarios))
 	case len(a.Spec.Runtimes) != len(b.Spec.Runtimes):
@@ -86,6 +86,18 @@ func differentPlans(a, b Header) string {
 		return fmt.Sprintf("builtin_bytes: %d and %d", a.Spec.BuiltinBytes, b.Spec.BuiltinBytes)
 	}
 	return ""
+}
+
+// differentPolicies tells two policies from a run that keeps none, as those of an older initbench do: nobody knows what that was judged by.
+func differentPolicies(a, b Header) string {
+	without := b
+	switch {
+	case a.Policy != "" && b.Policy != "":
+		return "policy: they were judged by two"
+	case a.Policy == "":
+		without = a
+	}
+	return fmt.Sprintf("policy: the run %s keeps none, for initbench %s made it: judge each alone (compare DIR --policy FILE), or measure that one again", without.ID, without.Initbench)
 }
 
 // design is the one by which the run, or each of its parts, was made.

@@ -224,12 +224,13 @@ func (j *judge) holdMedian(c Ceiling, m metric, k key) Held {
 	s := j.at(k)[candidate]
 	points, _ := s.points(m)
 	blocks := j.blocks(k)
-	if lost := s.mostNotCounted(armNames[candidate], ""); lost != "" {
-		h.say(Inconclusive, lost)
-		return h
-	}
 	for _, l := range j.sights(len(blocks)) {
-		a := armOfSample(stats.Units(l.seen(blocks).points(points)), l.Level)
+		in := l.seen(blocks)
+		a := armOfSample(stats.Units(in.points(points)), l.Level)
+		if lost := s.mostNotCounted(in, armNames[candidate], ""); lost != "" {
+			h.say(Inconclusive, lost)
+			continue
+		}
 		if a.N == 0 {
 			h.say(Inconclusive, "no trial of the candidate measured it"+s.because(m, j.envOf(k.scenario)))
 			continue
@@ -296,7 +297,7 @@ func (h *Held) inOrder(o sequence.Order) string {
 // soughtFor is the candidate's search in a cell; why says that nothing is known of it.
 func (j *judge) soughtFor(k key) (found Sought, why string) {
 	k.place, k.limit = "", 0
-	if lost := j.at(k)[candidate].mostNotCounted(armNames[candidate], ""); lost != "" {
+	if lost := j.at(k)[candidate].mostNotCounted(nil, armNames[candidate], ""); lost != "" {
 		return Sought{}, lost
 	}
 	for _, s := range j.searches {

@@ -19,8 +19,8 @@ func (j *judge) holdRate(c Ceiling, m metric, k key) Held {
 	h := newHeld(c, m, k)
 	at := j.at(k)[candidate]
 	all, blocks, margin := at.events(m, nil), j.blocks(k), j.opts.margin(m.name).Fraction
-	switch lost := at.mostNotCounted(armNames[candidate], ""); {
-	case lost != "":
+	switch lost := at.mostNotCounted(nil, armNames[candidate], ""); {
+	case lost != "" && (all.N == 0 || c.AtMost == 0 && all.X > 0):
 		h.say(Inconclusive, lost)
 		return h
 	case all.N == 0:
@@ -31,8 +31,12 @@ func (j *judge) holdRate(c Ceiling, m metric, k key) Held {
 		return h
 	}
 	for _, l := range j.sights(len(blocks)) {
-		n := at.events(m, l.seen(blocks))
-		if h.ruleRate(n, l.Level, j.opts.alpha(), margin, h.inOrder(k.order)); h.Ruling != Inconclusive {
+		in := l.seen(blocks)
+		if lost := at.mostNotCounted(in, armNames[candidate], ""); lost != "" {
+			h.say(Inconclusive, lost)
+			continue
+		}
+		if h.ruleRate(at.events(m, in), l.Level, j.opts.alpha(), margin, h.inOrder(k.order)); h.Ruling != Inconclusive {
 			break
 		}
 	}

@@ -499,3 +499,30 @@ func TestRowsOverAllScenariosHoldWheneverOneStops(t *testing.T) {
 		}
 	}
 }
+
+// Catches a row, or a ceiling, that was settled by blocks which took its order and is open again since later ones did not.
+func TestWhatComesAfterALookIsNotHeldAgainstIt(t *testing.T) {
+	for taken, want := range map[int]Ruling{4: Inconclusive, 20: Pass} {
+		sc := ordered(2, joinFirst)
+		sc.Limits, sc.Drivers = sc.Limits[:1], sc.Drivers[:1]
+		whole, made := looking(64, []int{20, 40, 64}, sc)
+		blocks := map[int]bool{}
+		run := runOf(whole, model{mutate: func(r *results.Record) {
+			imposed(r)
+			if r.Warmup {
+				return
+			}
+			if blocks[r.Block] = true; len(blocks) > taken {
+				r.Enforcement = &sequence.Enforcement{Outcome: sequence.OrderCouldNot, Why: "the deadline passed"}
+			}
+		}}.all(made))
+		v := held(t, run, Ceiling{Metric: "oom.rate", Limit: sc.Limits[0], Order: joinFirst})
+		m, h := v.inOrder(t, "oom.rate", sc.Drivers[0], joinFirst), v.Ceilings[0]
+		if m.Ruling != want || h.Ruling != want {
+			t.Errorf("of 64 blocks the first %d took the order: %s, %s", taken, m.Reason, h.Reason)
+		}
+		if left := strings.Contains(m.Reason, "could not be brought"); left != (want == Inconclusive) {
+			t.Errorf("of 64 blocks the first %d took the order: %s", taken, m.Reason)
+		}
+	}
+}

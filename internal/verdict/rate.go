@@ -131,7 +131,7 @@ func (j *judge) rateAt(group key, m metric, l Looks, spots []spot, blocks [][]in
 		r.rungs = append(r.rungs, r.rung(at.where, s))
 		r.miss(j.shortfall(at, c))
 		if r.unfit == "" {
-			r.unfit = mostNotCounted(c, at.where)
+			r.unfit = mostNotCounted(c, in, at.where)
 		}
 		if m.pooled {
 			r.exemplify(c[baseline].failure, c[candidate].failure)

@@ -191,7 +191,7 @@ func (j *judge) distributionAt(sc scenarios.Scenario, k key, m metric, l Looks, 
 	r.test(p)
 	r.setChange(change, j.widen(&r, m))
 	r.miss(j.shortfall(spot{scenario: sc.Name, where: atLimit(k.limit)}, c))
-	r.unfit = j.unfit(&r, m, c)
+	r.unfit = j.unfit(&r, m, c, in)
 	return r
 }
 
@@ -218,7 +218,7 @@ func (j *judge) widen(r *row, m metric) float64 {
 }
 
 // unfit says why a distribution cannot be ruled over, the cause before the mere lack of values.
-func (j *judge) unfit(r *row, m metric, c *cell) string {
+func (j *judge) unfit(r *row, m metric, c *cell, in blockSet) string {
 	for i, n := range [arms]int{r.Baseline.N, r.Candidate.N} {
 		switch {
 		case n > 0:
@@ -236,7 +236,7 @@ func (j *judge) unfit(r *row, m metric, c *cell) string {
 	if m.unit == Nanoseconds && m.clock == scenarios.RunsClock && j.clocks != "" {
 		return j.clocks
 	}
-	if lost := mostNotCounted(c, ""); lost != "" {
+	if lost := mostNotCounted(c, in, ""); lost != "" {
 		return lost
 	}
 	r.few = r.unfit != ""
@@ -336,26 +336,25 @@ func (j *judge) shortfall(at spot, c *cell) string {
 }
 
 // mostNotCounted says that more trials of a cell did not take its order than
-// did: those that did are then no sample of a start, but of what made it possible.
-func mostNotCounted(c *cell, where string) string {
+// did: those that did are then no sample of a start, but of what made it possible. What came after the look does not count against it.
+func mostNotCounted(c *cell, in blockSet, where string) string {
 	for i, s := range c {
-		if lost := s.mostNotCounted(armNames[i], where); lost != "" {
+		if lost := s.mostNotCounted(in, armNames[i], where); lost != "" {
 			return lost
 		}
 	}
 	return ""
 }
 
-func (s *side) mostNotCounted(arm, where string) string {
-	switch n := s.count.Trials(); {
-	case s.apart() <= n:
+func (s *side) mostNotCounted(in blockSet, arm, where string) string {
+	n, uncounted, mixed := s.countIn(in).Trials(), trialsIn(s.strayed, in), trialsIn(s.beside, in)
+	switch apart := uncounted + mixed; {
+	case apart <= n:
 		return ""
-	case s.uncounted >= s.mixed:
-		return fmt.Sprintf("%d of %s of the %s%s could not be brought into the order: %s",
-			s.uncounted, plural(n+s.apart(), "trial"), arm, where, s.why)
+	case uncounted >= mixed:
+		return fmt.Sprintf("%d of %s of the %s%s could not be brought into the order: %s", uncounted, plural(n+apart, "trial"), arm, where, s.why)
 	default:
-		return fmt.Sprintf("%d of %s of the %s%s said that the order does not apply, others took it",
-			s.mixed, plural(n+s.apart(), "trial"), arm, where)
+		return fmt.Sprintf("%d of %s of the %s%s said that the order does not apply, others took it", mixed, plural(n+apart, "trial"), arm, where)
 	}
 }
 

@@ -68,8 +68,10 @@ type side struct {
 	// uncounted trials belong to no cell; why has the first one's reason.
 	uncounted int
 	why       string
-	paid      payments
-	found     map[sequence.Found]int
+	// strayed and beside are the uncounted and the mixed trials, by their blocks.
+	strayed, beside []entered
+	paid            payments
+	found           map[sequence.Found]int
 	// taken trials had their order imposed.
 	taken int
 	// unseen trials count, and that they took their order only the enforcer says.
@@ -223,7 +225,7 @@ func (t *tally) add(i int, r *results.Record) {
 	t.notes.take(r)
 	k := t.planned.keyOf(r)
 	s := t.cell(k)[i]
-	s.enter(r.Block)
+	s.blocks = enter(s.blocks, r.Block, 1)
 	if t.planned.searches[r.Scenario] {
 		t.trials.Planned++
 		s.tries = append(s.tries, tryOf(r))
@@ -262,9 +264,13 @@ func (s *side) settle() (out *side) {
 		return nil
 	case s.count.Trials() > 0:
 		s.own, s.mixed = nil, own.count.Trials()
+		for i := range own.batches.all {
+			b := &own.batches.all[i]
+			s.beside = enter(s.beside, b.block, b.count.Trials())
+		}
 		return own
 	}
-	own.uncounted, own.why, own.blocks, own.tries = s.uncounted, s.why, s.blocks, s.tries
+	own.uncounted, own.strayed, own.why, own.blocks, own.tries = s.uncounted, s.strayed, s.why, s.blocks, s.tries
 	*s = *own
 	return nil
 }
@@ -308,6 +314,7 @@ func (s *side) counts(r *results.Record) bool {
 	counted, why := r.Counted()
 	if !counted {
 		s.uncounted++
+		s.strayed = enter(s.strayed, r.Block, 1)
 		if s.why == "" {
 			s.why = why
 		}
@@ -388,13 +395,23 @@ func (b *batch) order(found sequence.Found, lane Lane) {
 // entered says how many trials were made in a block.
 type entered struct{ block, trials int }
 
-// enter notes that a trial of a block was made. Blocks of a cell follow one another but for those made side by side.
-func (s *side) enter(block int) {
-	if n := len(s.blocks); n > 0 && s.blocks[n-1].block == block {
-		s.blocks[n-1].trials++
-		return
+// enter notes that trials of a block were made. Blocks of a cell follow one another but for those made side by side.
+func enter(all []entered, block, trials int) []entered {
+	if n := len(all); n > 0 && all[n-1].block == block {
+		all[n-1].trials += trials
+		return all
 	}
-	s.blocks = append(s.blocks, entered{block, 1})
+	return append(all, entered{block, trials})
+}
+
+// trialsIn are those that were made in some blocks.
+func trialsIn(all []entered, in blockSet) (n int) {
+	for _, e := range all {
+		if in.has(e.block) {
+			n += e.trials
+		}
+	}
+	return n
 }
 
 // with are the blocks, rising, in which either arm made so many trials at the least.

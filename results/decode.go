@@ -113,5 +113,5 @@ func (r *Record) check() error {
 	if _, err := cgroupjoin.ParseDriver(string(r.Driver)); err != nil {
 		return fmt.Errorf("trial %d: %w", r.Index, err)
 	}
-	return nil
+	return r.checkCensus()
 }

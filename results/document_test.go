@@ -39,6 +39,13 @@ var sections = map[reflect.Type]string{
 	reflect.TypeFor[scenarios.Join]():    "### Join",
 	reflect.TypeFor[memfdclone.Report](): "### Clone report",
 
+	reflect.TypeFor[results.Census]():     "### Census",
+	reflect.TypeFor[results.Series]():     "### Series",
+	reflect.TypeFor[results.Unread]():     "### Unread",
+	reflect.TypeFor[results.Watched]():    "### Watched",
+	reflect.TypeFor[results.Inherited]():  "### Inherited",
+	reflect.TypeFor[results.Descriptor](): "### Descriptor",
+
 	reflect.TypeFor[sequence.Enforcement]():  "### Enforcement",
 	reflect.TypeFor[sequence.Finding]():      "### Finding",
 	reflect.TypeFor[sequence.Counters]():     "### Counters",

@@ -23,6 +23,7 @@ func FuzzDecodeLine(f *testing.F) {
 		}
 		f.Add(mustMarshal(f, run.Environments[0]))
 	}
+	f.Add(mustMarshal(f, session()))
 	timeline, err := results.EncodeTimeline(7, timeline1)
 	if err != nil {
 		f.Fatal(err)

@@ -131,6 +131,8 @@ type Record struct {
 	Clone *memfdclone.Report `json:"clone_report,omitempty"`
 	// JoinNS is how long the join took, in monotonic nanoseconds, where the trial measured a join alone.
 	JoinNS *int64 `json:"join_ns,omitempty"`
+	// Census is what a session counted; nil of a trial that is none, and of a session that counted nothing.
+	Census *Census `json:"census,omitempty"`
 	// Leaks lists what the trial left behind and initbench had to remove.
 	Leaks    []string `json:"leaks,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`

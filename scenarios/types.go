@@ -160,8 +160,8 @@ type Trial struct {
 	Concurrent bool `json:"concurrent,omitempty"`
 	// Together: other trials were made at the same time, as many as the place of measuring has CPUs. Its outcome, order, charges and
 	// counters are its own; its latencies, CPU times and peaks are in no timed figure. No plan says it: whoever made the trial does.
-	Together  bool          `json:"together,omitempty"`
-	Warmup    bool          `json:"warmup,omitempty"`
+	Together bool `json:"together,omitempty"`
+	Warmup   bool `json:"warmup,omitempty"`
 	// Cycles, Embedded and Collector are those of a session; see Scenario, which alone says what is watched (Spec.WatchedIn).
 	Cycles    int           `json:"cycles,omitempty"`
 	Embedded  bool          `json:"embedded,omitempty"`

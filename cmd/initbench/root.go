@@ -62,7 +62,7 @@ Machine output goes to stdout, everything else to stderr.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%s: %w (see %s --help)", cmd.CommandPath(), plainly(err), cmd.CommandPath())
 	})
-	root.AddCommand(newGateCommand(), newRunCommand(), newLimitCommand(), newCalibrateCommand(), newTraceCommand(), newCompareCommand(), newReportCommand(), newMergeCommand(), newPolicyCommand(), newScenariosCommand(),
+	root.AddCommand(newGateCommand(), newRunCommand(), newLimitCommand(), newCalibrateCommand(), newTraceCommand(), newLifecycleCommand(), newCompareCommand(), newReportCommand(), newMergeCommand(), newPolicyCommand(), newPoolCommand(), newScenariosCommand(),
 		newDoctorCommand(), newCleanCommand(), newVMCommand(), newVMAgentCommand(), newCollectCommand())
 	root.InitDefaultCompletionCmd() // of which the library has its own, but for an unknown shell
 	refuseUnknownShells(root)

@@ -1,0 +1,407 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/lifecycle"
+	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/internal/runner"
+	"github.com/initbench/initbench/internal/vm"
+)
+
+// lifecycleFlags are those of `initbench lifecycle`.
+type lifecycleFlags struct {
+	runtimes []string
+	drivers  []string
+	sequence string
+	length   int
+	faults   int
+	settle   time.Duration
+	out      string
+	in       string
+	format   string
+	all      bool
+	quiet    bool
+	inGuest  bool
+	guest    guestFlags
+
+	one lifecycle.Sequence // --sequence, read
+}
+
+func lifecycleFormats() []string { return []string{"table", "json", "jsonl"} }
+
+func newLifecycleCommand() *cobra.Command {
+	f := lifecycleFlags{one: nil}
+	cmd := &cobra.Command{
+		Use:   "lifecycle --runtime REF (--length N | --sequence STEPS)",
+		Short: "live every life of a container up to a length, and show what each left and what freed it",
+		Long: `lifecycle makes containers live sequences of OCI verbs and faults, and looks for what is left afterwards:
+processes, cgroups, systemd units, mounts, network namespaces, state directories. Of each leftover it is found
+out what frees it: time alone (--settle), else the runtime's delete --force, else what initbench clean does.
+
+Steps: create, start, exit (the payload ends), stop (kill KILL), oom (init is OOM-killed), delete, delete-force
+(--force), delete-late (once what goes by itself has gone), delete-pressed (under pressure), and kill9@VERB:POINT,
+in which the runtime is killed right before a step of its own timeline, such as kill9@create:join.
+
+--length N lives all sequences of up to N steps that end with a delete or a kill. --sequence lives one: so each
+line of the matrix is reproduced. With --out the records go to a file, and what it has already is not lived again.`,
+		Example: `  initbench lifecycle --runtime runc@v1.1.15 --driver systemd --length 3
+  initbench lifecycle --runtime crun --driver cgroupfs --sequence kill9@create:join,delete
+  initbench lifecycle --runtime runc@v1.2.6 --length 4 --out lives.jsonl`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runLifecycle(cmd, &f) },
+	}
+	f.register(cmd)
+	return cmd
+}
+
+func (f *lifecycleFlags) register(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringArrayVar(&f.runtimes, "runtime", nil, "runtime, REF or NAME=REF (may be repeated)")
+	fl.StringArrayVar(&f.drivers, "driver", nil, "only this cgroup driver: cgroupfs or systemd (may be repeated)")
+	fl.Var(&once{value: &f.sequence}, "sequence", "live this one sequence, such as create,start,stop,delete")
+	fl.IntVar(&f.length, "length", 0, "live every sequence of up to so many steps")
+	fl.IntVar(&f.faults, "faults", 1, "how often the runtime may be killed in one sequence")
+	fl.DurationVar(&f.settle, "settle", 2*time.Second, "how long time alone is given to free what is left")
+	fl.StringVar(&f.out, "out", "", "file for the records, a JSON line each; what it has is not lived again")
+	fl.StringVar(&f.in, "in", "auto", "where containers live: auto (the host if it can, else the guest), host, vm")
+	fl.StringVar(&f.format, "format", "table", "output: "+strings.Join(lifecycleFormats(), ", "))
+	fl.BoolVar(&f.all, "all", false, "show also the sequences of which all that was left went by itself")
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no notes, only the answer and errors")
+	fl.BoolVar(&f.inGuest, "in-guest", false, "read from standard input what need not be lived")
+	if err := fl.MarkHidden("in-guest"); err != nil {
+		panic(err) // only for a flag that does not exist
+	}
+	f.guest.register(cmd)
+	complete(cmd, "driver", driverWords()...)
+	complete(cmd, "in", "auto", "host", "vm")
+	complete(cmd, "format", lifecycleFormats()...)
+}
+
+// check refuses what is wrong before anything is started.
+func (f *lifecycleFlags) check(cmd *cobra.Command) error {
+	changed := cmd.Flags().Changed
+	switch {
+	case len(f.runtimes) == 0:
+		return usagef("lifecycle: give --runtime REF")
+	case changed("sequence") == changed("length"):
+		return usagef("lifecycle: give --length N for all sequences up to it, or --sequence STEPS for one")
+	case f.settle < 0 || f.settle > time.Hour:
+		return usagef("--settle %v: want 0 to 1h", f.settle)
+	}
+	var err error
+	if changed("sequence") {
+		if f.one, err = lifecycle.Parse(f.sequence); err != nil {
+			return usagef("--sequence: %w", err)
+		}
+	} else if _, err = (lifecycle.Space{Faults: f.faults}).Count(f.length); err != nil {
+		return usagef("lifecycle: %w", err)
+	}
+	if err := errors.Join(checkWord("--in", f.in, "auto", "host", "vm"), checkWord("--format", f.format, lifecycleFormats()...)); err != nil {
+		return err
+	}
+	return f.guest.check()
+}
+
+// lives are those of one command.
+type lives struct {
+	*lifecycleFlags
+	notes   io.Writer
+	sink    *lifeSink
+	drivers []cgroupjoin.Driver
+}
+
+func runLifecycle(cmd *cobra.Command, f *lifecycleFlags) (err error) {
+	if err := f.check(cmd); err != nil {
+		return err
+	}
+	l := lives{lifecycleFlags: f, notes: cmd.ErrOrStderr()}
+	if f.quiet {
+		l.notes = io.Discard
+	}
+	if l.drivers, err = chosen("--driver", f.drivers, cgroupjoin.Drivers(), cgroupjoin.ParseDriver); err != nil {
+		return err
+	}
+	if l.sink, err = openLifeSink(f, cmd.InOrStdin(), cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	err = errors.Join(l.live(cmd.Context()), l.sink.close())
+	if err != nil {
+		return l.explain(cmd.Context(), err)
+	}
+	return writeLives(cmd.OutOrStdout(), f, l.sink.records)
+}
+
+// explain adds to an interruption how to go on.
+func (l lives) explain(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() == nil:
+		return err
+	case l.out == "":
+		return &codeError{code: exitInterrupted, message: "interrupted"}
+	}
+	return &codeError{code: exitInterrupted, message: "interrupted: " + l.out + " keeps what was lived; the same command goes on"}
+}
+
+// live chooses the place.
+func (l lives) live(ctx context.Context) error {
+	if l.in != "vm" {
+		err := runner.CanMeasure(ctx, l.drivers)
+		if err == nil {
+			return l.here(ctx)
+		}
+		if l.in == "host" {
+			return err
+		}
+		_, _ = fmt.Fprintf(l.notes, "living in the guest, since the host cannot: %v\n", err) // notes are only advice
+	}
+	return l.inVM(ctx)
+}
+
+func (l lives) here(ctx context.Context) error {
+	for _, arg := range l.runtimes {
+		name, ref, err := lifeRuntime(arg)
+		if err != nil {
+			return err
+		}
+		bin, err := ociruntime.Resolve(ctx, ref, ociruntime.Options{Log: l.notes})
+		if err != nil {
+			return fmt.Errorf("runtime %s: %w", name, err)
+		}
+		for _, d := range l.drivers {
+			if err := l.under(ctx, runner.LifecycleJob{Name: name, Ref: l.refOf(arg), Binary: bin.Path, Driver: d, Quiet: l.settle}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lifeRuntime takes NAME=REF apart; a reference of the built-in runtime has an = of its own.
+func lifeRuntime(arg string) (name string, ref ociruntime.Ref, err error) {
+	all, err := parseRuntimes([]string{arg})
+	if err != nil {
+		return "", ref, err
+	}
+	ref, err = ociruntime.ParseRef(all[0].Ref)
+	return all[0].Name, ref, err
+}
+
+// refOf is the runtime as records name it: in the guest its path there is nobody's business.
+func (l lives) refOf(arg string) string {
+	all, err := parseRuntimes([]string{arg})
+	if err != nil {
+		return arg
+	}
+	if l.inGuest {
+		return all[0].Name
+	}
+	return all[0].Ref
+}
+
+// under lives the sequences of one runtime under one driver.
+func (l lives) under(ctx context.Context, job runner.LifecycleJob) (err error) {
+	header, err := newRunID()
+	if err != nil {
+		return err
+	}
+	job.Run = header
+	machine, err := runner.OpenLifecycles(ctx, job, l.notes)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, machine.Close()) }()
+	if l.one != nil {
+		return l.store(machine.Live(ctx, l.one))
+	}
+	points, err := machine.Points(ctx)
+	if err != nil {
+		return err
+	}
+	space := lifecycle.Space{Points: points, Faults: l.faults}
+	total, err := space.Count(l.length)
+	if err != nil {
+		return err
+	}
+	all, err := space.All(l.length)
+	if err != nil {
+		return usagef("lifecycle: %w", err)
+	}
+	_, _ = fmt.Fprintf(l.notes, "%s, %s: %v sequences of up to %d steps; killed at %s\n", job.Name, job.Driver, total, l.length, pointWords(points)) // notes are only advice
+	at := newLifeProgress(l, job, total)
+	for s := range all {
+		if !l.sink.has(job, s) {
+			if err := l.store(machine.Live(ctx, s)); err != nil {
+				return err
+			}
+		}
+		at.lived()
+	}
+	return nil
+}
+
+func (l lives) store(r lifecycle.Record, err error) error {
+	if err != nil {
+		return err
+	}
+	return l.sink.add(r)
+}
+
+func pointWords(points lifecycle.Points) string {
+	var words []string
+	for _, v := range lifecycle.Kills() {
+		if len(points[v]) == 0 {
+			continue
+		}
+		var names []string
+		for _, p := range points[v] {
+			names = append(names, string(p))
+		}
+		words = append(words, string(v)+": "+strings.Join(names, " "))
+	}
+	return strings.Join(words, "; ")
+}
+
+// lifeProgress says now and then how far it is.
+type lifeProgress struct {
+	out   io.Writer
+	what  string
+	total *big.Int
+	done  int64
+	said  time.Time
+}
+
+func newLifeProgress(l lives, job runner.LifecycleJob, total *big.Int) *lifeProgress {
+	return &lifeProgress{out: l.notes, what: job.Name + ", " + string(job.Driver), total: total, said: time.Now()}
+}
+
+func (p *lifeProgress) lived() {
+	p.done++
+	const each = 10 * time.Second
+	if time.Since(p.said) >= each || p.total.Cmp(big.NewInt(p.done)) == 0 {
+		p.said = time.Now()
+		_, _ = fmt.Fprintf(p.out, "%s: sequence %d of %v\n", p.what, p.done, p.total) // notes are only advice
+	}
+}
+
+// inVM has a guest live them, and stores what comes back line by line.
+func (l lives) inVM(ctx context.Context) error {
+	opts, err := l.guest.options()
+	if err != nil {
+		return err
+	}
+	opts.Log = l.notes
+	guest, err := vm.Start(ctx, opts)
+	if err != nil {
+		return err
+	}
+	defer guest.Close()
+	argv := []string{"initbench", "lifecycle", "--in", "host", "--in-guest", "--format", "jsonl", "--settle", l.settle.String(), "--faults", fmt.Sprint(l.faults)}
+	if l.one != nil {
+		argv = append(argv, "--sequence", l.one.String())
+	} else {
+		argv = append(argv, "--length", fmt.Sprint(l.length))
+	}
+	for _, d := range l.drivers {
+		argv = append(argv, "--driver", string(d))
+	}
+	for _, arg := range l.runtimes {
+		there, err := l.push(ctx, guest, arg)
+		if err != nil {
+			return err
+		}
+		argv = append(argv, "--runtime", there)
+	}
+	return l.sink.from(ctx, guest, argv, l.notes)
+}
+
+// push takes a runtime to the guest, where its name is its reference here.
+func (l lives) push(ctx context.Context, guest *vm.Guest, arg string) (string, error) {
+	name, ref, err := lifeRuntime(arg)
+	if err != nil || ref.Kind == ociruntime.NameRef {
+		return arg, err // on the guest's PATH
+	}
+	bin, err := ociruntime.Resolve(ctx, ref, ociruntime.Options{Log: l.notes})
+	if err != nil {
+		return "", fmt.Errorf("runtime %s: %w", name, err)
+	}
+	there := path.Join(vm.GuestState, "runtimes", name)
+	if err := guest.Push(ctx, bin.Path, there, 0o755); err != nil {
+		return "", fmt.Errorf("runtime %s: %w", name, err)
+	}
+	return name + "=" + there, nil
+}
+
+// newRunID is the ID of a run without a plan.
+func newRunID() (string, error) {
+	var b [2]byte
+	if err := randomBytes(b[:]); err != nil {
+		return "", fmt.Errorf("run ID: %w", err)
+	}
+	return fmt.Sprintf("%s%x", time.Now().UTC().Format("20060102t150405"), b), nil
+}
+
+// lifeSink keeps records as they come.
+type lifeSink struct {
+	records []lifecycle.Record
+	known   map[string]bool
+	file    *os.File  // --out
+	lines   io.Writer // --format jsonl
+}
+
+func (s *lifeSink) has(job runner.LifecycleJob, q lifecycle.Sequence) bool {
+	r := lifecycle.Record{Runtime: lifecycle.Runtime{Ref: job.Ref}, Driver: string(job.Driver), Sequence: q}
+	return s.known[r.Key()]
+}
+
+func (s *lifeSink) add(r lifecycle.Record) error {
+	s.known[r.Key()] = true
+	s.records = append(s.records, r)
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	line = append(line, '\n')
+	if s.file != nil {
+		if _, err := s.file.Write(line); err != nil {
+			return err
+		}
+	}
+	if s.lines != nil {
+		if _, err := s.lines.Write(line); err != nil {
+			return fmt.Errorf("write to stdout: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *lifeSink) close() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Close()
+}
+
+// relevant keeps of a file's records those that the command asked for.
+func (f *lifecycleFlags) relevant(records []lifecycle.Record) []lifecycle.Record {
+	return slices.DeleteFunc(slices.Clone(records), func(r lifecycle.Record) bool {
+		return !slices.ContainsFunc(f.runtimes, func(arg string) bool {
+			name, ref, err := lifeRuntime(arg)
+			return err == nil && (r.Runtime.Ref == ref.String() || r.Runtime.Ref == name)
+		}) || len(f.drivers) > 0 && !slices.Contains(f.drivers, r.Driver) ||
+			f.one != nil && r.Sequence.String() != f.one.String() || f.one == nil && len(r.Sequence) > f.length
+	})
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/initbench/initbench/internal/lifecycle"
+)
+
+// writeLives prints what was lived.
+func writeLives(w io.Writer, f *lifecycleFlags, records []lifecycle.Record) error {
+	switch {
+	case f.format == "jsonl":
+		return nil // each was written as it came
+	case f.format == "json":
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		if records == nil {
+			records = []lifecycle.Record{}
+		}
+		return enc.Encode(records)
+	}
+	var b strings.Builder
+	if f.one != nil {
+		for _, r := range records {
+			oneLife(&b, r)
+		}
+	} else {
+		for i, t := range lifecycle.Tables(records) {
+			if i > 0 {
+				b.WriteString("\n")
+			}
+			matrixOfLives(&b, t, f.all, isTerminal(w))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// newLifeTable is drawn with lines on a terminal and with spaces elsewhere.
+func newLifeTable(terminal bool) table.Writer {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.Style().Options = table.OptionsNoBordersAndSeparators
+	if terminal {
+		t.Style().Options.SeparateHeader, t.Style().Options.SeparateColumns = true, true
+	}
+	t.Style().Format.Header = 0 // as they are
+	return t
+}
+
+// matrixOfLives prints one runtime's table under one driver.
+func matrixOfLives(b *strings.Builder, t lifecycle.Table, all, terminal bool) {
+	fmt.Fprintf(b, "%s%s, %s driver, Linux %s: what each life left, and what freed it\n\n", t.Runtime.Name, spaced(t.Runtime.Version), t.Driver, t.Kernel)
+	grid := newLifeTable(terminal)
+	header := table.Row{"sequence"}
+	for _, k := range t.Kinds {
+		header = append(header, string(k))
+	}
+	grid.AppendHeader(header)
+	rows := 0
+	for _, r := range t.Rows {
+		if !r.Lasting && !all {
+			continue
+		}
+		row := table.Row{r.Sequence.String()}
+		for _, k := range t.Kinds {
+			row = append(row, r.Cells[k])
+		}
+		grid.AppendRow(row)
+		rows++
+	}
+	if rows > 0 {
+		b.WriteString(grid.Render() + "\n\n")
+	}
+	fmt.Fprintf(b, "%d sequences left nothing, %d only what went by itself (the last of it after %v), %d what did not\n",
+		t.Clean, t.Passing, t.Longest.Round(time.Millisecond), len(t.Rows)-t.Passing)
+	if t.Missed > 0 {
+		fmt.Fprintf(b, "%d say nothing: the runtime did not come to the point where it was to be killed\n", t.Missed)
+	}
+	pairsOfLives(b, t, terminal)
+	if rows > 0 {
+		fmt.Fprintf(b, "to live one again: initbench lifecycle --runtime %s --driver %s --sequence SEQUENCE\n", t.Runtime.Ref, t.Driver)
+	}
+}
+
+func spaced(version string) string {
+	if version == "" {
+		return ""
+	}
+	return " (" + version + ")"
+}
+
+// pairsOfLives prints direct deletes beside the same lives with a stop before.
+func pairsOfLives(b *strings.Builder, t lifecycle.Table, terminal bool) {
+	if len(t.Pairs) == 0 {
+		if t.Same > 0 {
+			fmt.Fprintf(b, "a stop before the delete made no difference in any of %d pairs\n", t.Same)
+		}
+		return
+	}
+	fmt.Fprintf(b, "a stop before the delete made a difference in %d of %d pairs:\n\n", len(t.Pairs), len(t.Pairs)+t.Same)
+	grid := newLifeTable(terminal)
+	grid.AppendHeader(table.Row{"direct delete", "left", "stopped before, left"})
+	for _, p := range t.Pairs {
+		grid.AppendRow(table.Row{p.Direct.Sequence.String(), lifecycle.Lasting(p.Direct), lifecycle.Lasting(p.Stopped)})
+	}
+	b.WriteString(grid.Render() + "\n\n")
+}
+
+// oneLife prints a sequence step by step, and what it left.
+func oneLife(b *strings.Builder, r lifecycle.Record) {
+	fmt.Fprintf(b, "%s%s, %s driver, Linux %s\n\n", r.Runtime.Name, spaced(r.Runtime.Version), r.Driver, r.Kernel)
+	steps := newLifeTable(false)
+	steps.AppendHeader(table.Row{"step", "took", "ended", "said"})
+	for _, d := range r.Steps {
+		steps.AppendRow(table.Row{d.Step, time.Duration(d.NS).Round(time.Millisecond), ended(d), d.Message})
+	}
+	b.WriteString(steps.Render() + "\n\n")
+	if len(r.Left) == 0 {
+		b.WriteString("nothing was left\n")
+		return
+	}
+	left := newLifeTable(false)
+	left.AppendHeader(table.Row{"left", "name", "freed by", "after"})
+	for _, l := range r.Left {
+		after := ""
+		if l.FreedBy != lifecycle.Never {
+			after = time.Duration(l.AfterNS).Round(time.Millisecond).String()
+		}
+		left.AppendRow(table.Row{string(l.Kind), l.Name, string(l.FreedBy), after})
+	}
+	b.WriteString(left.Render() + "\n")
+}
+
+func ended(d lifecycle.Done) string {
+	switch {
+	case d.Signal != "":
+		return d.Signal
+	case d.Exit != nil:
+		return fmt.Sprint("exit ", *d.Exit)
+	}
+	return ""
+}

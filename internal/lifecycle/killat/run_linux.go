@@ -1,0 +1,311 @@
+package killat
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/initbench/initbench/internal/lifecycle"
+	"github.com/initbench/initbench/sequence"
+)
+
+// Command is a verb of a runtime, as it is to be started.
+type Command struct {
+	Argv  []string
+	Env   []string
+	Dir   string
+	Files [3]*os.File // nil: /dev/null is not opened, the descriptor is closed
+	// Cgroup is a descriptor of the one it is born in.
+	Cgroup int
+}
+
+// Result is how the verb went.
+type Result struct {
+	Status syscall.WaitStatus
+	// Reached tells that the runtime came to the point and was killed there.
+	Reached bool
+	// Timeline has the steps up to the end, each at its beginning. Only NS, Step, PID, TID and Comm are in its events.
+	Timeline sequence.Timeline
+}
+
+// Supported says why no runtime can be killed between two steps here; nil when nothing is known to stand against it.
+func Supported() error {
+	if len(kinds) == 0 {
+		return fmt.Errorf("runtimes are stopped at their calls on linux/amd64 only, and this is linux/%s", runtime.GOARCH)
+	}
+	return nil
+}
+
+// Run runs a verb and kills its process at the point, or at none if that is empty. It returns when the process has ended and
+// nothing is traced any more; what the runtime has left running goes on. To end it early, kill the verb's process.
+func Run(c Command, t Target, at lifecycle.Point) (Result, error) {
+	if err := Supported(); err != nil {
+		return Result{}, err
+	}
+	type outcome struct {
+		Result
+		err error
+		tid int
+	}
+	ended := make(chan outcome, 1)
+	go onThreadOfItsOwn(func() {
+		tr := tracer{target: t, at: at, stopped: map[int]int{}, seen: map[int]bool{}, within: map[int]sequence.Step{}, taken: map[sequence.Step]int{}}
+		err := tr.run(c)
+		ended <- outcome{tr.result, err, unix.Gettid()}
+	})
+	o := <-ended
+	return o.Result, errors.Join(o.err, awaitThread(o.tid))
+}
+
+// onThreadOfItsOwn calls f on a thread that ends after it, by which all it traced is let go. The process's first thread Go
+// would keep, so that one is left for others.
+func onThreadOfItsOwn(f func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != unix.Getpid() {
+		f()
+		return
+	}
+	done := make(chan struct{})
+	go func() { onThreadOfItsOwn(f); close(done) }()
+	<-done
+	runtime.UnlockOSThread()
+}
+
+// awaitThread returns when a thread of ours has ended. Nothing tells of that end, but it is under way.
+func awaitThread(tid int) error {
+	name := filepath.Join("/proc/self/task", strconv.Itoa(tid))
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Microsecond) {
+		if _, err := os.Lstat(name); err != nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("the tracer's thread %d did not end", tid)
+}
+
+// tracer follows one verb. All of it belongs to one thread: ptrace is a thread's.
+type tracer struct {
+	target Target
+	at     lifecycle.Point
+	root   int
+	result Result
+
+	stopped map[int]int           // tasks left stopped, with the signal they are to get
+	seen    map[int]bool          // tasks whose first stop has been
+	within  map[int]sequence.Step // tasks in a call whose return is a step
+	taken   map[sequence.Step]int
+}
+
+func (t *tracer) run(c Command) error {
+	files := make([]uintptr, len(c.Files))
+	for i, f := range c.Files {
+		files[i] = ^uintptr(0)
+		if f != nil {
+			files[i] = f.Fd()
+		}
+	}
+	pid, err := syscall.ForkExec(c.Argv[0], c.Argv, &syscall.ProcAttr{Dir: c.Dir, Env: c.Env, Files: files,
+		Sys: &syscall.SysProcAttr{Setsid: true, Ptrace: true, UseCgroupFD: true, CgroupFD: c.Cgroup}})
+	if err != nil {
+		return fmt.Errorf("start %s: %w", c.Argv[0], err)
+	}
+	t.root, t.result.Timeline.RuntimePID = pid, pid
+	if err := t.begin(); err != nil {
+		// It is ours and stopped at its first instruction: nobody else ends it.
+		return errors.Join(err, unix.Kill(pid, unix.SIGKILL), t.follow())
+	}
+	return t.follow()
+}
+
+// begin meets the stop at exec and says what is to be followed. Not PTRACE_O_EXITKILL: a container under test must not die of our end.
+func (t *tracer) begin() error {
+	var ws unix.WaitStatus
+	if _, err := wait(t.root, &ws); err != nil {
+		return fmt.Errorf("wait for exec: %w", err)
+	}
+	if !ws.Stopped() {
+		return fmt.Errorf("the runtime ended before its exec: %#x", uint32(ws))
+	}
+	t.seen[t.root] = true
+	const follow = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC
+	if err := unix.PtraceSetOptions(t.root, follow); err != nil {
+		return fmt.Errorf("ptrace options: %w", err)
+	}
+	return t.resume(t.root, 0)
+}
+
+func wait(pid int, ws *unix.WaitStatus) (int, error) {
+	for {
+		got, err := unix.Wait4(pid, ws, unix.WALL|unix.WNOTHREAD, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return got, err
+		}
+	}
+}
+
+// follow meets every stop until the root has ended.
+func (t *tracer) follow() error {
+	for {
+		var ws unix.WaitStatus
+		tid, err := wait(-1, &ws)
+		if err != nil {
+			return fmt.Errorf("wait for tracees: %w", err)
+		}
+		if ws.Exited() || ws.Signaled() {
+			delete(t.stopped, tid)
+			if tid == t.root {
+				t.result.Status = syscall.WaitStatus(ws)
+				t.letGo()
+				return nil
+			}
+			continue
+		}
+		if err := t.meet(tid, ws); err != nil {
+			return errors.Join(err, t.giveUp())
+		}
+	}
+}
+
+// giveUp ends a verb that cannot be followed.
+func (t *tracer) giveUp() error {
+	err := unix.Kill(t.root, unix.SIGKILL)
+	var ws unix.WaitStatus
+	for werr := error(nil); werr == nil && !(ws.Exited() || ws.Signaled()); _, werr = wait(t.root, &ws) {
+	}
+	t.result.Status = syscall.WaitStatus(ws)
+	t.letGo()
+	return err
+}
+
+// letGo detaches what is stopped. What runs is let go by the thread's end.
+func (t *tracer) letGo() {
+	for tid, sig := range t.stopped {
+		_, _, _ = unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_DETACH, uintptr(tid), 0, uintptr(sig), 0, 0) // one that was killed meanwhile is gone
+	}
+}
+
+// meet sees to one stop.
+func (t *tracer) meet(tid int, ws unix.WaitStatus) error {
+	sig := ws.StopSignal()
+	deliver := 0
+	switch {
+	case sig == unix.SIGTRAP|0x80:
+		if err := t.syscall(tid); err != nil {
+			return err
+		}
+	case sig == unix.SIGTRAP && ws.TrapCause() > 0: // a birth or an exec, of which the calls have told
+	case sig == unix.SIGSTOP && !t.seen[tid]: // the first stop of whoever was born traced
+	default:
+		deliver = int(sig)
+	}
+	t.seen[tid] = true
+	if t.result.Reached {
+		t.stopped[tid] = deliver // until the runtime is dead
+		return nil
+	}
+	return t.resume(tid, deliver)
+}
+
+func (t *tracer) resume(tid, sig int) error {
+	if err := unix.PtraceSyscall(tid, sig); err != nil && !errors.Is(err, unix.ESRCH) { // killed meanwhile: its end is told
+		return fmt.Errorf("ptrace: go on: %w", err)
+	}
+	return nil
+}
+
+// info is struct ptrace_syscall_info, of which golang.org/x/sys has neither the type nor the request.
+type info struct {
+	Op  uint8
+	_   [3]uint8
+	_   uint32 // arch
+	_   [2]uint64
+	Nr  uint64 // at the entry; at the exit the value
+	Arg [6]uint64
+	_   [2]uint64
+}
+
+const (
+	getSyscallInfo = 0x420e // PTRACE_GET_SYSCALL_INFO, from Linux 5.3
+	opEntry        = 1
+	opExit         = 2
+)
+
+// syscall sees to a task that enters a call or returns from one.
+func (t *tracer) syscall(tid int) error {
+	var i info
+	_, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, getSyscallInfo, uintptr(tid), unsafe.Sizeof(i), uintptr(unsafe.Pointer(&i)), 0, 0)
+	switch {
+	case errno == unix.ESRCH:
+		return nil // killed meanwhile
+	case errno != 0:
+		return fmt.Errorf("ptrace: which call: %w", errno)
+	case i.Op == opExit:
+		if step := t.within[tid]; step != "" {
+			delete(t.within, tid)
+			return t.take(tid, step)
+		}
+	case i.Op == opEntry:
+		step := t.target.step(call{tid: tid, nr: i.Nr, args: i.Arg}, t.isRoot)
+		if step == "" {
+			return nil
+		}
+		t.within[tid] = returned[step]
+		return t.take(tid, step)
+	}
+	return nil
+}
+
+// take notes a step, and kills the runtime if that was to be its last.
+func (t *tracer) take(tid int, step sequence.Step) error {
+	if t.result.Reached {
+		return nil
+	}
+	t.taken[step]++
+	t.result.Timeline.Events = append(t.result.Timeline.Events, sequence.Event{NS: now(), Step: step, PID: tgid(tid), TID: tid, Comm: comm(tid)})
+	if t.at == "" || lifecycle.PointOf(step, t.taken[step]) != t.at {
+		return nil
+	}
+	t.result.Reached = true
+	return unix.Kill(t.root, unix.SIGKILL)
+}
+
+func (t *tracer) isRoot(tid int) bool { return tid == t.root || tgid(tid) == t.root }
+
+func now() int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		panic(err) // the kernel has had this clock since 2.6
+	}
+	return ts.Nano()
+}
+
+// tgid is the process of a thread; 0 when it is gone.
+func tgid(tid int) int {
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(tid), "status"))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(b), "\nTgid:\t")
+	line, _, _ := strings.Cut(rest, "\n")
+	n, err := strconv.Atoi(line)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func comm(tid int) string {
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(tid), "comm"))
+	if err != nil {
+		return "gone"
+	}
+	return strings.TrimSpace(string(b))
+}

@@ -1,0 +1,149 @@
+package lifecycle
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Row is what one sequence left, for a table.
+type Row struct {
+	Sequence Sequence
+	// Cells say for each kind what freed those of it: "delete", or "2 delete, 1 clean".
+	Cells map[Kind]string
+	// Lasting: something did not go by time alone.
+	Lasting bool
+}
+
+// Table is the matrix of one runtime under one driver.
+type Table struct {
+	Runtime Runtime
+	Driver  string
+	Kernel  string
+	Kinds   []Kind // that occur in Rows
+	Rows    []Row  // of sequences that left something
+	// Clean sequences left nothing. Passing ones left only what went by itself, the slowest of it after Longest. Missed ones say nothing.
+	Clean, Passing, Missed int
+	Longest                time.Duration
+	Pairs                  []Pair
+	// Same pairs left the same either way.
+	Same int
+}
+
+// Pair is a direct delete beside the same life with a stop before it.
+type Pair struct {
+	Direct, Stopped Record
+}
+
+// Tables makes of records a table for each runtime and driver, in the order in which they come.
+func Tables(records []Record) []Table {
+	var tables []Table
+	var of [][]Record
+	for _, r := range records {
+		i := slices.IndexFunc(tables, func(t Table) bool { return t.Runtime == r.Runtime && t.Driver == r.Driver })
+		if i < 0 {
+			i = len(tables)
+			tables, of = append(tables, Table{Runtime: r.Runtime, Driver: r.Driver, Kernel: r.Kernel}), append(of, nil)
+		}
+		of[i] = append(of[i], r)
+	}
+	for i := range tables {
+		tables[i].fill(of[i])
+	}
+	return tables
+}
+
+func (t *Table) fill(records []Record) {
+	for _, r := range records {
+		t.add(r)
+	}
+	for _, k := range LeftKinds() {
+		if slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Cells[k] != "" }) {
+			t.Kinds = append(t.Kinds, k)
+		}
+	}
+	t.pair(records)
+}
+
+func (t *Table) add(r Record) {
+	switch {
+	case r.Missed():
+		t.Missed++
+		return
+	case len(r.Left) == 0:
+		t.Clean++
+		return
+	}
+	row := Row{Sequence: r.Sequence, Cells: map[Kind]string{}}
+	for _, k := range LeftKinds() {
+		row.Cells[k] = cell(r.Left, k)
+	}
+	row.Lasting = slices.ContainsFunc(r.Left, lasts)
+	if !row.Lasting {
+		t.Passing++
+		for _, l := range r.Left {
+			t.Longest = max(t.Longest, time.Duration(l.AfterNS))
+		}
+	}
+	t.Rows = append(t.Rows, row)
+}
+
+func lasts(l Left) bool { return l.FreedBy != ByTime }
+
+// cell says what freed those of a kind.
+func cell(left []Left, k Kind) string {
+	var words []string
+	for _, by := range FreedBy() {
+		n := 0
+		for _, l := range left {
+			if l.Kind == k && l.FreedBy == by {
+				n++
+			}
+		}
+		switch {
+		case n == 1:
+			words = append(words, string(by))
+		case n > 1:
+			words = append(words, fmt.Sprintf("%d %s", n, by))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// pair finds the direct deletes whose twins were lived as well.
+func (t *Table) pair(records []Record) {
+	known := map[string]Record{}
+	for _, r := range records {
+		known[r.Sequence.String()] = r
+	}
+	for _, r := range records {
+		twin, ok := r.Sequence.Stopped()
+		if !ok {
+			continue
+		}
+		other, lived := known[twin.String()]
+		switch {
+		case !lived || r.Missed() || other.Missed():
+		case Lasting(r) == Lasting(other):
+			t.Same++
+		default:
+			t.Pairs = append(t.Pairs, Pair{r, other})
+		}
+	}
+}
+
+// Lasting is in one line what of a record did not go by time alone, and what freed it.
+func Lasting(r Record) string {
+	left := slices.DeleteFunc(slices.Clone(r.Left), func(l Left) bool { return !lasts(l) })
+	var words []string
+	for _, k := range LeftKinds() {
+		if c := cell(left, k); c != "" {
+			words = append(words, string(k)+": "+c)
+		}
+	}
+	if len(words) == 0 {
+		return "nothing"
+	}
+	return strings.Join(words, "; ")
+}

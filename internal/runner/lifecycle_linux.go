@@ -1,0 +1,211 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/gofrs/flock"
+	"golang.org/x/sys/unix"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/journal"
+	"github.com/initbench/initbench/internal/lifecycle"
+	"github.com/initbench/initbench/internal/lifecycle/killat"
+	"github.com/initbench/initbench/internal/ociruntime"
+)
+
+// LifecycleJob says whose lives are lived.
+type LifecycleJob struct {
+	// Run is the ID that everything carries that is made.
+	Run string
+	// Name and Ref are the runtime's in records, Binary its path or its name on PATH.
+	Name, Ref, Binary string
+	Driver            cgroupjoin.Driver
+	// Quiet is how long time alone is given before anything else is tried.
+	Quiet time.Duration
+}
+
+// Lifecycles lives sequences of one runtime under one driver, one at a time. Close it.
+type Lifecycles struct {
+	*collector
+	job     LifecycleJob
+	lock    *flock.Flock
+	runtime runtimeUnderTest
+	kernel  string
+	units   unitLister
+	next    int
+}
+
+// OpenLifecycles takes the machine for them.
+func OpenLifecycles(ctx context.Context, job LifecycleJob, notes io.Writer) (*Lifecycles, error) {
+	if err := CanMeasure(ctx, []cgroupjoin.Driver{job.Driver}); err != nil {
+		return nil, err
+	}
+	if err := killat.Supported(); err != nil {
+		return nil, &EnvError{Err: err}
+	}
+	lock, err := journal.Lock(journal.Base())
+	if err != nil {
+		return nil, &EnvError{Err: err}
+	}
+	if err := refuseRemains(ctx); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	c := &collector{job: Job{Run: job.Run}, notes: notes, dir: filepath.Join(journal.Base(), "run-"+job.Run)}
+	l := &Lifecycles{collector: c, job: job, lock: lock}
+	if err := l.open(ctx); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+func (l *Lifecycles) open(ctx context.Context) error {
+	err := l.openShared(ctx)
+	if err != nil {
+		return &EnvError{Err: err}
+	}
+	if l.runtime, err = identify(ctx, l.job.Binary); err != nil {
+		return fmt.Errorf("runtime %s: %w", l.job.Name, err)
+	}
+	return nil
+}
+
+// openShared makes what all lives have in common, journal first.
+func (l *Lifecycles) openShared(ctx context.Context) (err error) {
+	if l.journal, err = journal.Open(journal.Base(), l.job.Run); err != nil {
+		return err
+	}
+	if err := l.intend(string(journal.Dir), l.dir); err != nil {
+		return err
+	}
+	l.host, err = cgroupjoin.Open(ctx, cgroupjoin.Options{
+		Root: cgroupRoot, Proc: procRoot, RunID: l.job.Run, Drivers: []cgroupjoin.Driver{l.job.Driver}, Journal: l.intend})
+	if err != nil {
+		return err
+	}
+	if err := becomeSubreaper(); err != nil {
+		return err
+	}
+	if err := l.openDisk(); err != nil {
+		return err
+	}
+	if l.units, err = listUnits(ctx); err != nil {
+		return err
+	}
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return fmt.Errorf("uname: %w", err)
+	}
+	l.kernel = unix.ByteSliceToString(u.Release[:])
+	return nil
+}
+
+// Close removes what the lives had in common, and gives the machine back.
+func (l *Lifecycles) Close() error {
+	l.units.close()
+	reapOrphans()
+	return errors.Join(l.close(), l.lock.Unlock())
+}
+
+// life is one sequence under way.
+type life struct {
+	*prepared
+	of     *Lifecycles
+	stdin  *os.File // its end is the payload's; nil before create
+	init   *initProcess
+	calls  int
+	points []lifecycle.Point // of the last verb that was traced
+	mount  map[string]bool   // name space mounts that were there before
+	clean  bool              // what clean does has been done
+}
+
+// begin makes a life's cgroups and directories, journal first.
+func (l *Lifecycles) begin(ctx context.Context) (*life, error) {
+	p := &prepared{}
+	p.Index, p.Driver = l.next, l.job.Driver
+	l.next++
+	p.id = fmt.Sprintf("%s-%d", l.job.Run, p.Index)
+	p.scope, p.dir = p.id, filepath.Join(l.dir, strconv.Itoa(p.Index))
+	p.cli = ociruntime.CLI{Binary: l.runtime.path, StateRoot: filepath.Join(p.dir, "state"), Systemd: p.Driver == cgroupjoin.Systemd, Options: l.runtime.flags}
+	v := &life{prepared: p, of: l}
+	var err error
+	if v.mount, err = nsMounts(); err != nil {
+		return v, err
+	}
+	if p.tree, err = l.makeTree(ctx, p.scope, p.Driver, p.treeSpec()); err != nil {
+		return v, fmt.Errorf("cgroups: %w", err)
+	}
+	if err := os.MkdirAll(p.bundle(), 0o755); err != nil {
+		return v, fmt.Errorf("bundle: %w", err)
+	}
+	return v, nil
+}
+
+// end removes whatever is left, as clean would.
+func (v *life) end() error {
+	v.letGo()
+	var err error
+	if !v.clean {
+		err = v.doClean()
+	}
+	reapOrphans()
+	if err != nil {
+		v.of.unclean = true
+		return err
+	}
+	return v.of.gone(v.scope)
+}
+
+// letGo closes what of the container is ours.
+func (v *life) letGo() {
+	if v.stdin != nil {
+		_ = v.stdin.Close() // nothing was written
+		v.stdin = nil
+	}
+	if v.init != nil {
+		v.init.close()
+		v.init = nil
+	}
+	if v.stdout != nil {
+		v.stdout.finish()
+		v.stdout = nil
+	}
+}
+
+// Live lives one sequence and says what it left, and what freed that. After an interruption everything of
+// it is removed and ctx's error returned.
+func (l *Lifecycles) Live(ctx context.Context, s lifecycle.Sequence) (lifecycle.Record, error) {
+	rec := lifecycle.Record{Kind: lifecycle.RecordKind, Schema: lifecycle.Schema, Run: l.job.Run, Driver: string(l.job.Driver), Kernel: l.kernel, Sequence: s,
+		Runtime: lifecycle.Runtime{Name: l.job.Name, Ref: l.job.Ref, Version: l.runtime.id.Version, SHA256: l.runtime.id.SHA256},
+		Left:    []lifecycle.Left{}, Steps: []lifecycle.Done{}}
+	v, err := l.begin(ctx)
+	if err == nil {
+		err = v.live(ctx, &rec)
+	}
+	if err := errors.Join(err, v.end()); err != nil {
+		return rec, fmt.Errorf("%s: %w", s, err)
+	}
+	return rec, ctx.Err()
+}
+
+func (v *life) live(ctx context.Context, rec *lifecycle.Record) error {
+	for _, step := range rec.Sequence {
+		done, err := v.take(ctx, step)
+		if err != nil {
+			return fmt.Errorf("%s: %w", step, err)
+		}
+		rec.Steps = append(rec.Steps, done)
+		if done.Missed {
+			return nil // what would follow is another sequence
+		}
+	}
+	var err error
+	rec.Left, err = v.settle(ctx)
+	return err
+}

@@ -1,0 +1,301 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/lifecycle"
+)
+
+// item is one thing of a life that is there. Two looks at the same thing have the same kind and key.
+type item struct {
+	kind lifecycle.Kind
+	key  string
+	name string
+}
+
+// left lists what there is of the life now.
+func (v *life) left(ctx context.Context) ([]item, error) {
+	reapOrphans() // a zombie of ours is no leftover of the runtime's
+	var all []item
+	for _, look := range []func(context.Context) ([]item, error){v.leftProcesses, v.leftCgroups, v.leftUnits, v.leftMounts, v.leftState} {
+		some, err := look(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("what is left: %w", err)
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// leftProcesses are those in the trial's cgroups, with their network namespaces.
+func (v *life) leftProcesses(context.Context) ([]item, error) {
+	if _, err := os.Lstat(v.tree.PodPath()); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // the kernel removes no cgroup that has processes
+	}
+	pod, runtimes, err := v.tree.Procs()
+	if err != nil {
+		return nil, err
+	}
+	var all []item
+	own := nsOf(os.Getpid())
+	spaces := map[string]bool{own: true, "": true}
+	for i, pid := range append(pod, runtimes...) {
+		where := "container"
+		if i >= len(pod) {
+			where = "runtime"
+		}
+		comm, err := os.ReadFile(filepath.Join(procRoot, strconv.Itoa(pid), "comm"))
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		all = append(all, item{lifecycle.Processes, strconv.Itoa(pid), fmt.Sprintf("%s in the %s's cgroup", strings.TrimSpace(string(comm)), where)})
+		if ns := nsOf(pid); !spaces[ns] {
+			spaces[ns] = true
+			all = append(all, item{lifecycle.NetNamespaces, ns, "of a process"})
+		}
+	}
+	return all, nil
+}
+
+func nsOf(pid int) string {
+	link, err := os.Readlink(filepath.Join(procRoot, strconv.Itoa(pid), "ns/net"))
+	if err != nil {
+		return "" // a zombie has none
+	}
+	return link
+}
+
+// leftCgroups are the outermost below the pod.
+func (v *life) leftCgroups(context.Context) ([]item, error) {
+	entries, err := os.ReadDir(v.tree.PodPath())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var all []item
+	for _, e := range entries {
+		if e.IsDir() {
+			all = append(all, item{lifecycle.Cgroups, e.Name(), v.anonymous(e.Name())})
+		}
+	}
+	return all, nil
+}
+
+// anonymous is a name without what is the run's own, so that two runs' leftovers are called the same.
+func (v *life) anonymous(name string) string {
+	return strings.ReplaceAll(name, v.id, "ID")
+}
+
+// unitLister asks systemd; its zero value is for a machine without.
+type unitLister struct{ conn *systemd.Conn }
+
+func listUnits(ctx context.Context) (unitLister, error) {
+	if !cgroupjoin.SystemdRunning() {
+		return unitLister{}, nil
+	}
+	conn, err := systemd.NewSystemConnectionContext(context.WithoutCancel(ctx))
+	if err != nil {
+		return unitLister{}, fmt.Errorf("system bus: %w", err)
+	}
+	return unitLister{conn}, nil
+}
+
+func (u unitLister) close() {
+	if u.conn != nil {
+		u.conn.Close()
+	}
+}
+
+// leftUnits are the container's scope and whatever else carries its name, under either driver.
+func (v *life) leftUnits(ctx context.Context) ([]item, error) {
+	if v.of.units.conn == nil {
+		return nil, nil
+	}
+	units, err := v.of.units.conn.ListUnitsByPatternsContext(context.WithoutCancel(ctx), nil, []string{"*" + v.id + "*.scope", "*" + v.id + "*.service", "*" + v.id + "*.mount"})
+	if err != nil {
+		return nil, fmt.Errorf("units: %w", err)
+	}
+	var all []item
+	for _, u := range units {
+		kind := lifecycle.Units
+		if u.ActiveState == "failed" {
+			kind = lifecycle.FailedUnits
+		}
+		all = append(all, item{kind, u.Name, v.anonymous(u.Name)})
+	}
+	return all, nil
+}
+
+// leftMounts are those below the run's directory, the shared root's among them, since lives are lived one at a time; and
+// namespaces that were mounted somewhere to last.
+func (v *life) leftMounts(context.Context) ([]item, error) {
+	below, err := mountinfo.GetMounts(mountinfo.PrefixFilter(v.of.dir))
+	if err != nil {
+		return nil, err
+	}
+	var all []item
+	for _, m := range below {
+		name := strings.TrimPrefix(m.Mountpoint, v.of.dir)
+		all = append(all, item{lifecycle.Mounts, strconv.Itoa(m.ID), v.anonymous(strings.Replace(name, "/"+strconv.Itoa(v.Index)+"/", "/LIFE/", 1))})
+	}
+	spaces, err := nsMounts()
+	for name := range spaces {
+		if !v.mount[name] {
+			all = append(all, item{lifecycle.NetNamespaces, name, name})
+		}
+	}
+	return all, err
+}
+
+// nsMounts are the namespaces that are mounted on files.
+func nsMounts() (map[string]bool, error) {
+	all, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("nsfs"))
+	names := map[string]bool{}
+	for _, m := range all {
+		names[m.Mountpoint] = true
+	}
+	return names, err
+}
+
+func (v *life) leftState(context.Context) ([]item, error) {
+	entries, err := os.ReadDir(v.cli.StateRoot)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var all []item
+	for _, e := range entries {
+		all = append(all, item{lifecycle.StateDirectories, e.Name(), v.anonymous(e.Name())})
+	}
+	return all, nil
+}
+
+// remnant is a leftover that something may yet free.
+type remnant struct {
+	lifecycle.Left
+	gone bool
+}
+
+// settler watches leftovers go.
+type settler struct {
+	v     *life
+	known map[item]*remnant
+	order []item
+}
+
+// afterward is how long a thing has to go once something was done about it: systemd frees units and cgroups when it gets to it.
+const afterward = time.Second
+
+// settle says what is left and what frees it. Time comes first: of a thing that a delete frees nobody could tell
+// any more whether it would have gone by itself.
+func (v *life) settle(ctx context.Context) ([]lifecycle.Left, error) {
+	s := &settler{v: v, known: map[item]*remnant{}}
+	began := now()
+	if err := s.look(ctx, lifecycle.ByTime, began); err != nil || s.done() {
+		return s.list(), err
+	}
+	if err := s.watch(ctx, lifecycle.ByTime, began, v.of.job.Quiet); err != nil || s.done() {
+		return s.list(), err
+	}
+	began = now()
+	if _, err := v.take(ctx, lifecycle.Step{Verb: lifecycle.ForceDelete}); err != nil {
+		return nil, err
+	}
+	if err := s.watch(ctx, lifecycle.ByDelete, began, afterward); err != nil || s.done() {
+		return s.list(), err
+	}
+	began = now()
+	v.letGo()
+	if err := v.doClean(); err != nil {
+		return nil, err
+	}
+	err := s.watch(ctx, lifecycle.ByClean, began, afterward)
+	return s.list(), err
+}
+
+// look notes what has come, and what has gone since the last look.
+func (s *settler) look(ctx context.Context, by lifecycle.Freed, began int64) error {
+	items, err := s.v.left(ctx)
+	if err != nil {
+		return err
+	}
+	there := map[item]bool{}
+	for _, it := range items {
+		id := item{kind: it.kind, key: it.key}
+		there[id] = true
+		if s.known[id] == nil {
+			s.known[id] = &remnant{Left: lifecycle.Left{Kind: it.kind, Name: it.name, FreedBy: lifecycle.Never}}
+			s.order = append(s.order, id)
+		}
+	}
+	for id, r := range s.known {
+		if !there[id] && !r.gone {
+			r.gone, r.FreedBy, r.AfterNS = true, by, now()-began
+		}
+	}
+	return nil
+}
+
+// watch looks until all has gone, or the limit is over.
+func (s *settler) watch(ctx context.Context, by lifecycle.Freed, began int64, limit time.Duration) error {
+	for deadline := time.Now().Add(limit); ; time.Sleep(often) {
+		if err := errors.Join(s.look(ctx, by, began), ctx.Err()); err != nil {
+			return err
+		}
+		if s.done() || time.Now().After(deadline) {
+			return nil
+		}
+	}
+}
+
+func (s *settler) done() bool {
+	for _, r := range s.known {
+		if !r.gone {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *settler) list() []lifecycle.Left {
+	all := []lifecycle.Left{}
+	for _, id := range s.order {
+		all = append(all, s.known[id].Left)
+	}
+	return all
+}
+
+// doClean does for this life what clean does for a run that was killed: units and cgroups first, then what is mounted, then directories.
+func (v *life) doClean() error {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
+	defer cancel()
+	var err error
+	if v.tree != nil {
+		_, err = v.tree.Remove(ctx)
+	}
+	err = errors.Join(err, unmountBelow(v.of.rootfs.Dir), removeDir(v.dir))
+	v.clean = err == nil
+	return err
+}
+
+// unmountBelow unmounts what a runtime left on the root that all lives share; nothing else is mounted there.
+func unmountBelow(dir string) error {
+	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(dir))
+	for i := len(mounts) - 1; i >= 0 && err == nil; i-- {
+		if err = unix.Unmount(mounts[i].Mountpoint, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); errors.Is(err, unix.EINVAL) {
+			err = nil // it went with one above it
+		}
+	}
+	return err
+}

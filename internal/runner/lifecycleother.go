@@ -1,0 +1,38 @@
+//go:build !linux
+
+package runner
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/lifecycle"
+)
+
+// LifecycleJob says whose lives are lived.
+type LifecycleJob struct {
+	Run, Name, Ref, Binary string
+	Driver                 cgroupjoin.Driver
+	Quiet                  time.Duration
+}
+
+// Lifecycles cannot be had here.
+type Lifecycles struct{}
+
+// OpenLifecycles says why.
+func OpenLifecycles(context.Context, LifecycleJob, io.Writer) (*Lifecycles, error) {
+	return nil, errSystem
+}
+
+// Points finds none.
+func (*Lifecycles) Points(context.Context) (lifecycle.Points, error) { return nil, errSystem }
+
+// Live lives nothing.
+func (*Lifecycles) Live(context.Context, lifecycle.Sequence) (lifecycle.Record, error) {
+	return lifecycle.Record{}, errSystem
+}
+
+// Close has nothing to close.
+func (*Lifecycles) Close() error { return nil }

@@ -1,0 +1,360 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/initbench/initbench/internal/lifecycle"
+	"github.com/initbench/initbench/internal/lifecycle/killat"
+	"github.com/initbench/initbench/internal/ociruntime"
+)
+
+const (
+	// stepTimeout bounds a step; nothing that a runtime does takes a tenth of it.
+	stepTimeout = 30 * time.Second
+	// endTimeout bounds the wait for an end that was asked for, and need not come.
+	endTimeout = 5 * time.Second
+	// orphanTime is what the children of a runtime that was killed have to end by themselves.
+	orphanTime = 300 * time.Millisecond
+	// often is how often something is looked at of which nothing tells.
+	often = 5 * time.Millisecond
+)
+
+// take takes one step. Only what the harness itself cannot do is an error; what a runtime says is the step's.
+func (v *life) take(ctx context.Context, step lifecycle.Step) (lifecycle.Done, error) {
+	if err := ctx.Err(); err != nil {
+		return lifecycle.Done{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	began := now()
+	done, err := v.does(ctx, step)
+	done.Step, done.NS = step.String(), now()-began
+	reapOrphans()
+	return done, err
+}
+
+func (v *life) does(ctx context.Context, step lifecycle.Step) (lifecycle.Done, error) {
+	switch step.Verb {
+	case lifecycle.Create:
+		return v.create(ctx, step)
+	case lifecycle.Start:
+		return v.start(ctx, step)
+	case lifecycle.Exit:
+		return lifecycle.Done{Message: v.exit(ctx)}, nil
+	case lifecycle.OOM:
+		return v.oom(ctx)
+	case lifecycle.Stop:
+		done, err := v.call(ctx, v.cli.Kill(v.id, "KILL"), step)
+		if err == nil && done.Exit != nil && *done.Exit == 0 {
+			done.Message = joinText(done.Message, v.awaitEnd(ctx))
+		}
+		return done, err
+	case lifecycle.ForceDelete:
+		return v.call(ctx, v.cli.ForceDelete(v.id), step)
+	case lifecycle.LateDelete:
+		if err := v.wait(ctx, v.of.job.Quiet); err != nil {
+			return lifecycle.Done{}, err
+		}
+	case lifecycle.PressedDelete:
+		release, err := v.press()
+		if err != nil {
+			return lifecycle.Done{}, err
+		}
+		defer release()
+	}
+	return v.call(ctx, v.cli.Delete(v.id), step)
+}
+
+// create makes the container with a payload that holds until its standard input ends.
+func (v *life) create(ctx context.Context, step lifecycle.Step) (lifecycle.Done, error) {
+	v.letGo()
+	v.nonce = ociruntime.NewNonce()
+	err := ociruntime.WriteBundle(v.bundle(), ociruntime.BundleSpec{Rootfs: v.of.rootfs, CgroupsPath: v.tree.CgroupsPath(), NoSwap: v.of.swap,
+		Args: ociruntime.Payload{Nonce: v.nonce, Hold: true}.Args()})
+	if err != nil {
+		return lifecycle.Done{}, err
+	}
+	if v.stdout, err = newCapture(v.nonce); err != nil {
+		return lifecycle.Done{}, err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return lifecycle.Done{}, err
+	}
+	v.stdin = w
+	done, err := v.callWith(ctx, v.cli.Create(v.id, v.bundle(), v.pidFile()), step, r, v.stdout.w)
+	_ = r.Close() // the container has its own
+	v.stdout.closeWriter()
+	if init, ierr := openInit(v.pidFile()); ierr == nil {
+		v.init = init
+	}
+	return done, err
+}
+
+// start returns when the payload runs.
+func (v *life) start(ctx context.Context, step lifecycle.Step) (lifecycle.Done, error) {
+	done, err := v.call(ctx, v.cli.Start(v.id), step)
+	if err != nil || done.Exit == nil || *done.Exit != 0 || v.stdout == nil {
+		return done, err
+	}
+	select {
+	case <-v.stdout.stamp:
+	case <-v.stdout.done:
+		done.Message = joinText(done.Message, "the payload ended before it had begun")
+	case <-ctx.Done():
+		done.Message = joinText(done.Message, "the payload did not begin")
+	}
+	return done, nil
+}
+
+// exit has the payload end.
+func (v *life) exit(ctx context.Context) string {
+	if v.stdin != nil {
+		_ = v.stdin.Close() // which is what the payload waits for
+		v.stdin = nil
+	}
+	return v.awaitEnd(ctx)
+}
+
+// awaitEnd waits for init's end, where it is known which process that is.
+func (v *life) awaitEnd(ctx context.Context) string {
+	if v.init == nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	if _, err := v.init.wait(ctx); err != nil {
+		return fmt.Sprintf("init had not ended after %v", endTimeout)
+	}
+	v.init.close()
+	v.init = nil
+	return ""
+}
+
+// oom has the kernel kill what is in the pod: it lowers the limit of the container's parent, which is ours, below anything
+// that a process can do with. No payload is needed for that, so that a container that was never started can be killed as well.
+func (v *life) oom(ctx context.Context) (lifecycle.Done, error) {
+	before, err := v.tree.Read()
+	if err != nil {
+		return lifecycle.Done{}, err
+	}
+	limit := filepath.Join(v.tree.PodPath(), "memory.max")
+	if err := os.WriteFile(limit, []byte("0"), 0); err != nil {
+		return lifecycle.Done{}, fmt.Errorf("OOM: %w", err)
+	}
+	said := v.awaitEnd(ctx)
+	if err := os.WriteFile(limit, []byte("max"), 0); err != nil {
+		return lifecycle.Done{}, fmt.Errorf("OOM: %w", err)
+	}
+	after, err := v.tree.Read()
+	if err == nil && after.Pod.OOMKill == before.Pod.OOMKill {
+		said = joinText(said, "the kernel counts no OOM kill")
+	}
+	return lifecycle.Done{Message: said}, err
+}
+
+// press keeps every CPU busy, and has each page that the runtime asks for reclaimed from itself, until release is called.
+func (v *life) press() (release func(), err error) {
+	high := filepath.Join(v.tree.RuntimePath(), "memory.high")
+	if err := os.WriteFile(high, []byte(strconv.Itoa(2<<20)), 0); err != nil {
+		return nil, fmt.Errorf("pressure: %w", err)
+	}
+	stop := make(chan struct{})
+	for range runtime.NumCPU() {
+		go spin(stop)
+	}
+	return func() {
+		close(stop)
+		_ = os.WriteFile(high, []byte("max"), 0) // the cgroup goes with the life, and nothing is measured in it
+	}, nil
+}
+
+func spin(stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+	}
+}
+
+// wait waits for what goes by itself, and no longer than the limit.
+func (v *life) wait(ctx context.Context, limit time.Duration) error {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(often) {
+		items, err := v.left(ctx)
+		if err != nil {
+			return err
+		}
+		if !hasKernelThings(items) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// hasKernelThings reports whether there is something that can go by itself: a state directory cannot.
+func hasKernelThings(items []item) bool {
+	for _, it := range items {
+		if it.kind != lifecycle.StateDirectories {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *life) call(ctx context.Context, argv []string, step lifecycle.Step) (lifecycle.Done, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return lifecycle.Done{}, err
+	}
+	defer func() { _ = null.Close() }() // nothing was written
+	return v.callWith(ctx, argv, step, null, null)
+}
+
+// callWith calls the runtime once. What it says goes to a file, not a pipe, whose other end an init would hold for as long as it lives.
+func (v *life) callWith(ctx context.Context, argv []string, step lifecycle.Step, stdin, stdout *os.File) (lifecycle.Done, error) {
+	v.calls++
+	said, err := os.OpenFile(filepath.Join(v.dir, fmt.Sprint("said-", v.calls)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return lifecycle.Done{}, err
+	}
+	defer func() { _ = said.Close() }() // what is in it has been read
+	var done lifecycle.Done
+	if step.Kill == "" {
+		done, err = v.plain(ctx, argv, stdin, stdout, said)
+	} else {
+		done, err = v.traced(ctx, argv, step.Kill, stdin, stdout, said)
+	}
+	done.Message = joinText(done.Message, headOf(said))
+	return done, err
+}
+
+func (v *life) plain(ctx context.Context, argv []string, stdin, stdout, stderr *os.File) (lifecycle.Done, error) {
+	proc, err := spawn(argv, v.tree.RuntimeCgroupFD(), stdin, stdout, stderr, v.dir)
+	if err != nil {
+		return lifecycle.Done{}, err
+	}
+	status, _, err := proc.wait(ctx, v.tree.Kill)
+	if err != nil {
+		return lifecycle.Done{Message: "did not end and was killed"}, v.interrupted(ctx)
+	}
+	return lifecycle.Done{Exit: status.exitCode(), Signal: status.signal}, nil
+}
+
+// interrupted is the error of a context that was ended from outside; a step's own timeout is none.
+func (v *life) interrupted(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// traced runs a verb under the tracer, which kills it at a point, or at none.
+func (v *life) traced(ctx context.Context, argv []string, at lifecycle.Point, stdin, stdout, stderr *os.File) (lifecycle.Done, error) {
+	stop := context.AfterFunc(ctx, func() { _ = v.tree.Kill() }) // what it did not kill, clean does
+	defer stop()
+	r, err := killat.Run(killat.Command{Argv: argv, Dir: v.dir, Files: [3]*os.File{stdin, stdout, stderr}, Cgroup: v.tree.RuntimeCgroupFD(),
+		Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=/root", "LANG=C.UTF-8", "XDG_RUNTIME_DIR=/run"}},
+		killat.Target{Leaf: v.tree.LeafPath(), StateRoot: v.cli.StateRoot, PIDFile: v.pidFile()}, at)
+	if err != nil {
+		return lifecycle.Done{}, err
+	}
+	v.points = lifecycle.PointsOf(r.Timeline)
+	if err := v.goOn(); err != nil {
+		return lifecycle.Done{}, err
+	}
+	status := exitOf(r.Status)
+	done := lifecycle.Done{Exit: status.exitCode(), Signal: status.signal, Missed: at != "" && !r.Reached}
+	if done.Missed {
+		done.Message = "the runtime did not come to this point"
+	}
+	return done, v.interrupted(ctx)
+}
+
+// goOn wakes what was born in the moment the tracer ended: the kernel stops whoever is born traced, with a signal
+// that the tracer swallows. Then it gives what the runtime left behind the time to end by itself.
+func (v *life) goOn() error {
+	for deadline := time.Now().Add(orphanTime); ; time.Sleep(often) {
+		reapOrphans()
+		pod, runtimes, err := v.tree.Procs()
+		if err != nil {
+			return err
+		}
+		for _, pid := range append(pod, runtimes...) {
+			_ = unix.Kill(pid, unix.SIGCONT) // one that has ended needs none
+		}
+		if len(runtimes) == 0 || time.Now().After(deadline) {
+			return nil
+		}
+	}
+}
+
+// Points finds the steps of each verb at which the runtime can be killed, from timelines of its own.
+func (l *Lifecycles) Points(ctx context.Context) (lifecycle.Points, error) {
+	all := lifecycle.Points{}
+	for _, verbs := range [][]lifecycle.Verb{
+		{lifecycle.Create, lifecycle.Start, lifecycle.Stop, lifecycle.Delete},
+		{lifecycle.Create, lifecycle.Start, lifecycle.ForceDelete},
+	} {
+		v, err := l.begin(ctx)
+		if err == nil {
+			err = v.survey(ctx, verbs, all)
+		}
+		if err := errors.Join(err, v.end()); err != nil {
+			return nil, fmt.Errorf("timeline of the runtime's steps: %w", err)
+		}
+	}
+	delete(all, lifecycle.Stop) // it sends a signal, before and after which nothing is half done
+	return all, ctx.Err()
+}
+
+// survey runs verbs under the tracer from end to end.
+func (v *life) survey(ctx context.Context, verbs []lifecycle.Verb, all lifecycle.Points) error {
+	for _, verb := range verbs {
+		// A name that no step has: the tracer looks for it, and the runtime lives.
+		done, err := v.take(ctx, lifecycle.Step{Verb: verb, Kill: nowhere})
+		if err != nil {
+			return err
+		}
+		if done.Exit == nil || *done.Exit != 0 {
+			return fmt.Errorf("%s under the tracer: exit %v %s: %s", verb, done.Exit, done.Signal, done.Message)
+		}
+		if verb == lifecycle.Stop {
+			continue
+		}
+		all[verb] = v.points
+	}
+	return nil
+}
+
+// nowhere is no step's name: PointOf makes dashes of spaces.
+const nowhere = lifecycle.Point(" ")
+
+func joinText(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
+}
+
+// headOf is the beginning of what a runtime said, in one line.
+func headOf(f *os.File) string {
+	const most = 400
+	b := make([]byte, most)
+	n, err := f.ReadAt(b, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err.Error()
+	}
+	return OneLine(string(b[:n]))
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/internal/pool"
 	"github.com/initbench/initbench/internal/runner"
 	"github.com/initbench/initbench/internal/vm"
 	"github.com/initbench/initbench/results"
@@ -73,7 +74,8 @@ func isInput(err error) bool {
 		ref      *ociruntime.RefError
 		stored   *results.InputError
 		vmUsage  *vm.UsageError
+		pools    *pool.Error
 	)
 	return errors.As(err, &usage) || errors.As(err, &scenario) || errors.As(err, &ref) ||
-		errors.As(err, &stored) || errors.As(err, &vmUsage) || strings.HasPrefix(err.Error(), "unknown command")
+		errors.As(err, &stored) || errors.As(err, &vmUsage) || errors.As(err, &pools) || strings.HasPrefix(err.Error(), "unknown command")
 }

@@ -10,7 +10,7 @@ import (
 
 // Payload says what the payload does after its stamp, in this order: map and
 // touch anonymous memory, shared memory, write a file through the page cache,
-// hold, exit. Zero sizes are left out.
+// enumerate, hold, exit. Zero sizes are left out.
 type Payload struct {
 	// Nonce is repeated in the stamp, so that no other output passes for it.
 	Nonce      string
@@ -20,10 +20,42 @@ type Payload struct {
 	// mount a tmpfs, whose pages count as shmem: only outside one is this page cache.
 	FilePath  string
 	FileBytes int64
+	// Enumerate makes it list the subnets of an address pool, or be able to name them without.
+	Enumerate Enumeration
 	// Hold makes it say [HeldLine] and wait for the end of its stdin.
 	Hold bool
 	// ExitCode is 0 to 99.
 	ExitCode int
+}
+
+// Enumerator is a way to be ready to hand out the subnets of an address pool.
+type Enumerator string
+
+const (
+	// Eager makes a record of every subnet before the first is handed out, as libnetwork did before Docker 27.
+	Eager Enumerator = "eager"
+	// Lazy has one record, and computes what it says.
+	Lazy Enumerator = "lazy"
+)
+
+// Enumerators lists the closed set.
+func Enumerators() []Enumerator { return []Enumerator{Eager, Lazy} }
+
+// Limits of an Enumeration, which payload.c has too.
+const (
+	MaxEnumerationBits = 64
+	MinRecordBytes     = 8
+	MaxRecordBytes     = 4096
+)
+
+// Enumeration is a pool's number of subnets and what each takes in memory. The zero value is none.
+type Enumeration struct {
+	// Bits is log2 of the number of subnets: the pool's size less its base's length.
+	Bits int
+	// RecordBytes is a subnet's record, 8 to 4096. Go's net.IPNet for an IPv6 subnet, with the address and the mask it
+	// points at, takes 80.
+	RecordBytes int64
+	How         Enumerator
 }
 
 // Args are the payload's arguments, without its own name.
@@ -38,6 +70,9 @@ func (p Payload) Args() []string {
 	add("shmem", p.ShmemBytes)
 	if p.FilePath != "" {
 		args = append(args, "file", p.FilePath, strconv.FormatInt(p.FileBytes, 10))
+	}
+	if e := p.Enumerate; e.How != "" {
+		args = append(args, "enumerate", strconv.Itoa(e.Bits), strconv.FormatInt(e.RecordBytes, 10), string(e.How))
 	}
 	if p.Hold {
 		args = append(args, "hold")
@@ -65,6 +100,8 @@ var payloadFailures = map[int]string{
 	106: "could not write its file",
 	107: "could not say that it holds",
 	108: "could not read its stdin",
+	109: "could not map memory for records of subnets",
+	110: "handed out another subnet than it was to",
 }
 
 // PayloadFailure says what an exit code of the payload means, when it is one of

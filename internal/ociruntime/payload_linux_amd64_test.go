@@ -148,6 +148,16 @@ func payloadCases(dir string) []payloadCase {
 		{[]string{"n0", "anon", "1", "exit", "7"}, 7, stamp},
 		{[]string{"n0", "shmem", "4097", "anon", "1048576"}, 0, stamp},
 		{[]string{"n0", "file", filepath.Join(dir, "new"), "65537"}, 0, stamp},
+		{[]string{"n0", "enumerate", "0", "8", "eager"}, 0, stamp},
+		{[]string{"n0", "enumerate", "10", "4096", "eager", "exit", "5"}, 5, stamp},
+		{[]string{"n0", "enumerate", "16", "81", "eager"}, 0, stamp}, // in several arenas, which it does not fill
+		{[]string{"n0", "enumerate", "64", "80", "lazy", "enumerate", "0", "8", "lazy", "exit", "6"}, 6, stamp},
+		{[]string{"n0", "enumerate", "65", "80", "lazy"}, 100, stamp},
+		{[]string{"n0", "enumerate", "4", "7", "lazy"}, 100, stamp},
+		{[]string{"n0", "enumerate", "4", "4097", "lazy"}, 100, stamp},
+		{[]string{"n0", "enumerate", "4", "80", "later"}, 100, stamp},
+		{[]string{"n0", "enumerate", "4", "80"}, 100, stamp},
+		{[]string{"n0", "enumerate", "4"}, 100, stamp},
 		{[]string{"n0", "hold", "exit", "3"}, 3, stamp + HeldLine}, // stdin is at its end
 		{nil, 100, ""},
 		{[]string{""}, 100, ""},
@@ -244,8 +254,8 @@ func TestPayloadHoldFails(t *testing.T) {
 	}
 }
 
-// Catches memory that is mapped and never touched, or that is of another kind, and
-// a payload that does not hold, or does not stop holding.
+// Catches memory that is mapped and never touched, or that is of another kind, an enumeration whose
+// memory is not that of its records, or grows with the subnets when it is lazy, and a payload that does not hold, or does not stop holding.
 func TestPayloadTouchesAndHolds(t *testing.T) {
 	const size, slack = 8 << 20, 64 << 10
 	path := payloadOnDisk(t)
@@ -257,6 +267,9 @@ func TestPayloadTouchesAndHolds(t *testing.T) {
 		{Payload{AnonBytes: size}, size, 0},
 		{Payload{ShmemBytes: size}, 0, size},
 		{Payload{AnonBytes: size, ShmemBytes: size, ExitCode: 9}, size, size},
+		{Payload{Enumerate: Enumeration{17, 64, Eager}}, size, 0},
+		{Payload{Enumerate: Enumeration{4, 64, Lazy}}, 0, 0},
+		{Payload{Enumerate: Enumeration{64, 64, Lazy}}, 0, 0}, // as flat as with 2^4
 	} {
 		c.payload.Nonce, c.payload.Hold = NewNonce(), true
 		held := startHeld(t, path, c.payload)

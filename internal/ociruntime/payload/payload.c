@@ -6,6 +6,10 @@
  *   anon BYTES        map that much anonymous memory and touch every page
  *   shmem BYTES       the same, shared (charged as shmem)
  *   file PATH BYTES   make PATH and write that much through the page cache
+ *   enumerate BITS BYTES eager|lazy
+ *                     be ready to hand out 2^BITS subnets (BITS is 0 to 64) with a record of BYTES for each
+ *                     (8 to 4096): eager makes all records before the first is handed out, as libnetwork
+ *                     did, lazy has one and computes what it says; then hand out the first and the last
  *   hold              write "initbench-held\n", then wait for the end of stdin
  *   exit CODE         exit with CODE (0 to 99); without it the exit code is 0
  *
@@ -30,6 +34,8 @@ enum {
 	FAIL_FILE_WRITE,
 	FAIL_HELD,
 	FAIL_READ,
+	FAIL_RECORDS,
+	FAIL_SUBNET,
 };
 
 enum { SYS_read = 0, SYS_write = 1, SYS_open = 2, SYS_mmap = 9, SYS_madvise = 28, SYS_exit_group = 231, SYS_clock_gettime = 228 };
@@ -37,6 +43,7 @@ enum { CLOCK_MONOTONIC = 1 };
 enum { O_WRONLY_CREAT_EXCL_NOFOLLOW = 01 | 0100 | 0200 | 0400000 };
 enum { PROT_READ_WRITE = 3, MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, MADV_NOHUGEPAGE = 15 };
 enum { EINTR = 4, PAGE = 4096, CHUNK = 65536, MAX_NONCE = 64, MAX_EXIT = 99 };
+enum { MIN_RECORD = sizeof(u64), MAX_RECORD = PAGE, MAX_BITS = 64, ARENA = 1 << 20 };
 
 struct timespec {
 	long sec;
@@ -161,6 +168,75 @@ static void write_file(const char *path, u64 bytes)
 	}
 }
 
+static void *map_arena(void)
+{
+	u64 at = syscall6(SYS_mmap, 0, ARENA, PROT_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at > -4096UL)
+		quit(FAIL_RECORDS);
+	/* EINVAL where the kernel has no huge pages at all, which is as good. */
+	syscall3(SYS_madvise, at, ARENA, MADV_NOHUGEPAGE);
+	return (void *)at;
+}
+
+/* Writes all of a record: its first word is the subnet's number, the rest stands for address and mask. */
+static void record(u64 *at, u64 bytes, u64 number)
+{
+	*(volatile u64 *)at = number;
+	for (u64 i = sizeof(u64); i < bytes; i++)
+		((volatile char *)at)[i] = 1;
+}
+
+/* A record never lies across two arenas, which need not be neighbours. */
+static void enumerate_eagerly(u64 last, u64 bytes)
+{
+	char *at = map_arena();
+	u64 *first = (u64 *)at, *newest = first;
+	u64 room = ARENA, stride = (bytes + 7) & ~7UL; /* as an allocator aligns them */
+
+	for (u64 number = 0;; number++) {
+		if (room < stride) {
+			at = map_arena();
+			room = ARENA;
+		}
+		newest = (u64 *)at;
+		record(newest, bytes, number);
+		at += stride;
+		room -= stride;
+		if (number == last)
+			break;
+	}
+	if (*(volatile u64 *)first != 0 || *(volatile u64 *)newest != last)
+		quit(FAIL_SUBNET);
+}
+
+static void enumerate_lazily(u64 last, u64 bytes)
+{
+	u64 *cursor = map_arena();
+
+	record(cursor, bytes, 0);
+	if (*(volatile u64 *)cursor != 0)
+		quit(FAIL_SUBNET);
+	record(cursor, bytes, last);
+	if (*(volatile u64 *)cursor != last)
+		quit(FAIL_SUBNET);
+}
+
+static void enumerate(u64 bits, u64 bytes, const char *how)
+{
+	/* 2^64 does not fit, the number of the last subnet does. */
+	u64 last = bits == MAX_BITS ? -1UL : (1UL << bits) - 1;
+
+	if (bytes < MIN_RECORD || !how)
+		quit(FAIL_USAGE);
+	if (same(how, "eager"))
+		enumerate_eagerly(last, bytes);
+	else if (same(how, "lazy"))
+		enumerate_lazily(last, bytes);
+	else
+		quit(FAIL_USAGE);
+}
+
 static void hold(void)
 {
 	static const char held[] = "initbench-held\n";
@@ -202,6 +278,9 @@ void __attribute__((noreturn)) payload_main(u64 *sp)
 		} else if (same(action, "file") && arg[0]) {
 			write_file(arg[0], number(arg[1], -1UL >> 1));
 			arg += 2;
+		} else if (same(action, "enumerate") && arg[0] && arg[1]) {
+			enumerate(number(arg[0], MAX_BITS), number(arg[1], MAX_RECORD), arg[2]);
+			arg += 3;
 		} else {
 			quit(FAIL_USAGE);
 		}

@@ -233,7 +233,7 @@ func (d *Director) Status() string {
 		}
 		for _, q := range s.searches {
 			all++
-			settled += one(q.ended)
+			settled += one(q.over())
 		}
 	}
 	var text []string

@@ -217,6 +217,53 @@ func TestPhases(t *testing.T) {
 	}
 }
 
+// Catches a gate whose thresholds take the starts of two whole searches, rows that stay open though the edges lie megabytes apart, and an order that does
+// not apply whose row waits for an edge that the natural starts have shown.
+func TestThresholdsTakeWhatTheirRowsNeed(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		base, cand int64
+		natural    bool // the baseline cannot take the order
+		want       verdict.Ruling
+	}{
+		{"regressed", 5 << 19, 27 << 19, true, verdict.Regressed}, {"improved", 27 << 19, 5 << 19, false, verdict.Improved},
+		{"the same", 27 << 19, 27 << 19, false, verdict.Pass},
+	} {
+		m := newMachine()
+		m.edge = func(trial scenarios.Trial) int64 {
+			if trial.Arm == "baseline" {
+				return c.base
+			}
+			return c.cand
+		}
+		m.change = func(r *results.Record) {
+			if c.natural && r.Arm == "baseline" && r.Enforcement != nil {
+				r.Enforcement.Outcome, r.Found.Order = sequence.OrderNotApplicable, sequence.FoundNoClone
+			}
+		}
+		h := gateOf(t, 0, load(t, "thresholds")...)
+		d := direct(t, h, m)
+		_, records := m.play(t, d, nil)
+		v, err := d.judge(records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := 0
+		for _, row := range v.Metrics {
+			if row.Name == scenarios.StartThreshold {
+				rows++
+				if row.Ruling != c.want {
+					t.Errorf("%s: %s", c.name, row.Reason)
+				}
+			}
+		}
+		t.Logf("%s: %d starts for %d rows", c.name, len(records), rows)
+		if rows != 4 || len(records) > 4*65 {
+			t.Errorf("%s: %d rows took %d starts", c.name, rows, len(records))
+		}
+	}
+}
+
 // Catches a gate that goes on when all is settled, and one that stops where it is not.
 func TestCellsEndWhenSettled(t *testing.T) {
 	blocks := func(noise float64) int {

@@ -68,8 +68,8 @@ func (d *Director) due() (all []dueCell) {
 	return all
 }
 
-// lookAtSearches ends those of both arms in a cell whose row is settled. An edge that is known better than the
-// verdict needs would cost starts that nobody asked for.
+// lookAtSearches ends the contests whose row is settled. An edge that is known better than the verdict needs would cost
+// starts that nobody asked for.
 //
 // The verdict is shown those of a driver alone, in all their orders, which a ceiling may speak of together, and only when an end of
 // one has moved: it has the rest of the run to look at at every look.
@@ -82,8 +82,10 @@ func (d *Director) lookAtSearches(s *scene) error {
 		if err != nil {
 			return err
 		}
-		for _, q := range s.searches {
-			q.ended = q.ended || q.cell.Driver == driver && isSought(v, s.Scenario, q.cell)
+		for _, k := range s.contests {
+			if k.cell.Driver == driver && !k.over {
+				k.look(v)
+			}
 		}
 	}
 	return nil
@@ -95,8 +97,8 @@ func (d *Director) endAll() {
 		for _, c := range s.cells {
 			c.ended = true
 		}
-		for _, q := range s.searches {
-			q.ended = true
+		for _, k := range s.contests {
+			k.over = true
 		}
 	}
 }

@@ -22,7 +22,8 @@ type scene struct {
 	warm     bool
 	cells    []*cell
 	searches []*search
-	queue    []*cell // of this round, those that have not had their block
+	contests []*contest // of a gate's searches
+	queue    []*cell    // of this round, those that have not had their block
 	round    int
 }
 
@@ -37,6 +38,9 @@ func (d *Director) newScene(sc scenarios.Scenario) *scene {
 		case d.static == nil:
 			s.cells = append(s.cells, newCell(sc, slot))
 		}
+	}
+	if d.judges() {
+		s.pair(d.opts.Judge)
 	}
 	if d.header.Design != nil {
 		s.looks = d.header.Design.Looks
@@ -90,6 +94,9 @@ func (s *scene) open() bool {
 }
 
 func (s *scene) searching() bool {
+	if len(s.contests) > 0 {
+		return slices.ContainsFunc(s.contests, func(k *contest) bool { return !k.over })
+	}
 	return slices.ContainsFunc(s.searches, func(q *search) bool { return !q.ended })
 }
 
@@ -175,22 +182,29 @@ func (s *scene) fill() {
 
 // starts are the next of every search, shuffled so that neither arm nor order is always tried at the same time.
 func (s *scene) starts() (trials []scenarios.Trial) {
-	open := 0
-	for _, q := range s.searches {
-		open += one(!q.ended)
-	}
-	var tries []try
-	for _, q := range s.searches {
-		for _, limit := range q.next(max(1, together/max(1, open))) {
-			tries = append(tries, try{q, limit})
-		}
-	}
+	tries := s.tries()
 	s.draft.Shuffle("starts/"+s.Name, s.round, len(tries), func(i, j int) { tries[i], tries[j] = tries[j], tries[i] })
 	s.round++
 	for _, t := range tries {
 		trials = append(trials, s.draft.Try(s.Scenario, t.of.cell, t.of.arm, t.limit))
 	}
 	return trials
+}
+
+func (s *scene) tries() (tries []try) {
+	if len(s.contests) > 0 {
+		return s.contested()
+	}
+	open := 0
+	for _, q := range s.searches {
+		open += one(!q.ended)
+	}
+	for _, q := range s.searches {
+		for _, limit := range q.next(max(1, together/max(1, open))) {
+			tries = append(tries, try{q, limit})
+		}
+	}
+	return tries
 }
 
 type try struct {

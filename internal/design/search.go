@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/initbench/initbench/internal/stats"
+	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
@@ -40,13 +41,13 @@ type search struct {
 	starts, added, notApplicable int
 	failures, unordered          int // in a row
 	ended                        bool
+	inapplicable                 bool   // its order is none of the runtime's
 	why                          string // it ended without an edge
+	of                           *contest
 }
 
 func newSearch(sc scenarios.Scenario, c scenarios.Cell, arm string) *search {
-	q := sc.Search
-	return &search{cell: c, arm: arm, most: q.Most, edge: stats.NewSearch(stats.SearchSpec{
-		From: q.From, To: q.To, Step: q.Step, Probability: q.Probability, Confidence: q.Confidence, Most: q.Most})}
+	return &search{cell: c, arm: arm, most: sc.Search.Most, edge: stats.NewSearch(verdict.SearchSpec(*sc.Search))}
 }
 
 func (s *search) hear(r results.Record) { s.heard = append(s.heard, r) }
@@ -60,7 +61,7 @@ func (s *search) settle() error {
 		}
 		s.records = append(s.records, slim(r))
 	}
-	if len(s.heard) > 0 && s.edge.Found().Done {
+	if len(s.heard) > 0 && s.of == nil && s.edge.Found().Done {
 		s.ended = true // now, and not when it is next asked: a run that is resumed is over without a warm-up of it
 	}
 	s.heard = nil
@@ -92,6 +93,7 @@ func (s *search) add(r results.Record) error {
 func (s *search) take(r results.Record) error {
 	if r.Enforcement != nil && r.Enforcement.Outcome == sequence.OrderNotApplicable {
 		if s.notApplicable++; s.notApplicable >= enoughNotApplicable && s.added == 0 {
+			s.inapplicable = true
 			s.give(fmt.Sprintf("%s does not apply to this runtime: its threshold is that of its natural order", r.Order))
 		}
 		s.exhaust()
@@ -108,10 +110,17 @@ func (s *search) take(r results.Record) error {
 
 // exhaust ends a search that has had its starts, those that say nothing included.
 func (s *search) exhaust() {
-	if !s.ended && s.starts >= s.most && !s.edge.Found().Done {
+	switch {
+	case s.ended || s.starts < s.most:
+	case s.edge.Found().Done:
+		s.ended = true
+	default:
 		s.give(fmt.Sprintf("all of its %d starts are spent", s.most))
 	}
 }
+
+// over tells whether it gets no more starts for its own sake.
+func (s *search) over() bool { return s.ended || s.of != nil && s.of.over }
 
 func (s *search) give(why string) {
 	if !s.ended {

@@ -57,7 +57,8 @@ func DefaultMargins() map[string]Margin {
 		scenarios.StartForks: {Fraction: 0.10, AtLeast: 3},
 		// A copy is made or it is not.
 		scenarios.StartBytesCopied: {Fraction: 0.01, AtLeast: 64 << 10},
-		scenarios.StartThreshold:   {AtLeast: searchSteps * 256 << 10},
+		// Limits are set in whole MiB, and each of two brackets may be two steps wide.
+		scenarios.StartThreshold: {AtLeast: 1 << 20},
 		// One rung of a ladder of five. 0 of 18 against 0 of 18 excludes 18 points; a
 		// rung that flips as a whole is found on its own (see rungs).
 		scenarios.OOMRate:        {Fraction: 0.20},

@@ -24,7 +24,7 @@ func (j *judge) threshold(sc scenarios.Scenario, k key, m metric) row {
 	r.Baseline, r.Candidate = r.sought[baseline].arm(), r.sought[candidate].arm()
 	r.change = edgeChange(r.sought)
 	r.Change, r.ChangeLo, r.ChangeHi = r.change.Center, r.change.Lo, r.change.Hi
-	r.margin, r.resolution = j.thresholdMargin(r.sought)
+	r.margin, r.resolution = j.opts.ThresholdMargin(*sc.Search, min(r.sought[baseline].Edge.Threshold, r.sought[candidate].Edge.Threshold))
 	r.Margin = r.margin
 	r.taken = r.cannotSeek() + r.bottomText()
 	r.unfit, r.few = r.unsought(c)
@@ -85,14 +85,12 @@ func (r *row) bottomText() string {
 	return ""
 }
 
-// thresholdMargin is in bytes.
-func (j *judge) thresholdMargin(s [arms]Sought) (bytes float64, why string) {
-	m := j.opts.margin(StartThreshold)
-	bytes = m.AtLeast
-	if smaller := min(s[baseline].Edge.Threshold, s[candidate].Edge.Threshold); smaller > 0 {
-		bytes = math.Max(bytes, m.Fraction*float64(smaller))
-	}
-	if steps := float64(searchSteps * max(s[baseline].Search.Step, s[candidate].Search.Step)); steps > bytes {
+// ThresholdMargin is that of start.threshold, in bytes: of a search, with the smaller threshold of both arms, 0 as long as one is not
+// known. It says why it is not the policy's, where it is not.
+func (o Options) ThresholdMargin(q scenarios.Search, smaller int64) (bytes float64, why string) {
+	m := o.margin(StartThreshold)
+	bytes = math.Max(m.AtLeast, m.Fraction*float64(smaller))
+	if steps := float64(searchSteps * q.Step); steps > bytes {
 		return steps, " (two steps of the search)"
 	}
 	return bytes, ""
@@ -115,6 +113,9 @@ func (r *row) cannotSeek() string {
 func (r *row) unsought(c *cell) (why string, few bool) {
 	for i, s := range r.sought {
 		switch {
+		case s.mostlyLost():
+			// Those that took the order are no sample of its starts, but of what made it possible.
+			return fmt.Sprintf("%d of %s of the %s %s", s.NotCounted, plural(s.Trials, "start"), armNames[i], c[i].lostFor()), true
 		case s.Edge.Starts > 0:
 			continue
 		case s.Trials == 0:
@@ -130,6 +131,16 @@ func (r *row) unsought(c *cell) (why string, few bool) {
 	return "", false
 }
 
+// mostlyLost is mostNotCounted of a search; one of which no start was counted has its own words.
+func (s Sought) mostlyLost() bool { return 2*s.NotCounted > s.Trials && s.NotCounted < s.Trials }
+
+func (s *side) lostFor() string {
+	if s.why == "" {
+		return "said that the order does not apply, others took it"
+	}
+	return "could not be brought into the order: " + s.why
+}
+
 // ruleThreshold needs no bounded interval: of a candidate that starts nowhere it is known how much more it takes at least.
 func (r *row) ruleThreshold() (Ruling, string) {
 	switch {
@@ -143,8 +154,15 @@ func (r *row) ruleThreshold() (Ruling, string) {
 	return Inconclusive, "the difference of both brackets straddles " + r.marginText() + r.searchesEnded()
 }
 
-// searchesEnded says of searches that are not done that more starts would narrow their brackets.
+// atTop reports whether nothing starts at the largest limit there is to try.
+func (s Sought) atTop() bool { return s.Edge.Lo == s.Search.To }
+
+// searchesEnded says of searches that are not done that more starts would narrow their brackets, and where both have
+// nothing to narrow.
 func (r *row) searchesEnded() string {
+	if b := r.sought[baseline]; b.atTop() && r.sought[candidate].atTop() {
+		return fmt.Sprintf("; neither runtime starts at %s, the largest limit of the search, and what lies above it is not looked for", exactSize(b.Search.To))
+	}
 	var open []string
 	for i, s := range r.sought {
 		if !s.Edge.Done {

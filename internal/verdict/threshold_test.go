@@ -94,18 +94,18 @@ func TestThresholdsAreJudgedByTheirBrackets(t *testing.T) {
 		base, cand int64
 		want       Ruling
 	}{
-		{7*mib + mib/4, 7*mib + mib/4, Pass}, {7 * mib, 7*mib + mib/4, Pass}, {7 * mib, 8 * mib, Regressed},
-		{8 * mib, 7 * mib, Improved}, {7 * mib, 7*mib + 3*mib/4, Inconclusive}, {7 * mib, 17*mib + mib/4, Regressed},
+		{7*mib + mib/4, 7*mib + mib/4, Pass}, {7 * mib, 7*mib + 3*mib/4, Pass}, {7 * mib, 8*mib + mib/2, Regressed},
+		{8*mib + mib/2, 7 * mib, Improved}, {7 * mib, 8*mib + mib/4, Inconclusive}, {7 * mib, 17*mib + mib/4, Regressed},
 		{7 * mib, 100 * mib, Regressed}, {100 * mib, 7 * mib, Improved}, {100 * mib, 100 * mib, Inconclusive},
 	} {
 		m := sharpAt(c.base, c.cand).gate(t, 1, sc).find(t, "start.threshold", cgroupjoin.Cgroupfs)
-		if m.Ruling != c.want || m.Unit != Bytes || m.Relative || m.Margin != 512<<10 {
+		if m.Ruling != c.want || m.Unit != Bytes || m.Relative || m.Margin != 1<<20 {
 			t.Errorf("%v then %v: %s, margin %v (%s), want %s", c.base, c.cand, m.Ruling, m.Margin, m.Reason, c.want)
 		}
 	}
 	v := sharpAt(7*mib, 17*mib+mib/4).gate(t, 1, sc)
 	m := v.find(t, "start.threshold", cgroupjoin.Systemd)
-	wantText(t, m.Reason, "start.threshold (thresholds, systemd) went from 7 MiB to 17.25 MiB, +10.25 MiB (+146 %) [+10 MiB, +10.5 MiB]", "the margin of 512KiB")
+	wantText(t, m.Reason, "start.threshold (thresholds, systemd) went from 7 MiB to 17.25 MiB, +10.25 MiB (+146 %) [+10 MiB, +10.5 MiB]", "the margin of 1MiB")
 	if m.Change != 10.25*float64(mib) || m.Candidate.Lo != float64(17*mib) || m.Candidate.Hi != float64(17*mib+mib/4) || m.Place != cgroupjoin.OnContainer {
 		t.Errorf("%+v", m)
 	}
@@ -132,7 +132,7 @@ func TestASharpEdgePassesAgainstItself(t *testing.T) {
 	for _, c := range []struct {
 		base, cand int64
 		want       Ruling
-	}{{q.From, q.From + q.Step, Pass}, {q.From + q.Step, q.From, Pass}, {7 * mib, 0, Improved}, {0, 7 * mib, Regressed}, {0, q.From + 4*q.Step, Regressed}} {
+	}{{q.From, q.From + q.Step, Pass}, {q.From + q.Step, q.From, Pass}, {7 * mib, 0, Improved}, {0, 7 * mib, Regressed}, {0, q.From + 6*q.Step, Regressed}} {
 		m := sharpAt(c.base, c.cand).gate(t, 1, sc).Metrics[0]
 		if m.Ruling != c.want {
 			t.Errorf("%d then %d: %s, want %s (%s)", c.base, c.cand, m.Ruling, c.want, m.Reason)

@@ -63,7 +63,7 @@ Machine output goes to stdout, everything else to stderr.`,
 		return usagef("%s: %w (see %s --help)", cmd.CommandPath(), plainly(err), cmd.CommandPath())
 	})
 	root.AddCommand(newGateCommand(), newRunCommand(), newLimitCommand(), newCalibrateCommand(), newTraceCommand(), newLifecycleCommand(), newCompareCommand(), newReportCommand(), newMergeCommand(), newPolicyCommand(), newPoolCommand(), newScenariosCommand(),
-		newDoctorCommand(), newCleanCommand(), newVMCommand(), newVMAgentCommand(), newCollectCommand())
+		newDoctorCommand(), newCensusCommand(), newCleanCommand(), newVMCommand(), newVMAgentCommand(), newCollectCommand())
 	root.InitDefaultCompletionCmd() // of which the library has its own, but for an unknown shell
 	refuseUnknownShells(root)
 	usageArgs(root)

@@ -39,7 +39,7 @@ func TestAThresholdHasAParagraph(t *testing.T) {
 	sc := thresholds(natural, joinFirst)
 	v := mustJudge(t, runOf(gateOf(sc), sharpAt(7*mib, 17*mib).search(1, sc, named)))
 	m := v.inOrder(t, "start.threshold", cgroupjoin.Systemd, joinFirst)
-	wantText(t, m.Paragraph, "start.threshold rose from 7 MiB to 17 MiB, by 10 MiB (9.75 MiB to 10.25 MiB). Even the smallest difference of both brackets is beyond the margin of 1MiB",
+	wantText(t, m.Paragraph, "start.threshold rose from 7 MiB to 17 MiB, by 10 MiB (9.75 MiB to 10.25 MiB). Even the smallest difference of both brackets is beyond the margin of 1 MiB",
 		"each search claims its bracket at 95.0 % confidence", "Conditions: driver systemd, scenario thresholds, order join-before-clone imposed.", "--driver systemd --order join-before-clone --limit 7MiB")
 	never := sharpAt(7*mib, 100*mib).search(1, sc, named)
 	wantText(t, mustJudge(t, runOf(gateOf(sc), never)).inOrder(t, "start.threshold", cgroupjoin.Systemd, natural).Paragraph,

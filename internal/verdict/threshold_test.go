@@ -105,7 +105,7 @@ func TestThresholdsAreJudgedByTheirBrackets(t *testing.T) {
 	}
 	v := sharpAt(7*mib, 17*mib+mib/4).gate(t, 1, sc)
 	m := v.find(t, "start.threshold", cgroupjoin.Systemd)
-	wantText(t, m.Reason, "start.threshold (thresholds, systemd) went from 7 MiB to 17.25 MiB, +10.25 MiB (+146 %) [+10 MiB, +10.5 MiB]", "the margin of 1MiB")
+	wantText(t, m.Reason, "start.threshold (thresholds, systemd) went from 7 MiB to 17.25 MiB, +10.25 MiB (+146 %) [+10 MiB, +10.5 MiB]", "the margin of 1 MiB")
 	if m.Change != 10.25*float64(mib) || m.Candidate.Lo != float64(17*mib) || m.Candidate.Hi != float64(17*mib+mib/4) || m.Place != cgroupjoin.OnContainer {
 		t.Errorf("%+v", m)
 	}
@@ -139,6 +139,25 @@ func TestASharpEdgePassesAgainstItself(t *testing.T) {
 		}
 		wantText(t, m.Reason, "the lowest limit of the search")
 	}
+}
+
+// Catches a row that rules by the few starts that took their order, and one in which nothing starts that does not say so.
+func TestAThresholdThatCannotBeRuledSaysWhy(t *testing.T) {
+	sc := thresholds(natural, joinFirst)
+	n := 0
+	lost := sharpAt(7*mib, 12*mib).search(1, sc, func(r *results.Record) {
+		if n++; r.Order == joinFirst && r.Arm == "candidate" && n%4 != 0 {
+			r.Enforcement.Outcome, r.Enforcement.Why = sequence.OrderCouldNot, "the deadline passed"
+		}
+	})
+	v := mustJudge(t, runOf(gateOf(sc), lost))
+	m := v.inOrder(t, "start.threshold", cgroupjoin.Cgroupfs, joinFirst)
+	if m.Ruling != Inconclusive || m.Stuck || v.inOrder(t, "start.threshold", cgroupjoin.Cgroupfs, natural).Ruling != Regressed {
+		t.Errorf("%s, stuck %v: %s", m.Ruling, m.Stuck, m.Reason)
+	}
+	wantText(t, m.Reason, "starts of the candidate could not be brought into the order")
+	nowhere := sharpAt(100*mib, 100*mib).gate(t, 1, thresholds(natural)).Metrics[0]
+	wantText(t, nowhere.Reason, "neither runtime starts at 64 MiB, the largest limit of the search")
 }
 
 // Catches a search that was not begun in the way of what is known of failures elsewhere, and failures within one that go unsaid.

@@ -144,14 +144,11 @@ func (w *World) settle(spec scenarios.Spec, at where, trials []results.Record) e
 
 // edgeOf fits a curve to all starts of a search, whoever's they were.
 func edgeOf(q scenarios.Search, trials []results.Record) (*edge, error) {
-	e := &edge{search: stats.NewSearch(stats.SearchSpec{From: q.From, To: q.To, Step: q.Step, Probability: q.Probability, Confidence: q.Confidence, Most: len(trials) + 1})}
+	q.Most = len(trials) + 1
+	e := &edge{search: stats.NewSearch(verdict.SearchSpec(q))}
 	for _, r := range trials {
-		counted, _ := r.Counted()
-		switch {
-		case !counted || r.Outcome == results.Failed || r.Outcome == results.TimedOut:
-			continue
-		case r.Enforcement != nil && r.Enforcement.Outcome == sequence.OrderNotApplicable:
-			e.natural = true
+		if !verdict.Shows(&r) {
+			e.natural = e.natural || r.Enforcement != nil && r.Enforcement.Outcome == sequence.OrderNotApplicable
 			continue
 		}
 		if err := e.search.Add(r.Limit, r.Outcome == results.Started); err != nil {

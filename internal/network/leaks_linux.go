@@ -1,0 +1,241 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/initbench/initbench/internal/pool/lease"
+)
+
+// Leaks lists all that is there of any network: of a live one too, so that a caller who has one asks for its name. What is made by base's
+// processes is on disk below base; what the kernel has is known by its name, whoever made it.
+func Leaks(base string) ([]Leak, error) {
+	var all []Leak
+	for _, list := range []func(string) ([]Leak, error){links, namespaces, addressLeases, subnetLeases, directories} {
+		some, err := list(base)
+		if err != nil {
+			return nil, fmt.Errorf("leaks: %w", err)
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// links are the bridges and what is plugged into them.
+func links(string) ([]Leak, error) {
+	all, err := listLinks()
+	if err != nil {
+		return nil, fmt.Errorf("list links: %w", err)
+	}
+	bridges := map[int]string{}
+	for _, l := range all {
+		if l.Type() == "bridge" && namePattern.MatchString(l.Attrs().Name) {
+			bridges[l.Attrs().Index] = l.Attrs().Name
+		}
+	}
+	var veths, out []Leak
+	for _, l := range all {
+		if name := bridges[l.Attrs().MasterIndex]; name != "" {
+			veths = append(veths, Leak{Veth, l.Attrs().Name, name})
+		} else if name := bridges[l.Attrs().Index]; name != "" {
+			out = append(out, Leak{Bridge, name, name})
+		}
+	}
+	return append(veths, out...), nil
+}
+
+// listLinks asks again where the list changed while it was read.
+func listLinks() (all []netlink.Link, err error) {
+	const tries = 10
+	for range tries {
+		if all, err = netlink.LinkList(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return all, err
+		}
+	}
+	return all, err
+}
+
+func namespaces(string) ([]Leak, error) {
+	files, err := entries(netnsDir)
+	var out []Leak
+	for _, f := range files {
+		if name, _, ours := networkOf(f); ours {
+			out = append(out, Leak{NetNS, filepath.Join(netnsDir, f), name})
+		}
+	}
+	return out, err
+}
+
+func addressLeases(base string) ([]Leak, error) {
+	networks, err := entries(networksDir(base))
+	var out []Leak
+	for _, name := range networks {
+		files, lerr := entries(addressesDir(base, name))
+		err = errors.Join(err, lerr)
+		for _, f := range files {
+			if _, perr := netip.ParseAddr(f); perr == nil { // the others are its lock and where it was last
+				out = append(out, Leak{AddressLease, f, name})
+			}
+		}
+	}
+	return out, err
+}
+
+func subnetLeases(base string) ([]Leak, error) {
+	var out []Leak
+	for l, err := range lease.Leases(poolsDir(base)) {
+		if err != nil {
+			return out, err
+		}
+		if namePattern.MatchString(l.Owner) {
+			out = append(out, Leak{SubnetLease, l.Subnet.String(), l.Owner})
+		}
+	}
+	return out, nil
+}
+
+func directories(base string) ([]Leak, error) {
+	names, err := entries(networksDir(base))
+	var out []Leak
+	for _, name := range names {
+		if namePattern.MatchString(name) {
+			out = append(out, Leak{Directory, networkDir(base, name), name})
+		}
+	}
+	return out, err
+}
+
+// entries are the names in a directory, none where there is no such directory.
+func entries(dir string) ([]string, error) {
+	list, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	names := make([]string, 0, len(list))
+	for _, e := range list {
+		names = append(names, e.Name())
+	}
+	return names, nil
+}
+
+// Clean removes all networks there are, and returns what it found of them. Call it when no run is under way. It
+// waits for nobody but for a plugin that outlives the process which started it.
+func Clean(ctx context.Context, base string) ([]Leak, error) {
+	found, err := Leaks(base)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, l := range found {
+		names = append(names, l.Network)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		err = errors.Join(err, removeDead(ctx, base, name))
+	}
+	return found, err
+}
+
+func removeDead(ctx context.Context, base, name string) error {
+	lock, err := awaitPlugins(ctx, filepath.Join(networkDir(base, name), lockFile))
+	if err != nil {
+		return fmt.Errorf("remove network %s: %w", name, err)
+	}
+	err = remove(base, name)
+	if lock != nil {
+		err = errors.Join(err, lock.Close())
+	}
+	return err
+}
+
+const lockFile = "lock"
+
+// awaitPlugins takes the lock of a network whose process is dead. As long as a plugin of its lives, that one
+// has the lock with the descriptor it inherited, and could go on making what is being removed. They take milliseconds, or
+// a second under emulation; what has hung for longer is not waited for.
+func awaitPlugins(ctx context.Context, path string) (*os.File, error) {
+	const longest, again = 10 * time.Second, 5 * time.Millisecond
+	lock, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	for {
+		err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil || ctx.Err() != nil {
+			return lock, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return nil, errors.Join(err, lock.Close())
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(again):
+		}
+	}
+}
+
+// remove removes what there is of a network: links first, or the kernel would, later, with their namespaces; the lease of
+// the subnet when nothing has an address of it any more.
+func remove(base, name string) error {
+	err := errors.Join(removeLinks(name), removeNamespaces(name))
+	if err == nil {
+		_, err = lease.FreeOwner(poolsDir(base), name)
+	}
+	if err == nil {
+		err = os.RemoveAll(networkDir(base, name))
+	}
+	if err != nil {
+		return fmt.Errorf("remove network %s: %w", name, err)
+	}
+	return nil
+}
+
+func removeLinks(name string) error {
+	all, err := links("")
+	for _, l := range all {
+		if l.Network == name {
+			err = errors.Join(err, removeLink(l.Name))
+		}
+	}
+	return err
+}
+
+func removeLink(name string) error {
+	l, err := netlink.LinkByName(name)
+	if err == nil {
+		err = netlink.LinkDel(l)
+	}
+	var none netlink.LinkNotFoundError
+	if errors.As(err, &none) || errors.Is(err, unix.ENODEV) {
+		return nil // it went with its namespace
+	}
+	if err != nil {
+		return fmt.Errorf("remove link %s: %w", name, err)
+	}
+	return nil
+}
+
+func removeNamespaces(name string) error {
+	all, err := namespaces("")
+	for _, l := range all {
+		if l.Network == name {
+			err = errors.Join(err, removeNetNS(l.Name))
+		}
+	}
+	return err
+}

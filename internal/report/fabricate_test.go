@@ -9,6 +9,7 @@ import (
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/stats"
+	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
@@ -66,7 +67,7 @@ func searched(sc scenarios.Scenario, runtimes []scenarios.Runtime, from int, rec
 	for _, driver := range sc.Drivers {
 		for _, order := range sc.AllOrders() {
 			for _, rt := range runtimes {
-				search := stats.NewSearch(stats.SearchSpec{From: q.From, To: q.To, Step: q.Step, Probability: q.Probability, Confidence: q.Confidence, Most: q.Most})
+				search := stats.NewSearch(verdict.SearchSpec(*q))
 				natural := 0
 				for limits := search.Next(1); len(limits) > 0 && natural < 3; limits = search.Next(1) {
 					at := from + len(all)

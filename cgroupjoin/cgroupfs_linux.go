@@ -10,8 +10,8 @@ import (
 // cgroupfsMaker makes the pod as a directory next to the runtime's cgroup.
 type cgroupfsMaker struct{ host *Host }
 
-func (m cgroupfsMaker) layout(id string) layout {
-	return cgroupfsLayout(m.host.opts.Root, m.host.base.path, m.host.opts.RunID, id)
+func (m cgroupfsMaker) layout(tree, id string) layout {
+	return cgroupfsLayout(m.host.opts.Root, m.host.base.path, m.host.opts.RunID, tree, id)
 }
 
 func (m cgroupfsMaker) makePod(_ context.Context, l layout, s Spec) error {

@@ -60,8 +60,9 @@ type layout struct {
 	units []string
 }
 
-func cgroupfsLayout(root, base, run, id string) layout {
-	top := filepath.Join(base, treeName(run, id))
+// The tree's own cgroups are named after the tree, and the container's after the container.
+func cgroupfsLayout(root, base, run, tree, id string) layout {
+	top := filepath.Join(base, treeName(run, tree))
 	leaf := filepath.Join(top, "pod", run+"-"+id)
 	return layout{
 		top:         top,
@@ -72,9 +73,9 @@ func cgroupfsLayout(root, base, run, id string) layout {
 	}
 }
 
-func systemdLayout(root, base, run, id string) layout {
-	top := filepath.Join(base, treeName(run, id))
-	pod := filepath.Join(root, podSlicePath(run, id))
+func systemdLayout(root, base, run, tree, id string) layout {
+	top := filepath.Join(base, treeName(run, tree))
+	pod := filepath.Join(root, podSlicePath(run, tree))
 	return layout{
 		top:     top,
 		runtime: filepath.Join(top, "runtime"),
@@ -82,8 +83,8 @@ func systemdLayout(root, base, run, id string) layout {
 		leaf:    filepath.Join(pod, leafScope(run, id)),
 		// runc and crun with --systemd-cgroup read this as SLICE:PREFIX:NAME and
 		// name the scope PREFIX-NAME.scope.
-		cgroupsPath: podSlice(run, id) + ":initbench:" + run + "-" + id,
-		units:       []string{podSlice(run, id), leafScope(run, id)},
+		cgroupsPath: podSlice(run, tree) + ":initbench:" + run + "-" + id,
+		units:       []string{podSlice(run, tree), leafScope(run, id)},
 	}
 }
 

@@ -25,7 +25,7 @@ func TestCheckToken(t *testing.T) {
 
 // Catches a path that does not agree with where runc, crun and systemd put things.
 func TestLayouts(t *testing.T) {
-	got := cgroupfsLayout("/cg", "/cg/system.slice/x.service", "run1", "t7")
+	got := cgroupfsLayout("/cg", "/cg/system.slice/x.service", "run1", "t7", "t7")
 	want := layout{
 		top:         "/cg/system.slice/x.service/initbench-run1-t7",
 		runtime:     "/cg/system.slice/x.service/initbench-run1-t7/runtime",
@@ -35,12 +35,30 @@ func TestLayouts(t *testing.T) {
 	}
 	compareLayouts(t, got, want)
 
-	got = systemdLayout("/cg", "/cg/system.slice/x.service", "run1", "t7")
+	got = systemdLayout("/cg", "/cg/system.slice/x.service", "run1", "t7", "t7")
 	want.pod = "/cg/initbench.slice/initbench-run1.slice/initbench-run1-t7.slice"
 	want.leaf = want.pod + "/initbench-run1-t7.scope"
 	want.cgroupsPath = "initbench-run1-t7.slice:initbench:run1-t7"
 	want.units = []string{"initbench-run1-t7.slice", "initbench-run1-t7.scope"}
 	compareLayouts(t, got, want)
+}
+
+// Catches a container that is put into another pod than its tree's, or under the name of the one before.
+func TestLayoutsInOneTree(t *testing.T) {
+	fs, sd := cgroupfsLayout("/cg", "/cg/x", "run1", "tree", "t8"), systemdLayout("/cg", "/cg/x", "run1", "tree", "t8")
+	for got, want := range map[string]string{
+		fs.pod: "/cg/x/initbench-run1-tree/pod", fs.leaf: "/cg/x/initbench-run1-tree/pod/run1-t8", fs.cgroupsPath: "/x/initbench-run1-tree/pod/run1-t8",
+		sd.pod:         "/cg/initbench.slice/initbench-run1.slice/initbench-run1-tree.slice",
+		sd.leaf:        "/cg/initbench.slice/initbench-run1.slice/initbench-run1-tree.slice/initbench-run1-t8.scope",
+		sd.cgroupsPath: "initbench-run1-tree.slice:initbench:run1-t8",
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	if want := []string{"initbench-run1-tree.slice", "initbench-run1-t8.scope"}; !slices.Equal(sd.units, want) {
+		t.Errorf("units %q, want %q", sd.units, want)
+	}
 }
 
 func compareLayouts(t *testing.T, got, want layout) {
@@ -58,7 +76,7 @@ func compareLayouts(t *testing.T, got, want layout) {
 // Catches a journal that misses something a tree consists of, and a removal
 // that would refuse what the journal names.
 func TestLayoutItemsAreRemovable(t *testing.T) {
-	for _, l := range []layout{cgroupfsLayout("/cg", "/cg", "r", "t"), systemdLayout("/cg", "/cg", "r", "t")} {
+	for _, l := range []layout{cgroupfsLayout("/cg", "/cg", "r", "t", "t"), systemdLayout("/cg", "/cg", "r", "t", "t")} {
 		items := l.items()
 		if len(items) != 1+len(l.units) {
 			t.Errorf("items %v for units %v", items, l.units)

@@ -37,6 +37,17 @@ type Reading struct {
 	PodSwapPeakBytes *int64
 }
 
+// since is the reading with what is counted taken from where it stood before.
+func (r Reading) since(before Reading) Reading {
+	r.Pod.Max -= before.Pod.Max
+	r.Pod.OOM -= before.Pod.OOM
+	r.Pod.OOMKill -= before.Pod.OOMKill
+	r.Pod.OOMGroupKill -= before.Pod.OOMGroupKill
+	r.PodCPUUsec -= before.PodCPUUsec
+	r.RuntimeCPUUsec -= before.RuntimeCPUUsec
+	return r
+}
+
 // Leaf is what the container's own cgroup shows while it is there.
 type Leaf struct {
 	Events    Events

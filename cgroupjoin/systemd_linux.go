@@ -10,8 +10,8 @@ import (
 // for the container's scope in it.
 type systemdMaker struct{ host *Host }
 
-func (m systemdMaker) layout(id string) layout {
-	return systemdLayout(m.host.opts.Root, m.host.base.path, m.host.opts.RunID, id)
+func (m systemdMaker) layout(tree, id string) layout {
+	return systemdLayout(m.host.opts.Root, m.host.base.path, m.host.opts.RunID, tree, id)
 }
 
 func (m systemdMaker) makePod(ctx context.Context, _ layout, s Spec) error {

@@ -35,7 +35,7 @@ func (s Spec) check() error {
 // podMaker is what the two drivers do differently: everything about the
 // container's side of a tree.
 type podMaker interface {
-	layout(id string) layout
+	layout(tree, id string) layout
 	// makePod makes the pod with its limits.
 	makePod(ctx context.Context, l layout, s Spec) error
 	// keptUnits names what systemd still holds of a container whose cgroup is gone.
@@ -64,7 +64,7 @@ func (h *Host) Names(d Driver, s Spec) ([]Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.layout(s.ID).items(), nil
+	return m.layout(s.ID, s.ID).items(), nil
 }
 
 // Tree is one trial's cgroups. Its methods may be called concurrently, Remove excepted.
@@ -77,6 +77,8 @@ type Tree struct {
 
 	mu     sync.Mutex
 	births []*os.File // directories of the cgroups the runtime's processes were born in, the last one in use
+	last   Reading    // as the kernel's counters stood
+	before Reading    // the last when the tree was renewed
 }
 
 // Make makes a trial's cgroups. On an error nothing of them is left.
@@ -94,7 +96,7 @@ func (h *Host) Make(ctx context.Context, d Driver, s Spec) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{host: h, maker: m, id: s.ID, lay: m.layout(s.ID)}
+	t := &Tree{host: h, maker: m, id: s.ID, lay: m.layout(s.ID, s.ID)}
 	// Before anything is made: a tree that is there is not ours to remove.
 	if err := makeCgroup(t.lay.top); err != nil {
 		return nil, err
@@ -188,8 +190,15 @@ func (t *Tree) PodPath() string { return t.lay.pod }
 func (t *Tree) LeafPath() string { return t.lay.leaf }
 
 // Read reads the counters of pod and runtime. Those of the pod include the
-// container's, also after its leaf was removed.
-func (t *Tree) Read() (Reading, error) { return readTree(t.lay.pod, t.lay.runtime) }
+// container's, also after its leaf was removed. Of a tree that was renewed, what is counted is
+// since then; the peaks, which no kernel before 6.12 lets one set back, are not.
+func (t *Tree) Read() (Reading, error) {
+	r, err := readTree(t.lay.pod, t.lay.runtime)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = r
+	return r.since(t.before), err
+}
 
 // ReadLeaf returns nil when the leaf is not there: not made yet, or removed by
 // the runtime or by systemd.
@@ -197,6 +206,37 @@ func (t *Tree) ReadLeaf() (*Leaf, error) { return readLeaf(t.lay.leaf) }
 
 // WaitEmpty returns when no process is left in the pod.
 func (t *Tree) WaitEmpty(ctx context.Context) error { return waitEmpty(ctx, t.lay.pod) }
+
+// Vacant tells whether the tree is as it was made: no process is left in it, and no cgroup.
+func (t *Tree) Vacant() (bool, error) {
+	for _, side := range []string{t.lay.pod, t.lay.runtime} {
+		live, err := populated(side)
+		if live || err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(children(side), func(c string) bool { return !t.isBirthplace(c) }) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// Renew has a vacant tree take another container, which gets cgroups of its own names in it. Call it after Read.
+func (t *Tree) Renew(id string) error {
+	if err := checkToken("trial ID", id); err != nil {
+		return err
+	}
+	next := t.maker.layout(t.id, id)
+	for _, unit := range next.units[min(1, len(next.units)):] { // the pod's is there
+		if err := t.host.opts.Journal(KindUnit, unit); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lay, t.before = next, t.last
+	return nil
+}
 
 // Procs lists the processes alive in the pod and in the runtime's cgroup.
 func (t *Tree) Procs() (pod, runtime []int, err error) {

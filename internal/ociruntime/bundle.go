@@ -36,7 +36,7 @@ func WriteBundle(dir string, spec BundleSpec) error {
 	if err != nil {
 		return fmt.Errorf("write bundle %s: %w", dir, err)
 	}
-	data, err := json.MarshalIndent(config, "", "  ")
+	data, err := json.Marshal(config) // indenting takes as long again, before each trial
 	if err != nil {
 		return fmt.Errorf("write bundle %s: %w", dir, err)
 	}

@@ -1,6 +1,7 @@
 package ociruntime
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"io/fs"
@@ -25,7 +26,11 @@ func writtenConfig(t *testing.T, spec BundleSpec) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return data
+	var indented bytes.Buffer // to be read in a golden file
+	if err := json.Indent(&indented, data, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	return indented.Bytes()
 }
 
 func exampleBundle() BundleSpec {

@@ -86,9 +86,9 @@ func require(t testing.TB) {
 	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd, testenv.Command("crun"))
 }
 
-// scenario is one trial a runtime and driver, to be changed by the test.
+// scenario is one trial a runtime and driver, in cgroups of its own since a peak is judged, to be changed by the test.
 func scenario(d ...cgroupjoin.Driver) scenarios.Scenario {
-	return scenarios.Scenario{Name: "test", Description: "a test's", Drivers: d, Trials: 1, Containers: 1, Timeout: 60 * time.Second, Judge: []string{scenarios.StartLatency}}
+	return scenarios.Scenario{Name: "test", Description: "a test's", Drivers: d, Trials: 1, Containers: 1, Timeout: 60 * time.Second, Judge: []string{scenarios.StartLatency, scenarios.ContainerMemoryPeak}}
 }
 
 func job(s scenarios.Scenario, binaries map[string]string) Job {

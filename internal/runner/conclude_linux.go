@@ -24,7 +24,7 @@ func (c *collector) conclude(p *prepared, m measured) (concluded, error) {
 	end := concluded{Record: c.record(p, m, reading)}
 	timeline, lookErr := p.look(m, &end.Record) // before the removal, which is no step of the start
 	end.timeline = timeline
-	leaks, removeErr := p.tree.Remove(ctx)
+	leaks, removeErr := c.giveTree(ctx, p, &end.Record)
 	end.Leaks = append(leaks, c.diskLeaks(p)...)
 	return end, errors.Join(readErr, lookErr, c.discard(p, removeErr))
 }
@@ -72,7 +72,7 @@ func (c *collector) discard(p *prepared, err error) error {
 			out.finish()
 		}
 	}
-	if err = errors.Join(err, removeDir(p.dir)); err != nil {
+	if err = errors.Join(err, c.removeDir(p.dir)); err != nil {
 		c.shared.Lock()
 		defer c.shared.Unlock()
 		c.unclean = true
@@ -91,6 +91,9 @@ func (c *collector) record(p *prepared, m measured, r cgroupjoin.Reading) result
 		ContainerCPU: &r.PodCPUUsec, RuntimeCPU: &r.RuntimeCPUUsec,
 		Leaf: m.leaf, Ancestor: events(r.Pod), LimitInForce: limitInForce(p, m, r),
 		Warnings: m.warnings,
+	}
+	if p.reused != nil {
+		rec.ContainerPeak, rec.RuntimePeak = nil, nil // of all that were in the tree
 	}
 	rec.Outcome, rec.Reason = m.decide()
 	var err error

@@ -25,6 +25,7 @@ type prepared struct {
 	scope  string // in the journal
 	dir    string
 	tree   *cgroupjoin.Tree
+	reused *reusedTree // nil where the tree is this trial's alone
 	cli    ociruntime.CLI
 	binary results.RuntimeID
 	// unready is why the runtime cannot be called as the trial asks.
@@ -61,10 +62,10 @@ const cleanupTimeout = 30 * time.Second
 func (c *collector) prepare(ctx context.Context, t scenarios.Trial) (*prepared, error) {
 	p := &prepared{Trial: t, id: fmt.Sprintf("%s-%d", c.job.Run, t.Index), nonce: ociruntime.NewNonce()}
 	p.scope = p.id
-	p.dir = filepath.Join(c.dir, strconv.Itoa(t.Index))
+	p.dir = filepath.Join(c.work, strconv.Itoa(t.Index))
 	c.choose(p)
 	var err error
-	if p.tree, err = c.makeTree(ctx, p.scope, p.Driver, p.treeSpec()); err != nil {
+	if err := c.takeTree(ctx, p); err != nil {
 		return p, fmt.Errorf("cgroups: %w", err)
 	}
 	if err := c.makeBundle(p); err != nil {
@@ -188,7 +189,9 @@ func (c *collector) start(ctx context.Context, p *prepared, m *measured) {
 	} else {
 		defer init.close()
 	}
-	c.readLeaf(p, m)
+	if p.reused == nil { // else there is no limit to be seen in force
+		c.readLeaf(p, m)
+	}
 	called := now() - m.startNS
 	m.latency.StartCalled = &called
 	m.start, _ = c.verb(ctx, p, m, "start", p.stdout.w, p.cli.Start(p.id))
@@ -254,7 +257,9 @@ func (c *collector) remove(p *prepared, m *measured) {
 	if m.spawnErr != nil {
 		return
 	}
-	c.readLeafEvents(p, m)
+	if p.reused == nil {
+		c.readLeafEvents(p, m)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer cancel()
 	if m.payload != nil && m.start.ok() && c.delete(ctx, p, m) {

@@ -1,6 +1,7 @@
 #!/bin/bash
 # What initbench itself costs: a bare loop in bash, hyperfine and initbench's timed lane time the same starts in one guest,
-# interleaved (main_linux.go says how). Prints a table, and the trials in the Go benchmark format for benchstat.
+# interleaved (main_linux.go says how). Prints a table, and the trials in the Go benchmark format for benchstat. Fails unless
+# initbench's latencies agree with the others' and it makes at least as many trials a minute as hyperfine.
 #
 #	scripts/bench/harness.sh [--rounds N] [--trials N] [--out FILE] [--suite SUITE] [--clock CLOCK]
 #
@@ -9,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-rounds=8 trials=10 out=harness.txt guest_flags=()
+status=0 rounds=8 trials=10 out=harness.txt guest_flags=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--rounds) rounds=$2 ;;
@@ -59,5 +60,6 @@ coproc HOLD {
 guest=$HOLD_PID
 read -r _ <&"${HOLD[0]}" || exit 1
 "$work/initbench" vm -q --attach "$work/guest" -- bench -rounds "$rounds" -trials "$trials" \
-	"runc-1.2.6=$runtimes/runc-1.2.6" crun=/usr/bin/crun >"$out"
+	"runc-1.2.6=$runtimes/runc-1.2.6" crun=/usr/bin/crun >"$out" || status=$?
 echo "trials: $out (go tool benchstat -col /way $out)"
+exit $status

@@ -15,6 +15,8 @@
 // In each round each way makes its trials, in random order, in cgroups of the same shape. The bundle is initbench's own for all.
 // The output is in the Go benchmark format, one line a trial with its latency and one a round with
 // how many trials a minute it came to; then, on stderr, the table that is made of it.
+//
+// It fails where initbench's lives are not those that loop and hyperfine time, or where it makes fewer trials a minute than hyperfine.
 package main
 
 import (
@@ -82,7 +84,7 @@ func run(ctx context.Context, rounds, trials int, args []string) error {
 		}
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", n+1, rounds)
 	}
-	return b.table(os.Stderr, cells(runtimes))
+	return errors.Join(b.table(os.Stderr, cells(runtimes)), b.verdict(cells(runtimes)))
 }
 
 // cell is one condition that all ways are compared under.

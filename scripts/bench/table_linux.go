@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -54,6 +56,36 @@ func (b *bench) table(w io.Writer, cells []cell) error {
 		}
 	}
 	return tw.Flush()
+}
+
+// agreement is by how many percent initbench's life may lie outside of what loop and hyperfine say, which
+// differ from each other by that much themselves: by the shell that either has in its figure or takes off it.
+const agreement = 5
+
+// verdict says what does not hold of initbench, cell by cell: a life as the others time it, and as many trials a minute as hyperfine.
+func (b *bench) verdict(cells []cell) error {
+	var errs []error
+	for _, c := range cells {
+		mine, loop, other := b.samples[key{c, "initbench"}], b.samples[key{c, "loop"}], b.samples[key{c, "hyperfine"}]
+		errs = append(errs, judge(c, mine, loop, other))
+	}
+	return errors.Join(errs...)
+}
+
+func judge(c cell, mine, loop, other []sample) error {
+	var errs []error
+	to := []float64{center(ratios(mine, loop)), center(ratios(mine, other))}
+	if low, high := slices.Min(to), slices.Max(to); low > agreement || high < -agreement {
+		errs = append(errs, fmt.Errorf("%s: initbench's life is %+.1f %% of the loop's and %+.1f %% of hyperfine's: more than %d %% from both", c, to[0], to[1], agreement))
+	}
+	var faster []float64
+	for i := range min(len(mine), len(other)) {
+		faster = append(faster, 100*(mine[i].perMinute/other[i].perMinute-1))
+	}
+	if by := center(faster); by < 0 {
+		errs = append(errs, fmt.Errorf("%s: initbench makes %.1f %% fewer trials a minute than hyperfine", c, -by))
+	}
+	return errors.Join(errs...)
 }
 
 // reference is the loop that makes the same calls.

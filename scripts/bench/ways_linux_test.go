@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/initbench/initbench/cgroupjoin"
@@ -71,6 +72,28 @@ func TestParse(t *testing.T) {
 	for _, bad := range [][]string{nil, {"a"}, {"=x"}, {"a="}} {
 		if got, err := parse(bad); err == nil {
 			t.Errorf("%q is read as %+v", bad, got)
+		}
+	}
+}
+
+// Catches a comparison that comes to nothing: lives that differ from both others, and a rate below hyperfine's, must each be said.
+func TestJudge(t *testing.T) {
+	at := func(ms, perMinute float64) []sample {
+		return []sample{{ns: []float64{ms, ms, ms}, perMinute: perMinute}, {ns: []float64{ms, ms, ms}, perMinute: perMinute}}
+	}
+	for name, of := range map[string]struct {
+		mine []sample
+		want string
+	}{
+		"as the loop":          {at(100, 300), ""},
+		"between the two":      {at(104, 310), ""},
+		"longer than both":     {at(116, 310), "more than 5 % from both"},
+		"shorter than both":    {at(94, 310), "more than 5 % from both"},
+		"fewer than hyperfine": {at(100, 299), "fewer trials a minute"},
+	} {
+		err := judge(cell{}, of.mine, at(100, 320), at(110, 300))
+		if (err == nil) != (of.want == "") || err != nil && !strings.Contains(err.Error(), of.want) {
+			t.Errorf("%s: %v, want %q", name, err, of.want)
 		}
 	}
 }

@@ -17,6 +17,9 @@
 // padded to every size of the plan before the first trial, and for clone=once this process holds a sealed copy until
 // the run ends. A budget ends the plan between two blocks.
 //
+// A trial has cgroups of its own, unless its scenario judges times alone: then those of the one before are as good, where it left
+// nothing in them, and its record has no peaks. By the clock that counts instructions what a trial writes is in memory.
+//
 // It refuses to run beside another run, on top of what an earlier run left, or
 // with scales that are off; it never decides an outcome from a message.
 package runner

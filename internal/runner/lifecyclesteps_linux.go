@@ -264,7 +264,8 @@ func (v *life) interrupted(ctx context.Context) error {
 func (v *life) traced(ctx context.Context, argv []string, at lifecycle.Point, stdin, stdout, stderr *os.File) (lifecycle.Done, error) {
 	stop := context.AfterFunc(ctx, func() { _ = v.tree.Kill() }) // what it did not kill, clean does
 	defer stop()
-	r, err := killat.Run(killat.Command{Argv: argv, Dir: v.dir, Files: [3]*os.File{stdin, stdout, stderr}, Cgroup: v.tree.RuntimeCgroupFD(),
+	birthplace := v.tree.RuntimeCgroupFD()
+	r, err := killat.Run(killat.Command{Argv: argv, Dir: v.dir, Files: [3]*os.File{stdin, stdout, stderr}, Cgroup: &birthplace,
 		Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=/root", "LANG=C.UTF-8", "XDG_RUNTIME_DIR=/run"}},
 		killat.Target{Leaf: v.tree.LeafPath(), StateRoot: v.cli.StateRoot, PIDFile: v.pidFile()}, at)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -23,9 +24,9 @@ type Command struct {
 	Argv  []string
 	Env   []string
 	Dir   string
-	Files [3]*os.File // nil: /dev/null is not opened, the descriptor is closed
-	// Cgroup is a descriptor of the one it is born in.
-	Cgroup int
+	Files [3]*os.File // nil: closed in it
+	// Cgroup is a descriptor of the one it is born in; nil: its parent's.
+	Cgroup *int
 }
 
 // Result is how the verb went.
@@ -112,8 +113,15 @@ func (t *tracer) run(c Command) error {
 			files[i] = f.Fd()
 		}
 	}
-	pid, err := syscall.ForkExec(c.Argv[0], c.Argv, &syscall.ProcAttr{Dir: c.Dir, Env: c.Env, Files: files,
-		Sys: &syscall.SysProcAttr{Setsid: true, Ptrace: true, UseCgroupFD: true, CgroupFD: c.Cgroup}})
+	sys := &syscall.SysProcAttr{Setsid: true, Ptrace: true}
+	if c.Cgroup != nil {
+		sys.UseCgroupFD, sys.CgroupFD = true, *c.Cgroup
+	}
+	path, err := exec.LookPath(c.Argv[0]) // a runtime may be given by its name
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	pid, err := syscall.ForkExec(path, c.Argv, &syscall.ProcAttr{Dir: c.Dir, Env: c.Env, Files: files, Sys: sys})
 	if err != nil {
 		return fmt.Errorf("start %s: %w", c.Argv[0], err)
 	}

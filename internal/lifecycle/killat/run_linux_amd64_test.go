@@ -1,0 +1,95 @@
+package killat
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/initbench/initbench/internal/lifecycle"
+	"github.com/initbench/initbench/internal/testenv"
+	"github.com/initbench/initbench/sequence"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// script runs a shell's script whose steps are files below a state directory, and kills it at a point.
+func script(t *testing.T, text string, at lifecycle.Point) (dir string, r Result) {
+	t.Helper()
+	dir = t.TempDir()
+	r, err := Run(Command{Argv: []string{"/bin/sh", "-c", text}, Dir: dir, Env: []string{"PATH=/usr/bin:/bin"}},
+		Target{Leaf: "/none", StateRoot: filepath.Join(dir, "state"), PIDFile: filepath.Join(dir, "pid")}, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, r
+}
+
+func there(dir, name string) bool {
+	_, err := os.Lstat(filepath.Join(dir, name))
+	return err == nil
+}
+
+// Catches a kill that comes after the call it is to come before, and one before another step than the one named.
+func TestKilledRightBefore(t *testing.T) {
+	for at, want := range map[lifecycle.Point][3]bool{"state-create": {}, "state-create#2": {true}, "state-create#3": {true, true}} {
+		dir, r := script(t, "/bin/mkdir state; exec /bin/mkdir state/a state/b state/c", at)
+		if got := [3]bool{there(dir, "state/a"), there(dir, "state/b"), there(dir, "state/c")}; got != want || !r.Reached {
+			t.Errorf("%s: a, b, c are there: %v, not %v; %+v", at, got, want, r.Status)
+		}
+		if r.Status.Signal() != syscall.SIGKILL {
+			t.Errorf("%s: ended with %v", at, r.Status)
+		}
+	}
+}
+
+// Catches a point that is said to be reached and was not, and a verb that is killed all the same.
+func TestNotReached(t *testing.T) {
+	dir, r := script(t, "/bin/mkdir state; /bin/mkdir state/a; exit 4", "pid-file")
+	if r.Reached || r.Status.ExitStatus() != 4 || !there(dir, "state/a") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Catches a child that is killed along with the runtime, or that stays held when that is dead; and a runtime that lives on.
+func TestChildGoesOn(t *testing.T) {
+	dir, r := script(t, "/bin/mkdir -p state; (/bin/mkdir state/a; : > done) & wait; : > after", "state-create")
+	if !r.Reached || r.Status.Signal() != syscall.SIGKILL {
+		t.Fatalf("%+v", r)
+	}
+	for deadline := time.Now().Add(20 * time.Second); !there(dir, "done") && time.Now().Before(deadline); {
+		_, _ = unix.Poll(nil, 1)
+	}
+	if !there(dir, "done") || !there(dir, "state/a") {
+		t.Error("the child did not go on")
+	}
+	if there(dir, "after") {
+		t.Error("the runtime did")
+	}
+}
+
+// Catches steps that are not seen, come in another order, or of another process.
+func TestTimeline(t *testing.T) {
+	_, r := script(t, "/bin/mkdir state; /bin/mkdir state/a; : > state/f; : > pid; /bin/rm state/f; exit 3", "")
+	var steps []sequence.Step
+	for _, e := range r.Timeline.Events {
+		if e.Step != sequence.Fork {
+			steps = append(steps, e.Step)
+		}
+	}
+	want := []sequence.Step{StateCreate, StateWrite, PIDFile, StateRemove, sequence.Exit}
+	if len(steps) != len(want) || r.Status.ExitStatus() != 3 || r.Reached {
+		t.Fatalf("%q, %+v", steps, r.Status)
+	}
+	for i := range want {
+		if steps[i] != want[i] {
+			t.Errorf("step %d is %q, not %q", i, steps[i], want[i])
+		}
+	}
+	if first, last := r.Timeline.Events[0], r.Timeline.Events[len(r.Timeline.Events)-1]; last.PID != r.Timeline.RuntimePID || last.NS < first.NS {
+		t.Errorf("%+v ... %+v of %d", first, last, r.Timeline.RuntimePID)
+	}
+}

@@ -20,3 +20,5 @@
 //
 // internal/runner feeds it.
 package network
+
+//go:generate sh launch/build.sh

@@ -56,8 +56,8 @@ type Step struct {
 	// MaxRSSBytes is the largest resident set of the plugin's process, or of one that it waited for (ru_maxrss), in bytes. 0 where
 	// the step is no process, and where AtMostBytes is set.
 	MaxRSSBytes int64
-	// AtMostBytes is set where all that is known is that the plugin's peak was no larger: until its exec a child has the
-	// memory of whoever forked it, and the kernel counts that in, so that below this process's own peak nothing is seen.
+	// AtMostBytes is set where all that is known is that the plugin's peak was no larger: a child has the memory of whoever forked
+	// it until its exec, and the kernel counts that in. A launcher of a few pages (launch/launch.c) forks the plugins where there is one.
 	AtMostBytes int64
 }
 

@@ -24,6 +24,7 @@ type Network struct {
 	Steps   []Step         // of making it
 
 	config   Config
+	launcher string
 	lock     *os.File
 	bridge   *libcni.NetworkConfigList
 	loopback *libcni.NetworkConfigList
@@ -85,7 +86,11 @@ func (n *Network) makeDir() error {
 		return err
 	}
 	n.lock = lock
-	return unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil || len(launcher) == 0 {
+		return err
+	}
+	n.launcher = filepath.Join(dir, "launch")
+	return writeLauncher(n.launcher)
 }
 
 func (n *Network) leaseSubnets() error {
@@ -123,7 +128,7 @@ func (n *Network) configure() error {
 
 // cni is libcni for one call, and what it starts.
 func (n *Network) cni() (*libcni.CNIConfig, *runner) {
-	r := &runner{now: n.config.Now, lock: n.lock}
+	r := &runner{now: n.config.Now, launcher: n.launcher, lock: n.lock}
 	return libcni.NewCNIConfigWithCacheDir([]string{n.config.Plugins}, filepath.Join(networkDir(n.config.Base, n.Name), "cni"), r), r
 }
 

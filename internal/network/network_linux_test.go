@@ -3,6 +3,8 @@ package network
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"embed"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -10,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -198,7 +201,7 @@ func checkSteps(t *testing.T, steps []Step, want ...StepName) {
 		last = s.EndNS
 		// A program of Go has some MiB; were KiB taken for bytes it would have as many KiB.
 		plugin := s.Name != MakeNetNS && s.Name != RemoveNetNS
-		if peak := s.MaxRSSBytes + s.AtMostBytes; plugin != (peak > 1<<20) || peak > 1<<30 {
+		if peak := s.MaxRSSBytes; plugin != (peak > 1<<20) || peak > 1<<30 {
 			t.Errorf("%+v has a peak of %d bytes", s, peak)
 		}
 		t.Logf("%+v", s)
@@ -391,6 +394,69 @@ func TestAwaitPlugins(t *testing.T) {
 	if err := lock.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// launchSource is what the launcher is built from, carried by the test binary: a guest has no source tree.
+//
+//go:embed launch/launch.c launch/build.sh launch/launch_linux_amd64.from
+var launchSource embed.FS
+
+// Catches a source that was edited without go generate, and a launcher that was not built from it.
+func TestLauncherMatchesItsSource(t *testing.T) {
+	sources := sha256.New()
+	for _, name := range []string{"launch/launch.c", "launch/build.sh"} {
+		data, err := launchSource.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = sources.Write(data) // never an error
+	}
+	from, err := launchSource.ReadFile("launch/launch_linux_amd64.from")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("source %x\nbinary %x\n", sources.Sum(nil), sha256.Sum256(launcher))
+	if !strings.HasPrefix(string(from), want) {
+		t.Errorf("built was\n%snow is\n%srun go generate", from, want)
+	}
+}
+
+// Catches a launcher that loses a plugin's output, environment or exit code, and a peak that is the harness's own: this process
+// has more memory than the plugin ever has.
+func TestLauncher(t *testing.T) {
+	dir := t.TempDir()
+	lock, err := os.Create(filepath.Join(dir, lockFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lock.Close() }() // nothing was written
+	path := filepath.Join(dir, "launch")
+	if err := writeLauncher(path); err != nil {
+		t.Fatal(err)
+	}
+	ballast := make([]byte, 64<<20)
+	for i := 0; i < len(ballast); i += 4096 {
+		ballast[i] = 1
+	}
+	script := filepath.Join(dir, "fake")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\ncat; echo $CNI_COMMAND; exit $CODE\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for code, fails := range map[string]bool{"0": false, "7": true} {
+		r := &runner{now: now, launcher: path, lock: lock}
+		out, err := r.ExecPlugin(t.Context(), script, []byte("in "), []string{"PATH=/bin:/usr/bin", "CNI_COMMAND=ADD", "CODE=" + code})
+		if fails != (err != nil) || !fails && string(out) != "in ADD\n" || fails && !strings.Contains(err.Error(), "exit status 7") {
+			t.Errorf("exit %s: said %q, %v", code, out, err)
+		}
+		if s := r.steps[0]; s.Name != "add-fake" || s.MaxRSSBytes < 100<<10 || s.MaxRSSBytes >= int64(len(ballast)) || s.AtMostBytes != 0 {
+			t.Errorf("step %+v", s)
+		}
+	}
+	r := &runner{now: now, lock: lock}
+	if _, err := r.ExecPlugin(t.Context(), script, nil, []string{"PATH=/bin:/usr/bin", "CODE=0"}); err != nil || r.steps[0].MaxRSSBytes != 0 || r.steps[0].AtMostBytes < int64(len(ballast)) {
+		t.Errorf("without the launcher: %v, %+v", err, r.steps)
+	}
+	runtime.KeepAlive(ballast)
 }
 
 // Catches output of a plugin that crashes the harness, and a failure that does not say which plugin it was.

@@ -3,9 +3,11 @@ package network
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +26,8 @@ const pluginPatience = 5 * time.Second
 // runner starts plugins for libcni and keeps each as a step. It is for one goroutine.
 type runner struct {
 	version.PluginDecoder
-	now func() int64
+	now      func() int64
+	launcher string // a path; empty where there is none
 	// lock is inherited by each plugin, and by the plugins that it runs: see awaitPlugins.
 	lock  *os.File
 	steps []Step
@@ -38,12 +41,22 @@ func (r *runner) FindInPath(plugin string, paths []string) (string, error) {
 
 func (r *runner) ExecPlugin(ctx context.Context, path string, stdin []byte, environ []string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, path)
-	cmd.Env, cmd.Stdin, cmd.ExtraFiles, cmd.WaitDelay = environ, bytes.NewReader(stdin), []*os.File{r.lock}, pluginPatience
+	if r.launcher != "" {
+		cmd = exec.CommandContext(ctx, r.launcher, path)
+	}
+	report, said, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	defer func() { _, _ = report.Close(), said.Close() }() // what there was to read has been
+	cmd.Env, cmd.Stdin, cmd.WaitDelay = environ, bytes.NewReader(stdin), pluginPatience
+	cmd.ExtraFiles = []*os.File{r.lock, said} // descriptors 3 and 4
 	start := r.now()
 	stdout, err := cmd.Output()
 	step := Step{Name: stepName(environ, path), StartNS: start, EndNS: r.now()}
+	_ = said.Close() // ours, so that the report ends; the second time is no matter
 	if cmd.ProcessState != nil {
-		step.MaxRSSBytes, step.AtMostBytes = peak(cmd.ProcessState)
+		step.MaxRSSBytes, step.AtMostBytes = peak(report, cmd.ProcessState)
 	}
 	r.steps = append(r.steps, step)
 	if err != nil {
@@ -52,17 +65,25 @@ func (r *runner) ExecPlugin(ctx context.Context, path string, stdin []byte, envi
 	return stdout, nil
 }
 
-// peak is a plugin's resident set at its largest, or what it was not above.
-func peak(ended *os.ProcessState) (bytes, atMost int64) {
+// peak is a plugin's resident set at its largest as the launcher has it, or what it was not above.
+func peak(report io.Reader, ended *os.ProcessState) (bytes, atMost int64) {
+	var kib int64 // Linux's unit for it
+	if binary.Read(report, binary.NativeEndian, &kib) == nil {
+		return kib << 10, 0
+	}
 	usage, ok := ended.SysUsage().(*syscall.Rusage)
 	if !ok {
 		return 0, 0
 	}
-	var own syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil || usage.Maxrss <= own.Maxrss {
-		return 0, usage.Maxrss << 10 // Linux has it in KiB
-	}
-	return usage.Maxrss << 10, 0
+	return 0, usage.Maxrss << 10
+}
+
+// writeLauncher holds the fork lock while the file is open for writing: a child forked in between would have
+// the descriptor until its exec, and starting the file would fail with ETXTBSY (golang/go#22315).
+func writeLauncher(path string) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, launcher, 0o700)
 }
 
 // stepName is the verb and the plugin, as in "add-bridge".

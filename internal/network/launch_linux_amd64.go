@@ -1,0 +1,8 @@
+package network
+
+import _ "embed"
+
+// launcher is built from launch/launch.c by launch/build.sh.
+//
+//go:embed launch/launch_linux_amd64
+var launcher []byte

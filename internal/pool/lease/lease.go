@@ -59,8 +59,8 @@ func folder(p pool.Pool) string {
 	return fmt.Sprintf("%s-%d-%d", p.Base().Addr(), p.Base().Bits(), p.Size())
 }
 
-func poolOf(folder string) (p pool.Pool, ours bool) {
-	parts := strings.Split(folder, "-")
+func poolOf(name string) (p pool.Pool, ours bool) {
+	parts := strings.Split(name, "-")
 	if len(parts) != 3 {
 		return p, false
 	}
@@ -69,7 +69,7 @@ func poolOf(folder string) (p pool.Pool, ours bool) {
 		return p, false
 	}
 	p, err = pool.New(parts[0]+"/"+parts[1], size)
-	return p, err == nil
+	return p, err == nil && folder(p) == name // or one pool would have two directories
 }
 
 // Next leases a subnet that nobody has, nor any address of it in another pool of the

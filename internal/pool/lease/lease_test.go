@@ -301,3 +301,15 @@ func TestLeasesPassesOverOthers(t *testing.T) {
 		t.Error("something in a directory that is not there")
 	}
 }
+
+// Catches a directory's name that crashes Clean, or that stands for a pool which has another directory.
+func FuzzPoolOf(f *testing.F) {
+	for _, s := range []string{"fd0d:ce5::-48-64", "10.0.0.0-8-24", "10.0.0.0-08-24", "fd0d:0ce5::-48-64", "--", "10.0.0.0-8-+24"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if p, ours := poolOf(name); ours && folder(p) != name {
+			t.Fatalf("%q is %v, whose directory is %q", name, p, folder(p))
+		}
+	})
+}

@@ -154,7 +154,9 @@ in_guest() {
 
 # The runtimes that tests are made with, besides the guest's own crun, and where
 # they lie there: one of each way to protect /proc/self/exe, and the newest.
-versions=(runc@v1.1.14 runc@v1.1.15 runc@v1.2.6 runc@v1.5.2)
+# Likewise for embedders of libcontainer: one of each generation of its API, and the one before the newest, which leaves descriptors open.
+versions=(runc@v1.1.14 runc@v1.1.15 runc@v1.2.6 runc@v1.5.2
+	builtin@v1.1.15 builtin@v1.2.6 builtin@v1.5.1 builtin@v1.5.2)
 runtimes=/var/lib/initbench/runtimes
 
 # start_guest LANE FLAG... returns when the guest answers, or has ended without,

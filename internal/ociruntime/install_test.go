@@ -23,6 +23,7 @@ echo install >>"$here/installs"
 printf '%s\n' "$@" >"$here/args"
 env >"$here/env"
 pwd >"$here/pwd"
+if [ "$1" = build ]; then cp go.mod "$here/"; while [ "$1" != -o ]; do shift; done; cp "$here/static" "$2"; exit; fi
 echo "go: downloading github.com/opencontainers/runc v0.0.0" >&2
 case $FAKE_GO in
 hang) trap 'kill $!; exit 1' INT; sleep 300 & wait ;;

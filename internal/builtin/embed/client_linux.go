@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -198,6 +199,8 @@ func (e *Embedder) Close() error {
 		// A descriptor that no longer leads anywhere has done its work.
 		defer func() { _ = e.out.Close() }()
 		_ = e.in.Close()
+		// What it still says is void, but must not keep it from ending. This goroutine ends with the pipe.
+		go func() { _, _ = io.Copy(io.Discard, e.out) }()
 		late := time.AfterFunc(patience, func() { _ = e.cmd.Process.Kill() })
 		defer late.Stop()
 		<-e.ended

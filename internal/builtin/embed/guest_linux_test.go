@@ -219,6 +219,28 @@ func TestNothingIsLeftOpen(t *testing.T) {
 	}
 }
 
+// Catches a version whose embedder compiles and then makes no container, under either driver, or leaves one. Each generation of the API
+// has a version here, and so has whatever else the guest was given.
+func TestEveryVersionMakesContainers(t *testing.T) {
+	testenv.Require(t, testenv.File(built("builtin@v1.1.15")), testenv.File(built("builtin@v1.2.6")), testenv.File(built("builtin@v1.5.2")))
+	binaries, err := filepath.Glob(built("builtin@*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, binary := range binaries {
+		name := filepath.Base(binary)
+		t.Run(name, func(t *testing.T) {
+			eachDriver(t, func(t *testing.T, d cgroupjoin.Driver) {
+				s := newSession(t, name, d)
+				s.programs(3)
+				if "builtin@"+s.e.Libcontainer() != name {
+					t.Errorf("it was built with %s", s.e.Libcontainer())
+				}
+			})
+		})
+	}
+}
+
 // Catches an embedder in which one failed container fails those after it, a payload's status that is not told, and what failed starts leave.
 func TestFailedCyclesAreAnswered(t *testing.T) {
 	eachDriver(t, func(t *testing.T, d cgroupjoin.Driver) {

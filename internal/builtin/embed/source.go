@@ -29,13 +29,16 @@ type generation struct {
 	from string
 	// folder has the file that is another one for this generation; empty for the newest.
 	folder string
+	// refused is why it is not embedded, though it is not too old; empty where it is.
+	refused string
 }
 
 // generations begin with a version's first prerelease that has its API, the newest generation first.
 var generations = []generation{
-	{"v1.3.0-rc.1", ""},
-	{"v1.2.0-rc.1", "embedder/_v1.2"},
-	{"v1.1.0", "embedder/_v1.1"},
+	{from: "v1.3.0-rc.1"},
+	{from: "v1.2.0-rc.2", folder: "embedder/_v1.2"},
+	{from: "v1.2.0-rc.1", refused: "has C code that Go 1.22 and newer cannot be trusted with (opencontainers/runc#4233): the releases of 1.2 can be embedded"},
+	{from: "v1.1.0", folder: "embedder/_v1.1"},
 }
 
 // Check says in one line why no embedder can be built on a version of libcontainer, if so.
@@ -49,9 +52,13 @@ func generationOf(version string) (generation, error) {
 		return generation{}, fmt.Errorf("libcontainer %.40q: no version", version)
 	}
 	for _, g := range generations {
-		if semver.Compare(version, g.from) >= 0 {
-			return g, nil
+		if semver.Compare(version, g.from) < 0 {
+			continue
 		}
+		if g.refused != "" {
+			return generation{}, fmt.Errorf("libcontainer %s %s", version, g.refused)
+		}
+		return g, nil
 	}
 	return generation{}, fmt.Errorf("libcontainer %s has an API that is not embedded here: %s is the oldest that is",
 		version, generations[len(generations)-1].from)

@@ -36,6 +36,7 @@ type lifecycleFlags struct {
 	all      bool
 	quiet    bool
 	inGuest  bool
+	refs     []string // in a guest, what the runtimes are called on the host
 	guest    guestFlags
 
 	one lifecycle.Sequence // --sequence, read
@@ -44,7 +45,7 @@ type lifecycleFlags struct {
 func lifecycleFormats() []string { return []string{"table", "json", "jsonl"} }
 
 func newLifecycleCommand() *cobra.Command {
-	f := lifecycleFlags{one: nil}
+	var f lifecycleFlags
 	cmd := &cobra.Command{
 		Use:   "lifecycle --runtime REF (--length N | --sequence STEPS)",
 		Short: "live every life of a container up to a length, and show what each left and what freed it",
@@ -82,8 +83,11 @@ func (f *lifecycleFlags) register(cmd *cobra.Command) {
 	fl.BoolVar(&f.all, "all", false, "show also the sequences of which all that was left went by itself")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no notes, only the answer and errors")
 	fl.BoolVar(&f.inGuest, "in-guest", false, "read from standard input what need not be lived")
-	if err := fl.MarkHidden("in-guest"); err != nil {
-		panic(err) // only for a flag that does not exist
+	fl.StringArrayVar(&f.refs, "ref", nil, "what a record calls each runtime")
+	for _, name := range []string{"in-guest", "ref"} {
+		if err := fl.MarkHidden(name); err != nil {
+			panic(err) // only for a flag that does not exist
+		}
 	}
 	f.guest.register(cmd)
 	complete(cmd, "driver", driverWords()...)
@@ -172,17 +176,21 @@ func (l lives) live(ctx context.Context) error {
 }
 
 func (l lives) here(ctx context.Context) error {
-	for _, arg := range l.runtimes {
+	for i, arg := range l.runtimes {
 		name, ref, err := lifeRuntime(arg)
 		if err != nil {
 			return err
+		}
+		called := ref.String()
+		if l.inGuest && i < len(l.refs) {
+			called = l.refs[i] // its path here is nobody's business
 		}
 		bin, err := ociruntime.Resolve(ctx, ref, ociruntime.Options{Log: l.notes})
 		if err != nil {
 			return fmt.Errorf("runtime %s: %w", name, err)
 		}
 		for _, d := range l.drivers {
-			if err := l.under(ctx, runner.LifecycleJob{Name: name, Ref: l.refOf(arg), Binary: bin.Path, Driver: d, Quiet: l.settle}); err != nil {
+			if err := l.under(ctx, runner.LifecycleJob{Name: name, Ref: called, Binary: bin.Path, Driver: d, Quiet: l.settle}); err != nil {
 				return err
 			}
 		}
@@ -200,25 +208,11 @@ func lifeRuntime(arg string) (name string, ref ociruntime.Ref, err error) {
 	return all[0].Name, ref, err
 }
 
-// refOf is the runtime as records name it: in the guest its path there is nobody's business.
-func (l lives) refOf(arg string) string {
-	all, err := parseRuntimes([]string{arg})
-	if err != nil {
-		return arg
-	}
-	if l.inGuest {
-		return all[0].Name
-	}
-	return all[0].Ref
-}
-
 // under lives the sequences of one runtime under one driver.
 func (l lives) under(ctx context.Context, job runner.LifecycleJob) (err error) {
-	header, err := newRunID()
-	if err != nil {
+	if job.Run, err = newRunID(); err != nil {
 		return err
 	}
-	job.Run = header
 	machine, err := runner.OpenLifecycles(ctx, job, l.notes)
 	if err != nil {
 		return err
@@ -323,7 +317,11 @@ func (l lives) inVM(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		argv = append(argv, "--runtime", there)
+		_, ref, err := lifeRuntime(arg)
+		if err != nil {
+			return err
+		}
+		argv = append(argv, "--runtime", there, "--ref", ref.String())
 	}
 	return l.sink.from(ctx, guest, argv, l.notes)
 }
@@ -400,7 +398,7 @@ func (f *lifecycleFlags) relevant(records []lifecycle.Record) []lifecycle.Record
 	return slices.DeleteFunc(slices.Clone(records), func(r lifecycle.Record) bool {
 		return !slices.ContainsFunc(f.runtimes, func(arg string) bool {
 			name, ref, err := lifeRuntime(arg)
-			return err == nil && (r.Runtime.Ref == ref.String() || r.Runtime.Ref == name)
+			return err == nil && r.Runtime.Ref == ref.String() && r.Runtime.Name == name
 		}) || len(f.drivers) > 0 && !slices.Contains(f.drivers, r.Driver) ||
 			f.one != nil && r.Sequence.String() != f.one.String() || f.one == nil && len(r.Sequence) > f.length
 	})

@@ -149,11 +149,11 @@ func (l *Lifecycles) begin(ctx context.Context) (*life, error) {
 
 // end removes whatever is left, as clean would.
 func (v *life) end() error {
-	v.letGo()
 	var err error
 	if !v.clean {
 		err = v.doClean()
 	}
+	v.letGo()
 	reapOrphans()
 	if err != nil {
 		v.of.unclean = true

@@ -215,8 +215,7 @@ func (v *life) settle(ctx context.Context) ([]lifecycle.Left, error) {
 	if err := s.watch(ctx, lifecycle.ByDelete, began, afterward); err != nil || s.done() {
 		return s.list(), err
 	}
-	began = now()
-	v.letGo()
+	began = now() // the payload's standard input stays open: whose end came of that was not freed by clean
 	if err := v.doClean(); err != nil {
 		return nil, err
 	}

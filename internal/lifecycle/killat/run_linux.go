@@ -84,7 +84,7 @@ func onThreadOfItsOwn(f func()) {
 // awaitThread returns when a thread of ours has ended. Nothing tells of that end, but it is under way.
 func awaitThread(tid int) error {
 	name := filepath.Join("/proc/self/task", strconv.Itoa(tid))
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Microsecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Microsecond) {
 		if _, err := os.Lstat(name); err != nil {
 			return nil
 		}

@@ -1,0 +1,95 @@
+package runner
+
+import (
+	"context"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/lifecycle"
+	"github.com/initbench/initbench/internal/testenv"
+)
+
+func openLives(t *testing.T, d cgroupjoin.Driver) *Lifecycles {
+	t.Helper()
+	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd, testenv.Command("crun"))
+	l, err := OpenLifecycles(t.Context(), LifecycleJob{Run: "lives" + string(d[:1]), Name: "crun", Ref: "crun", Binary: "crun", Driver: d, Quiet: 200 * time.Millisecond}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func livesOf(t *testing.T, l *Lifecycles, name string) lifecycle.Record {
+	t.Helper()
+	s, err := lifecycle.Parse(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := l.Live(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// Catches a life whose end leaves something that nobody tells of, one that leaves nothing and is said to, and a
+// container that is killed half way and of which no cgroup, process or state directory is found.
+func TestSmokeLives(t *testing.T) {
+	for _, d := range cgroupjoin.Drivers() {
+		l := openLives(t, d)
+		for _, name := range []string{"create,start,exit,delete", "create,start,stop,delete", "create,delete-force", "create,start,oom,delete-late"} {
+			r := livesOf(t, l, name)
+			if kept := lifecycle.Lasting(r); kept != "nothing" {
+				t.Errorf("%s, %s left %s: %+v", d, name, kept, r.Steps)
+			}
+		}
+		r := livesOf(t, l, "create,start,delete")
+		for _, kind := range []lifecycle.Kind{lifecycle.Processes, lifecycle.Cgroups, lifecycle.StateDirectories} {
+			if !slices.ContainsFunc(r.Left, func(x lifecycle.Left) bool { return x.Kind == kind && x.FreedBy == lifecycle.ByDelete }) {
+				t.Errorf("%s: a delete of what runs left no %s that delete --force freed: %+v", d, kind, r)
+			}
+		}
+		points, err := l.Points(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		join := map[cgroupjoin.Driver]lifecycle.Point{cgroupjoin.Cgroupfs: "cgroup-create", cgroupjoin.Systemd: "unit-start"}[d]
+		if !slices.Contains(points[lifecycle.Create], join) || !slices.Contains(points[lifecycle.Start], "fifo-open") {
+			t.Errorf("%s: points %q", d, points)
+		}
+		if r := livesOf(t, l, "kill9@create:"+string(join)); r.Missed() || r.Steps[0].Signal == "" {
+			t.Errorf("%s: killed at %s: %+v", d, join, r)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Catches a life that is interrupted and leaves what the next run would trip over.
+func TestInterruptedLife(t *testing.T) {
+	l := openLives(t, cgroupjoin.Cgroupfs)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s, err := lifecycle.Parse("create,start,stop,delete")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Live(ctx, s); err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
+		t.Errorf("an interrupted life ended with %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if remains, err := Remains(t.Context()); err != nil || len(remains) > 0 {
+		t.Errorf("left %q: %v", remains, err)
+	}
+	if _, err := os.Lstat(l.dir); err == nil {
+		t.Errorf("%s is still there", l.dir)
+	}
+}

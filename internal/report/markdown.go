@@ -17,8 +17,8 @@ func verdictMarkdown(v verdict.Verdict) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### initbench: %s (exit %d)\n\n", escape(v.Headline()), v.ExitCode())
 	fmt.Fprintf(&b, "%s against %s%s\n\n", escape(named(v.Candidate)), escape(named(v.Baseline)), phrase.After("; ", tally(v.Metrics)))
-	for _, p := range paragraphs(v) {
-		b.WriteString(p.markdown() + "\n\n")
+	for _, f := range paragraphs(v) {
+		b.WriteString(failureMarkdown(f))
 	}
 	b.WriteString(bullets("finding: ", texts(v.Findings)))
 	if len(v.Metrics) > 0 {
@@ -37,13 +37,20 @@ func verdictMarkdown(v verdict.Verdict) string {
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
-// markdown has the command as code, to be copied.
-func (p failure) markdown() string {
-	before, rest, found := strings.Cut(p.text, p.command)
-	if p.command == "" || !found || strings.Contains(p.command, "`") {
-		return escape(p.text)
+// failureMarkdown has the command as code, to be copied.
+func failureMarkdown(f phrase.Failure) string {
+	var b strings.Builder
+	for _, text := range f.Texts {
+		b.WriteString(escape(text) + "\n\n")
 	}
-	return escape(before) + "`" + p.command + "`" + escape(rest)
+	switch {
+	case f.Command == "":
+	case strings.Contains(f.Command, "`"):
+		b.WriteString(escape(f.ToSee()+f.Command) + "\n\n")
+	default:
+		b.WriteString(f.ToSee() + "`" + f.Command + "`\n\n")
+	}
+	return b.String()
 }
 
 // folded is text that a reader opens. GitHub reads Markdown within HTML only behind an empty line.

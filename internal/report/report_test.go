@@ -229,9 +229,11 @@ func TestTheVerdictComesFirstAndLast(t *testing.T) {
 		}
 		answer, _, _ := strings.Cut(text, "\nmetric ")
 		answer = strings.Join(strings.Fields(answer), " ")
-		for _, reason := range paragraphs(v) {
-			if !strings.Contains(answer, reason.text) {
-				t.Errorf("%s: the reason %q is not above the tables", ruling, reason.text)
+		for _, f := range paragraphs(v) {
+			for _, reason := range append(f.Texts, f.Command) {
+				if !strings.Contains(answer, reason) {
+					t.Errorf("%s: the reason %q is not above the tables", ruling, reason)
+				}
 			}
 		}
 	}

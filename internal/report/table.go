@@ -15,15 +15,8 @@ import (
 func verdictTable(v verdict.Verdict, opts Options) string {
 	var b strings.Builder
 	b.WriteString(openingLine(v, opts))
-	for i, p := range paragraphs(v) {
-		if v.Ruling == verdict.Regressed {
-			b.WriteString("\n" + opts.prose().wrapped("", "", p.text))
-			continue
-		}
-		if i == 0 {
-			b.WriteString("\n")
-		}
-		b.WriteString(opts.wrapped("", "", p.text))
+	for _, f := range paragraphs(v) {
+		b.WriteString("\n" + failure(f, opts))
 	}
 	for _, driver := range driversOf(v.Metrics) {
 		rows := of(v.Metrics, driver)
@@ -38,6 +31,18 @@ func verdictTable(v verdict.Verdict, opts Options) string {
 	b.WriteString(remarks(opts, v.Warnings, v.Notes))
 	b.WriteString(said(opts, "finding", texts(v.Findings)))
 	return b.String() + "\n" + finalLine(v, opts)
+}
+
+// failure is what one command shows, and the command.
+func failure(f phrase.Failure, opts Options) string {
+	var b strings.Builder
+	for _, text := range f.Texts {
+		b.WriteString(opts.prose().wrapped("", "  ", text))
+	}
+	if f.Command != "" {
+		b.WriteString(opts.prose().wrapped("", "  ", f.ToSee()+f.Command))
+	}
+	return b.String()
 }
 
 // details are the tables behind the rows.

@@ -120,28 +120,25 @@ func ruled(opts Options, r verdict.Ruling, s verdict.Severity, open bool) string
 	return opts.ruling(r)
 }
 
-// paragraphs tell why the whole is ruled so: of each failure what changed, how sure that is, and the command that shows it. Of what is
-// only not settled a line says enough, for it can be every row.
-func paragraphs(v verdict.Verdict) (all []failure) {
-	full := map[string]failure{}
+// paragraphs tell why the whole is ruled so: of each failure what changed, how sure that is, and the command that shows it, which often shows
+// several. Of what is only not settled a line says enough, for it can be every row.
+func paragraphs(v verdict.Verdict) (all []phrase.Failure) {
+	full := map[string][2]string{}
 	for _, m := range v.Metrics {
-		full[m.Reason] = failure{m.Paragraph, m.Trace}
+		full[m.Reason] = [2]string{m.Paragraph, m.Trace}
 	}
 	for _, h := range v.Ceilings {
-		full[h.Reason] = failure{h.Paragraph, h.Trace}
+		full[h.Reason] = [2]string{h.Paragraph, h.Trace}
 	}
 	for _, reason := range v.Reasons {
-		p := full[reason]
-		if p.text == "" || v.Ruling != verdict.Regressed {
-			p = failure{text: reason}
+		text, command := full[reason][0], full[reason][1]
+		if text == "" || v.Ruling != verdict.Regressed {
+			text, command = reason, ""
 		}
-		all = append(all, p)
+		all = phrase.Together(all, verdict.WithoutCommand(text, command), command)
 	}
 	return all
 }
-
-// failure is what is said of one; command is a part of it.
-type failure struct{ text, command string }
 
 // openingLine is the verdict, on what, and how many rows it rests on.
 func openingLine(v verdict.Verdict, opts Options) string {

@@ -16,29 +16,47 @@ func (v *Verdict) tell() {
 		m := &v.Metrics[i]
 		m.Trace = v.trace(*m)
 		if m.Ruling == Regressed || m.Ruling == Inconclusive {
-			m.Paragraph = paragraph(m.told(), m.sure(), m.conditions(), m.Trace)
+			m.Paragraph = paragraph(m.toldWhere(), m.sure(), m.Trace)
 		}
 	}
 	for i := range v.Ceilings {
 		h := &v.Ceilings[i]
 		h.Trace = v.traceOfHeld(*h)
 		if h.Ruling == Regressed || h.Ruling == Inconclusive {
-			h.Paragraph = paragraph(h.Reason, "", "", h.Trace)
+			h.Paragraph = paragraph(h.Reason, "", h.Trace)
 		}
 	}
 }
 
-func paragraph(what, sure, where, command string) string {
-	var parts []string
-	for _, s := range []string{what, sure, where} {
-		if s != "" {
-			parts = append(parts, s+".")
-		}
+// toSee comes before the command at the end of a paragraph.
+const toSee = " To see a start of it: "
+
+func paragraph(what, sure, command string) string {
+	text := what + "."
+	if sure != "" {
+		text += " " + sure + "."
 	}
 	if command != "" {
-		parts = append(parts, "To see a start of it: "+command)
+		text += toSee + command
 	}
-	return strings.Join(parts, " ")
+	return text
+}
+
+// WithoutCommand is a paragraph for where its command stands beside it.
+func WithoutCommand(paragraph, command string) string {
+	if command == "" {
+		return paragraph
+	}
+	return strings.TrimSuffix(paragraph, toSee+command)
+}
+
+// toldWhere has the conditions behind the metric's name.
+func (m Metric) toldWhere() string {
+	told := m.told()
+	if rest, begins := strings.CutPrefix(told, m.Name); begins {
+		return fmt.Sprintf("%s (%s)%s", m.Name, m.conditions(), rest)
+	}
+	return fmt.Sprintf("%s (%s)", told, m.conditions())
 }
 
 // told says what changed, and from what to what.
@@ -93,10 +111,10 @@ func (m Metric) sure() string {
 		parts = append(parts, fmt.Sprintf("each search claims its bracket at %s confidence, so that the difference of both holds at %s", Percent(1-m.Looks.Level/2), Percent(1-m.Looks.Level)))
 	}
 	if !math.IsNaN(m.PHolm) {
-		parts = append(parts, fmt.Sprintf("chance alone would do as much with %s, adjusted for %s", withSign(m.PHolm), plural(m.Family, "test")))
+		parts = append(parts, fmt.Sprintf("%s, adjusted for %s", withSign(m.PHolm), plural(m.Family, "test")))
 	}
 	if m.Looks.Blocks > 0 && m.Scenario != AllScenarios {
-		parts = append(parts, "measured in "+plural(m.Looks.Blocks, "block"))
+		parts = append(parts, plural(m.Looks.Blocks, "block"))
 	}
 	text := strings.Join(parts, "; ")
 	return strings.ToUpper(text[:1]) + text[1:]
@@ -111,11 +129,9 @@ func withSign(p float64) string {
 }
 
 func (m Metric) conditions() string {
-	parts := []string{"driver " + string(m.Driver)}
+	parts := []string{m.Scenario, "driver " + string(m.Driver)}
 	if m.Scenario == AllScenarios {
-		parts = append(parts, "all scenarios")
-	} else {
-		parts = append(parts, "scenario "+m.Scenario)
+		parts[0] = "all scenarios"
 	}
 	if m.Order != natural && m.Order != "" {
 		parts = append(parts, "order "+string(m.Order)+" imposed")
@@ -126,7 +142,7 @@ func (m Metric) conditions() string {
 	if m.Limit != 0 {
 		parts = append(parts, "limit "+scenarios.FormatSize(m.Limit)+onPlace(m.Place))
 	}
-	return "Conditions: " + strings.Join(parts, ", ")
+	return strings.Join(parts, ", ")
 }
 
 func onPlace(p cgroupjoin.Place) string {
@@ -176,19 +192,25 @@ func (v Verdict) command(m Metric, limit int64, refs ...string) string {
 			words = append(words, "--limit-place", string(m.Place))
 		}
 	}
+	if metric, known := scenarios.MetricNamed(m.Name); known && metric.Clock != scenarios.RunsClock {
+		words = append(words, "--in", "vm", "--clock", string(metric.Clock))
+	}
 	return strings.Join(words, " ")
 }
 
 // shownAt is the limit at which the arms differ most: that of the row, of a ladder the worst rung's, of a threshold the
-// baseline's own, at which the one starts and the other does not.
+// baseline's own, at which the one starts and the other does not; of one that was not found the highest that the candidate is known to need more than.
 func (m Metric) shownAt() int64 {
 	switch {
 	case m.Limit != 0:
 		return m.Limit
-	case m.Name == StartThreshold && !math.IsInf(m.Baseline.Hi, 0) && m.Baseline.Hi > 0:
-		return int64(m.Baseline.Hi)
-	case m.Name == StartThreshold && !math.IsInf(m.Candidate.Hi, 0):
-		return int64(m.Candidate.Hi)
+	case m.Name == StartThreshold:
+		for _, end := range []float64{m.Baseline.Hi, m.Candidate.Lo, m.Candidate.Hi, m.Baseline.Lo} {
+			if end > 0 && !math.IsInf(end, 0) { // NaN is not
+				return int64(end)
+			}
+		}
+		return 0
 	}
 	var limit int64
 	worst := math.Inf(-1)

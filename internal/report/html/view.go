@@ -20,8 +20,8 @@ type view struct {
 	Ruling        string // empty: nothing was judged
 	Headline      string
 	About         []row
-	Failures      []failure
-	Open          []failure
+	Failures      []phrase.Failure
+	Open          []phrase.Failure
 	Better        []string
 	Findings      []string
 	Ceilings      *table
@@ -53,12 +53,6 @@ type section struct {
 
 // told is a text under its label.
 type told struct{ Label, Text string }
-
-// failure has the paragraphs about what one command shows.
-type failure struct {
-	Texts   []string
-	Command string
-}
 
 // drawer knows what all sections need.
 type drawer struct {
@@ -164,17 +158,17 @@ func (d *drawer) summarised(v *view, of verdict.Summary) {
 
 // paragraphs are those about what is worse and about what is open, each with those that the same command shows. A reason of the
 // whole that is no row's or ceiling's own stands first.
-func paragraphs(v verdict.Verdict) (worse, open []failure) {
+func paragraphs(v verdict.Verdict) (worse, open []phrase.Failure) {
 	known := map[string]bool{}
 	take := func(r verdict.Ruling, text, command string) {
 		known[text] = true
-		bare := strings.TrimSpace(strings.TrimSuffix(strings.TrimSuffix(text, command), "To see a start of it: "))
+		bare := verdict.WithoutCommand(text, command)
 		switch {
 		case bare == "":
 		case r == verdict.Regressed:
-			worse = together(worse, bare, command)
+			worse = phrase.Together(worse, bare, command)
 		case r == verdict.Inconclusive:
-			open = together(open, bare, command)
+			open = phrase.Together(open, bare, command)
 		}
 	}
 	for _, h := range v.Ceilings {
@@ -184,24 +178,13 @@ func paragraphs(v verdict.Verdict) (worse, open []failure) {
 		take(m.Ruling, m.Paragraph, m.Trace)
 		known[m.Reason] = true
 	}
-	var whole []failure
+	var whole []phrase.Failure
 	for _, text := range v.Reasons {
 		if !known[text] && v.Ruling != verdict.Pass {
-			whole = together(whole, text, "")
+			whole = phrase.Together(whole, text, "")
 		}
 	}
 	return append(whole, worse...), open
-}
-
-// together adds a paragraph to those that the same command shows.
-func together(all []failure, text, command string) []failure {
-	for i := range all {
-		if all[i].Command == command {
-			all[i].Texts = append(all[i].Texts, text)
-			return all
-		}
-	}
-	return append(all, failure{[]string{text}, command})
 }
 
 // tally is how many rows have which ruling, the gravest first.

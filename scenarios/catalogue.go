@@ -70,15 +70,33 @@ func Names() []string {
 	return names
 }
 
-// suggestion names the scenario that a slip of the hand away from arg would have named.
+// slips of the hand at the most: two letters exchanged are two.
+const slips = 2
+
+// suggestion names the scenario that arg is the beginning of, or that a slip of the hand away from it would have named.
 func suggestion(arg string) string {
-	const slips = 2 // two letters exchanged are two
 	for _, name := range Names() {
-		if len(arg) > slips && (distance(arg, name) <= slips || strings.HasPrefix(name, arg)) {
-			return "did you mean " + name + "? else "
+		if len(arg) > slips && strings.HasPrefix(name, arg) {
+			return suggest(name)
 		}
 	}
-	return ""
+	return DidYouMean(arg, Names())
+}
+
+func suggest(word string) string { return "did you mean " + word + "? else " }
+
+// DidYouMean suggests the nearest of the words that got is only slips away from; empty where none is.
+func DidYouMean(got string, words []string) string {
+	best, least := "", slips+1
+	for _, w := range words {
+		if n := distance(got, w); n < least && n < len(w) && len(got) > slips {
+			best, least = w, n
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return suggest(best)
 }
 
 // distance is Levenshtein's: letters put in, left out or changed. A name that no

@@ -23,7 +23,7 @@ func Parse(file string, data []byte) (Scenario, error) {
 	if len(data) > MaxFileBytes {
 		return Scenario{}, tooLarge(file)
 	}
-	root, err := parseYAML(file, data)
+	root, err := parseYAML(file, data, scenarioFile)
 	if err != nil {
 		return Scenario{}, err
 	}

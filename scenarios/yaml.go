@@ -48,12 +48,17 @@ type entry struct {
 	value node
 }
 
+// dialect is what a kind of file says of itself where it is wrong.
+type dialect struct{ name, empty string }
+
+var scenarioFile = dialect{"scenario", "write a scenario: name, trials, judge (see `initbench scenarios`)"}
+
 // parseYAML turns data into its one value. Its errors carry a position in file.
-func parseYAML(file string, data []byte) (node, *Error) {
+func parseYAML(file string, data []byte, of dialect) (node, *Error) {
 	if err := checkText(file, data); err != nil {
 		return node{}, err
 	}
-	y := yamlReader{file}
+	y := yamlReader{file, of}
 	tokens := lexer.Tokenize(strings.ReplaceAll(string(data), "\r\n", "\n"))
 	if err := y.checkTokens(tokens); err != nil {
 		return node{}, err
@@ -63,7 +68,7 @@ func parseYAML(file string, data []byte) (node, *Error) {
 		return node{}, err
 	}
 	if root == nil {
-		return node{}, y.wrong(nil, "the file is empty", "write a scenario: name, trials, judge (see `initbench scenarios`)")
+		return node{}, y.wrong(nil, "the file is empty", of.empty)
 	}
 	return y.convert(root)
 }
@@ -92,7 +97,10 @@ func checkText(file string, data []byte) *Error {
 	return nil
 }
 
-type yamlReader struct{ file string }
+type yamlReader struct {
+	file string
+	of   dialect
+}
 
 // wrong builds an error at tk, or at the file's start where there is no token.
 func (y yamlReader) wrong(tk *token.Token, wrong, right string) *Error {
@@ -128,7 +136,7 @@ func (y yamlReader) checkTokens(tokens token.Tokens) *Error {
 		switch tk.Type {
 		case token.DocumentHeaderType:
 			if content {
-				return y.wrong(tk, "a second YAML document", "write one scenario a file")
+				return y.wrong(tk, "a second YAML document", "write one "+y.of.name+" a file")
 			}
 		case token.SequenceStartType, token.MappingStartType:
 			depth++
@@ -141,7 +149,7 @@ func (y yamlReader) checkTokens(tokens token.Tokens) *Error {
 			dashes++
 		}
 		if depth > maxNesting || dashes > maxNesting {
-			return y.wrong(tk, fmt.Sprintf("more than %d levels", maxNesting), "a scenario needs three")
+			return y.wrong(tk, fmt.Sprintf("more than %d levels", maxNesting), "a "+y.of.name+" needs three")
 		}
 		content = content || tk.Type != token.CommentType
 	}
@@ -157,7 +165,7 @@ func (y yamlReader) parse(tokens token.Tokens) (ast.Node, *Error) {
 	}
 	for i, doc := range parsed.Docs {
 		if i > 0 && doc.Body != nil {
-			return nil, y.wrong(doc.Body.GetToken(), "a second YAML document", "write one scenario a file")
+			return nil, y.wrong(doc.Body.GetToken(), "a second YAML document", "write one "+y.of.name+" a file")
 		}
 	}
 	if len(parsed.Docs) == 0 || parsed.Docs[0].Body == nil || parsed.Docs[0].Body.Type() == ast.CommentType {

@@ -23,14 +23,14 @@ const (
 func (d *decoder) ceilings(path string, v node) {
 	d.each(path, v, func(p string, item node) {
 		d.ceiling = verdict.Ceiling{Severity: verdict.Fail, AtMost: math.NaN()}
-		switch item.kind {
+		switch item.Kind {
 		case aText:
 			d.line(p, item)
 		case aMapping:
 			d.mapping(p, "a ceiling", item, ceilingKeys)
 			d.complete(p, item)
 		default:
-			d.fail(item.pos, describe(p, item), grammar)
+			d.fail(item.Pos, describe(p, item), grammar)
 		}
 		if d.err == nil {
 			d.addCeiling(p, item)
@@ -41,14 +41,14 @@ func (d *decoder) ceilings(path string, v node) {
 // complete reads the bound, when the metric is known that it is in the unit of.
 func (d *decoder) complete(path string, n node) {
 	for _, name := range []string{"metric", "at_most"} {
-		i := slices.IndexFunc(n.fields, func(e entry) bool { return e.key == name })
+		i := slices.IndexFunc(n.Keys, func(e entry) bool { return e.Name == name })
 		if i < 0 {
-			d.fail(n.pos, path+" without "+name, "add "+name)
+			d.fail(n.Pos, path+" without "+name, "add "+name)
 			return
 		}
 		if name == "at_most" && d.err == nil {
-			v := n.fields[i].value
-			d.bound(path+".at_most", v.pos, v.text)
+			v := n.Keys[i].Value
+			d.bound(path+".at_most", v.Pos, v.Text)
 		}
 	}
 	if d.err == nil {
@@ -60,17 +60,17 @@ func (d *decoder) addCeiling(path string, item node) {
 	c := d.ceiling
 	switch {
 	case c.Metric == scenarios.OOMRate && c.Limit == 0:
-		d.fail(item.pos, path+": oom.rate without a limit", "write `oom.rate at SIZE`: over several limits a rate has no ceiling")
+		d.fail(item.Pos, path+": oom.rate without a limit", "write `oom.rate at SIZE`: over several limits a rate has no ceiling")
 	case c.Limit != 0 && c.Metric == scenarios.StartThreshold:
-		d.fail(item.pos, path+": start.threshold at a limit", "leave the limit out: it is one")
+		d.fail(item.Pos, path+": start.threshold at a limit", "leave the limit out: it is one")
 	case c.Order == verdict.WorstOrder && c.Metric != scenarios.StartThreshold && c.Metric != scenarios.OOMRate:
-		d.fail(item.pos, path+": "+c.Metric+" in worst order", "only start.threshold and oom.rate say which order is worst")
+		d.fail(item.Pos, path+": "+c.Metric+" in worst order", "only start.threshold and oom.rate say which order is worst")
 	case c.Limit != 0 && (c.Metric == verdict.StartFailures || c.Metric == verdict.LeakCount):
-		d.fail(item.pos, path+": "+c.Metric+" at a limit", "leave the limit out: it counts the starts under all of them")
+		d.fail(item.Pos, path+": "+c.Metric+" at a limit", "leave the limit out: it counts the starts under all of them")
 	case slices.ContainsFunc(d.policy.Ceilings, func(o verdict.Ceiling) bool { return meaning(o) == meaning(c) }):
-		d.fail(item.pos, path+" a second time", "write each ceiling once")
+		d.fail(item.Pos, path+" a second time", "write each ceiling once")
 	default:
-		d.policy.Ceilings, d.policy.at = append(d.policy.Ceilings, c), append(d.policy.at, item.pos)
+		d.policy.Ceilings, d.policy.at = append(d.policy.Ceilings, c), append(d.policy.at, item.Pos)
 	}
 }
 
@@ -129,7 +129,7 @@ func fraction(text string) (x float64, form string) {
 }
 
 func (d *decoder) ceilingMetric(path string, v node) {
-	if name := d.text(path, v); d.err == nil && d.known(name, v.pos) {
+	if name := d.text(path, v); d.err == nil && d.known(name, v.Pos) {
 		d.ceiling.Metric = name
 	}
 }
@@ -157,20 +157,20 @@ func (d *decoder) ceilingSeverity(path string, v node) {
 
 // line reads a ceiling as one writes it down.
 func (d *decoder) line(path string, v node) {
-	words := strings.Fields(v.text)
+	words := strings.Fields(v.Text)
 	at := slices.IndexFunc(words, func(w string) bool { return w == "<=" || w == "=" })
 	if at < 1 {
-		d.fail(v.pos, path+" "+quoted(v.text)+" is no ceiling", grammar)
+		d.fail(v.Pos, path+" "+quoted(v.Text)+" is no ceiling", grammar)
 		return
 	}
 	l := line{d: d, path: path, v: v}
 	l.subject(words[:at])
 	value, conditions := untilCondition(words[at+1:])
 	if d.err == nil {
-		d.bound(path, v.pos, value)
+		d.bound(path, v.Pos, value)
 	}
 	if d.err == nil && words[at] == "=" && d.ceiling.AtMost != 0 {
-		d.fail(v.pos, path+" "+quoted(v.text), zeroAlone)
+		d.fail(v.Pos, path+" "+quoted(v.Text), zeroAlone)
 	}
 	l.conditions(conditions)
 	d.ceiling.Text = textOf(d.ceiling)
@@ -193,12 +193,12 @@ type line struct {
 }
 
 func (l line) fail(wrong, right string) {
-	l.d.fail(l.v.pos, fmt.Sprintf("%s %s: %s", l.path, quoted(l.v.text), wrong), right)
+	l.d.fail(l.v.Pos, fmt.Sprintf("%s %s: %s", l.path, quoted(l.v.Text), wrong), right)
 }
 
 // subject is the metric, and the limit that it is looked at.
 func (l line) subject(words []string) {
-	if l.d.known(words[0], l.v.pos) {
+	if l.d.known(words[0], l.v.Pos) {
 		l.d.ceiling.Metric = words[0]
 	}
 	switch {
@@ -208,7 +208,7 @@ func (l line) subject(words []string) {
 		l.fail(quoted(strings.Join(words[1:], " "))+" after the metric", grammar)
 		return
 	}
-	l.d.ceiling.Limit = l.d.limit(l.path+": limit", node{kind: aText, pos: l.v.pos, text: strings.Join(words[2:], " ")})
+	l.d.ceiling.Limit = l.d.limit(l.path+": limit", node{Kind: aText, Pos: l.v.Pos, Text: strings.Join(words[2:], " ")})
 }
 
 // conditions are pairs of words, each once.
@@ -227,7 +227,7 @@ func (l line) conditions(words []string) {
 
 // condition reads one and returns how many words it had.
 func (l line) condition(words []string) (used int) {
-	value := node{kind: aText, pos: l.v.pos, text: words[1]}
+	value := node{Kind: aText, Pos: l.v.Pos, Text: words[1]}
 	switch words[0] {
 	case "under":
 		l.d.ceiling.Driver = word(l.d, l.path+": driver", value, cgroupjoin.Drivers())

@@ -36,7 +36,7 @@ func (p *Policy) parse(data []byte) error {
 	if len(data) > MaxFileBytes {
 		return tooLarge(p.File)
 	}
-	root, err := reader{p.File}.read(data)
+	root, err := read(p.File, data)
 	if err != nil {
 		return err
 	}
@@ -64,23 +64,23 @@ func (d *decoder) fail(pos scenarios.Position, wrong, right string) {
 
 // mapping reads the keys that a mapping may have and refuses any other.
 func (d *decoder) mapping(path, what string, n node, may []key) {
-	if n.kind != aMapping {
-		d.fail(n.pos, describe(path, n)+", not a mapping", "write "+what+" as `key: value`")
+	if n.Kind != aMapping {
+		d.fail(n.Pos, describe(path, n)+", not a mapping", "write "+what+" as `key: value`")
 		return
 	}
-	for _, e := range n.fields {
-		i := slices.IndexFunc(may, func(k key) bool { return k.name == e.key })
+	for _, e := range n.Keys {
+		i := slices.IndexFunc(may, func(k key) bool { return k.name == e.Name })
 		if i < 0 {
-			d.fail(e.pos, "unknown key "+quoted(e.key), didYouMean(e.key, namesOf(may))+what+" has "+strings.Join(namesOf(may), ", "))
+			d.fail(e.Pos, "unknown key "+quoted(e.Name), scenarios.DidYouMean(e.Name, namesOf(may))+what+" has "+strings.Join(namesOf(may), ", "))
 			return
 		}
-		d.value(join(path, e.key), e.value, may[i].read)
+		d.value(join(path, e.Name), e.Value, may[i].read)
 	}
 }
 
 func (d *decoder) value(path string, v node, read func(d *decoder, path string, v node)) {
-	if v.kind == aNull {
-		d.fail(v.pos, path+" without a value", "write one, or leave the key out")
+	if v.Kind == aNull {
+		d.fail(v.Pos, path+" without a value", "write one, or leave the key out")
 	}
 	if d.err == nil {
 		read(d, path, v)
@@ -90,41 +90,41 @@ func (d *decoder) value(path string, v node, read func(d *decoder, path string, 
 // each reads the items of a list, whose number is looked at first.
 func (d *decoder) each(path string, n node, read func(path string, v node)) {
 	switch {
-	case n.kind != aSequence:
-		d.fail(n.pos, describe(path, n)+", not a list", "write a list, as in [a, b]")
+	case n.Kind != aSequence:
+		d.fail(n.Pos, describe(path, n)+", not a list", "write a list, as in [a, b]")
 		return
-	case len(n.items) == 0:
-		d.fail(n.pos, path+" is an empty list", "name at least one, or leave the key out")
+	case len(n.Items) == 0:
+		d.fail(n.Pos, path+" is an empty list", "name at least one, or leave the key out")
 		return
-	case len(n.items) > maxItems:
-		d.fail(n.pos, fmt.Sprintf("%s: %d items", path, len(n.items)), fmt.Sprintf("the most is %d", maxItems))
+	case len(n.Items) > maxItems:
+		d.fail(n.Pos, fmt.Sprintf("%s: %d items", path, len(n.Items)), fmt.Sprintf("the most is %d", maxItems))
 		return
 	}
-	for i, item := range n.items {
+	for i, item := range n.Items {
 		d.value(fmt.Sprintf("%s[%d]", path, i), item, func(_ *decoder, p string, v node) { read(p, v) })
 	}
 }
 
 func (d *decoder) text(path string, v node) string {
-	if v.kind != aText {
-		d.fail(v.pos, describe(path, v)+", not text", "write a word, or put it in quotes")
+	if v.Kind != aText {
+		d.fail(v.Pos, describe(path, v)+", not text", "write a word, or put it in quotes")
 	}
-	return v.text
+	return v.Text
 }
 
 // scalar is a text or a number as the file wrote it.
 func (d *decoder) scalar(path string, v node, right string) string {
-	if v.kind != aText && v.kind != aNumber {
-		d.fail(v.pos, describe(path, v), right)
+	if v.Kind != aText && v.Kind != aNumber {
+		d.fail(v.Pos, describe(path, v), right)
 	}
-	return v.text
+	return v.Text
 }
 
 // word reads one of a closed set.
 func word[T ~string](d *decoder, path string, v node, all []T) T {
 	got := T(d.text(path, v))
 	if d.err == nil && !slices.Contains(all, got) {
-		d.fail(v.pos, path+" "+quoted(string(got)), didYouMean(string(got), wordsOf(all))+"write "+strings.Join(wordsOf(all), ", "))
+		d.fail(v.Pos, path+" "+quoted(string(got)), scenarios.DidYouMean(string(got), wordsOf(all))+"write "+strings.Join(wordsOf(all), ", "))
 	}
 	return got
 }
@@ -141,7 +141,7 @@ func unique[T comparable](d *decoder, path string, v node, read func(path string
 	d.each(path, v, func(p string, item node) {
 		got := read(p, item)
 		if d.err == nil && slices.Contains(all, got) {
-			d.fail(item.pos, p+" "+quoted(item.text)+" a second time", "name each once")
+			d.fail(item.Pos, p+" "+quoted(item.Text)+" a second time", "name each once")
 		}
 		all = append(all, got)
 	})
@@ -159,14 +159,14 @@ func (d *decoder) drivers(path string, v node) {
 func (d *decoder) limits(path string, v node) {
 	d.policy.Limits = unique(d, path, v, d.limit)
 	if d.err == nil && !slices.IsSorted(d.policy.Limits) {
-		d.fail(v.pos, path+" do not rise", "write limits from small to large")
+		d.fail(v.Pos, path+" do not rise", "write limits from small to large")
 	}
 }
 
 func (d *decoder) limit(path string, v node) int64 {
 	n := d.size(path, v)
 	if d.err == nil && n < scenarios.MinLimit {
-		d.fail(v.pos, path+" "+quoted(v.text), "the least is "+scenarios.FormatSize(scenarios.MinLimit))
+		d.fail(v.Pos, path+" "+quoted(v.Text), "the least is "+scenarios.FormatSize(scenarios.MinLimit))
 	}
 	return n
 }
@@ -174,7 +174,7 @@ func (d *decoder) limit(path string, v node) int64 {
 func (d *decoder) size(path string, v node) int64 {
 	n, err := parseSize(d.scalar(path, v, "write a size such as 16MiB"))
 	if err != nil {
-		d.fail(v.pos, path+" "+quoted(v.text)+" is not a size", right(err))
+		d.fail(v.Pos, path+" "+quoted(v.Text)+" is not a size", right(err))
 	}
 	return n
 }
@@ -203,17 +203,17 @@ func (d *decoder) maxTime(path string, v node) {
 	switch {
 	case d.err != nil:
 	case err != nil:
-		d.fail(v.pos, path+" "+quoted(text)+" is not a duration", form)
+		d.fail(v.Pos, path+" "+quoted(text)+" is not a duration", form)
 	case t < leastMaxTime || t > mostMaxTime:
-		d.fail(v.pos, path+" "+quoted(text), fmt.Sprintf("write %s to %s, or none", leastMaxTime, mostMaxTime))
+		d.fail(v.Pos, path+" "+quoted(text), fmt.Sprintf("write %s to %s, or none", leastMaxTime, mostMaxTime))
 	}
 	d.policy.MaxTime = t
 }
 
 func (d *decoder) alpha(path string, v node) {
-	x, err := strconv.ParseFloat(v.text, 64)
-	if v.kind != aNumber || err != nil || strings.ContainsAny(v.text, "xXpP_") || !(x >= leastAlpha && x <= mostAlpha) {
-		d.fail(v.pos, path+" "+quoted(v.text), fmt.Sprintf("write a number from %v to %v, such as 0.05", leastAlpha, mostAlpha))
+	x, err := strconv.ParseFloat(v.Text, 64)
+	if v.Kind != aNumber || err != nil || strings.ContainsAny(v.Text, "xXpP_") || !(x >= leastAlpha && x <= mostAlpha) {
+		d.fail(v.Pos, path+" "+quoted(v.Text), fmt.Sprintf("write a number from %v to %v, such as 0.05", leastAlpha, mostAlpha))
 	}
 	d.policy.Alpha = x
 }
@@ -223,16 +223,16 @@ func (d *decoder) noisyClock(path string, v node) {
 }
 
 func (d *decoder) metrics(path string, v node) {
-	if v.kind != aMapping {
-		d.fail(v.pos, describe(path, v)+", not a mapping", "write metrics as `NAME: {margin: 5 %, severity: warn}`")
+	if v.Kind != aMapping {
+		d.fail(v.Pos, describe(path, v)+", not a mapping", "write metrics as `NAME: {margin: 5 %, severity: warn}`")
 		return
 	}
-	for _, e := range v.fields {
-		if !d.known(e.key, e.pos) {
+	for _, e := range v.Keys {
+		if !d.known(e.Name, e.Pos) {
 			return
 		}
-		d.metric = e.key
-		d.value(join(path, e.key), e.value, func(d *decoder, path string, v node) { d.mapping(path, "a metric", v, metricKeys) })
+		d.metric = e.Name
+		d.value(join(path, e.Name), e.Value, func(d *decoder, path string, v node) { d.mapping(path, "a metric", v, metricKeys) })
 	}
 }
 
@@ -242,7 +242,7 @@ func (d *decoder) known(name string, pos scenarios.Position) bool {
 	if slices.Contains(names, name) {
 		return true
 	}
-	d.fail(pos, "unknown metric "+quoted(name), didYouMean(name, names)+"write one of "+strings.Join(names, ", "))
+	d.fail(pos, "unknown metric "+quoted(name), scenarios.DidYouMean(name, names)+"write one of "+strings.Join(names, ", "))
 	return false
 }
 
@@ -257,7 +257,7 @@ func (d *decoder) margin(path string, v node) {
 		if rest, repeats := strings.CutPrefix(form, strconv.Quote(strings.TrimSpace(text))); repeats {
 			wrong, form, _ = strings.Cut(rest, ": ")
 		}
-		d.fail(v.pos, path+" "+quoted(text)+wrong, form)
+		d.fail(v.Pos, path+" "+quoted(text)+wrong, form)
 	}
 	d.policy.Margins[d.metric] = m
 }
@@ -273,11 +273,11 @@ func (d *decoder) severity(path string, v node) {
 func describe(path string, n node) string {
 	switch {
 	case path == "":
-		return "the file is " + string(n.kind)
-	case n.text == "":
-		return path + " is " + string(n.kind)
+		return "the file is " + string(n.Kind)
+	case n.Text == "":
+		return path + " is " + string(n.Kind)
 	}
-	return path + " " + quoted(n.text) + " is " + string(n.kind)
+	return path + " " + quoted(n.Text) + " is " + string(n.Kind)
 }
 
 func join(path, key string) string {

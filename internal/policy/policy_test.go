@@ -128,7 +128,7 @@ func TestEveryMistakeIsOneClearLine(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                               "p.yaml:1:1: the file is empty: leave --policy out",
 		"# nothing\n":                    "p.yaml:1:1: the file is empty",
-		"[]":                             "p.yaml:1:1: the file is a list, not a mapping",
+		"[]":                             "p.yaml:1:1: the file is a sequence, not a mapping",
 		"alpha: 0.05\nalhpa: 1":          `p.yaml:2:1: unknown key "alhpa": did you mean alpha? else a policy has scenarios, drivers,`,
 		"alpha: 0.05\nalpha: 0.01":       `p.yaml:2:1: key "alpha" a second time: keep one (the first is on line 1)`,
 		"alpha: 5 %":                     `p.yaml:1:8: alpha "5 %": write a number from`,
@@ -148,7 +148,7 @@ func TestEveryMistakeIsOneClearLine(t *testing.T) {
 		"max_time: 5":                    `max_time "5" is not a duration`,
 		"max_time: -5m":                  `max_time "-5m": write 10s to 24h0m0s`,
 		"noisy_clock: ignore":            `noisy_clock "ignore": write warn, fail`,
-		"metrics: [start.latency]":       "p.yaml:1:10: metrics is a list, not a mapping",
+		"metrics: [start.latency]":       "p.yaml:1:10: metrics is a sequence, not a mapping",
 		"metrics:\n  start.latancy: {}":  `p.yaml:2:3: unknown metric "start.latancy": did you mean start.latency? else write one of start.latency, `,
 		"metrics:\n  start.latency: 5 %": `p.yaml:2:18: metrics.start.latency "5 %" is text, not a mapping`,
 		"metrics:\n  start.latency: {margin: -5%}":                                                        `p.yaml:2:27: metrics.start.latency.margin "-5%": a margin is not negative`,

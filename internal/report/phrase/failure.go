@@ -1,5 +1,7 @@
 package phrase
 
+import "strings"
+
 // Failure is what one command shows: a paragraph or several.
 type Failure struct {
 	Texts   []string
@@ -24,3 +26,6 @@ func (f Failure) ToSee() string {
 	}
 	return "To see a start of these: "
 }
+
+// Words are what a line may be broken between: a browser would also break an option behind its first hyphen.
+func (f Failure) Words() []string { return strings.Split(f.Command, " ") }

@@ -27,11 +27,12 @@ func TestTheNetworkWalksEveryTable(t *testing.T) {
 		base, cand := make([]int, classes), make([]int, classes)
 		n, m := 0, 0
 		for i := range classes {
-			base[i], cand[i] = rapid.IntRange(0, 6).Draw(t, "base"), rapid.IntRange(0, 6).Draw(t, "cand")
+			least := 0
+			if i == 0 {
+				least = 1 // an empty arm has no p
+			}
+			base[i], cand[i] = rapid.IntRange(least, 6).Draw(t, "base"), rapid.IntRange(least, 6).Draw(t, "cand")
 			m, n = m+base[i], n+cand[i]
-		}
-		if n == 0 || m == 0 {
-			t.Skip("an empty arm has no p")
 		}
 		want := 0.0
 		seen := math.Exp(logTable(base, cand) - lchoose(n+m, n))

@@ -173,39 +173,6 @@ func TestTheFamilyIsThatOfTheWholePlan(t *testing.T) {
 	}
 }
 
-// Catches a gate that looks often and errs once a look: 200 gates of one binary against itself that end at the first look at which
-// every row is settled, at four looks with values that drift.
-func TestLookingOftenRaisesNoAlarm(t *testing.T) {
-	const gates = 200
-	looks := []int{10, 20, 40, 80}
-	regressed, passed, blocks := 0, 0, 0
-	for seed := range uint64(gates) {
-		whole, made := looking(looks[len(looks)-1], looks, latencyOnly())
-		records := model{cv: 0.06, seed: 1000 + seed}.all(made)
-		for _, n := range looks {
-			v, err := Judge(runOf(whole, firstBlocks(records, n)), Options{Margins: map[string]Margin{"start.latency": {Fraction: 0.05}}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if v.Ruling == Inconclusive && n < looks[len(looks)-1] {
-				continue
-			}
-			blocks += n
-			switch v.Ruling {
-			case Regressed:
-				regressed++
-			case Pass:
-				passed++
-			}
-			break
-		}
-	}
-	t.Logf("seeds 1000 to %d: %d regressed, %d pass, %.1f of %d blocks", 1000+gates-1, regressed, passed, float64(blocks)/gates, looks[len(looks)-1])
-	if regressed > 0 || passed < gates*95/100 || blocks > gates*looks[len(looks)-1]*2/3 {
-		t.Errorf("of %d gates %d regressed and %d passed, in %d blocks", gates, regressed, passed, blocks)
-	}
-}
-
 // Catches looks that each err as much as a single one, or a p value of one look taken for that of all: where nothing changed and no margin hides it, 400
 // gates with eight looks claim a change in either direction in one of twenty at the most.
 func TestAllLooksTogetherErrAsOne(t *testing.T) {

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -89,6 +90,26 @@ type list struct {
 }
 
 func parse(file string, data []byte) (list, *Error) {
+	l, err := read(file, data)
+	if err != nil {
+		err.Pos = within(data, err.Pos)
+	}
+	return l, err
+}
+
+// within keeps a place inside of what was read: the parser puts a value that is not there where the next would be.
+func within(data []byte, p Position) Position {
+	lines := bytes.Split(data, []byte("\n"))
+	if p.Line > len(lines) {
+		p.Line, p.Column = len(lines), len(lines[len(lines)-1])+1
+	}
+	if p.Line > 0 {
+		p.Column = min(p.Column, len(lines[p.Line-1])+1)
+	}
+	return p
+}
+
+func read(file string, data []byte) (list, *Error) {
 	if len(data) > MaxFileBytes {
 		return list{}, &Error{Pos: Position{File: file}, Wrong: fmt.Sprintf("more than %d bytes", MaxFileBytes), Right: "write fewer pools"}
 	}

@@ -10,6 +10,7 @@ import (
 	"text/template"
 
 	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/scenarios"
 )
 
 // defaultTemplate is a policy but for its metrics, which are verdict's own: so each default stands in one place.
@@ -27,8 +28,8 @@ type defaultMetric struct {
 func DefaultText() string {
 	var all []defaultMetric
 	margins := verdict.DefaultMargins()
-	for _, name := range verdict.MetricNames() {
-		m := defaultMetric{Name: name, Severity: verdict.Fail}
+	for _, name := range named(func(name string) bool { return verdict.DefaultSeverity(name) != verdict.Fail }) {
+		m := defaultMetric{Name: name, Severity: verdict.DefaultSeverity(name)}
 		if margin, has := margins[name]; has {
 			m.Margin = margin.Text(verdict.UnitOf(name))
 		}
@@ -39,6 +40,21 @@ func DefaultText() string {
 		panic(fmt.Sprintf("the default policy: %v", err)) // a mistake in the program, which every test would find
 	}
 	return out.String()
+}
+
+// named are the metrics by which a policy is written down: all, those of sessions by their common name and by their own where
+// theirs differ from it. Sixty lines that say the same would bury what somebody changed.
+func named(differs func(name string) bool) (names []string) {
+	said := false
+	for _, name := range verdict.MetricNames() {
+		if !said && scenarios.IsLeak(name) {
+			names, said = append(names, scenarios.AllLeaks), true
+		}
+		if !scenarios.IsLeak(name) || differs(name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Default is the policy that a gate has without one. It is the caller's own.

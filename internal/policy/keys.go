@@ -3,6 +3,7 @@ package policy
 import (
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
 )
 
@@ -81,9 +82,9 @@ func described(k key) map[string]any {
 
 func metricsSchema() map[string]any {
 	properties := map[string]any{}
-	for _, name := range verdict.MetricNames() {
+	for _, name := range append(verdict.MetricNames(), scenarios.AllLeaks) {
 		may := metricKeys
-		if name == verdict.LeakCount {
+		if !verdict.HasMargin(name) {
 			may = metricKeys[1:] // it has no margin: whatever is left behind counts
 		}
 		properties[name] = mappingOf(may)

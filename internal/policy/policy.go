@@ -116,7 +116,7 @@ func (p Policy) Check(all []scenarios.Scenario) error {
 
 // rules reports whether anything that is measured can fail a gate.
 func (p Policy) rules(all []scenarios.Scenario) bool {
-	fails := func(name string) bool { return p.Severities[name] == verdict.Fail }
+	fails := func(name string) bool { return p.severity(name) == verdict.Fail }
 	return slices.ContainsFunc(p.Ceilings, func(c verdict.Ceiling) bool { return c.Severity == verdict.Fail }) ||
 		slices.ContainsFunc(all, func(sc scenarios.Scenario) bool { return slices.ContainsFunc(sc.Judge, fails) })
 }

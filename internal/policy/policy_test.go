@@ -27,11 +27,16 @@ func TestTheDefaultPolicyIsTheVerdictsDefault(t *testing.T) {
 		t.Errorf("margins %v, want %v", p.Margins, verdict.DefaultMargins())
 	}
 	for name, s := range p.Severities {
-		if s != verdict.Fail {
+		if s != verdict.DefaultSeverity(name) {
 			t.Errorf("%s: %s", name, s)
 		}
 	}
-	if len(p.Severities) != len(verdict.MetricNames()) || p.Alpha != 0.05 || p.NoisyClock != verdict.Warn || p.MaxTime != 6*time.Minute || len(p.Ceilings) != 0 || p.File != "" {
+	for _, name := range verdict.MetricNames() {
+		if p.severity(name) != verdict.DefaultSeverity(name) {
+			t.Errorf("%s: %s", name, p.severity(name))
+		}
+	}
+	if p.Alpha != 0.05 || p.NoisyClock != verdict.Warn || p.MaxTime != 6*time.Minute || len(p.Ceilings) != 0 || p.File != "" {
 		t.Errorf("%+v", p)
 	}
 	for _, name := range p.Scenarios {

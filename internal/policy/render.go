@@ -43,17 +43,26 @@ func inQuotes(words []string) string {
 
 func renderMetrics(w *strings.Builder, p Policy) {
 	w.WriteString("metrics:\n")
-	for _, name := range verdict.MetricNames() {
-		severity, known := p.Severities[name]
-		if !known {
-			severity = verdict.Fail
-		}
+	all := p.severity(scenarios.AllLeaks)
+	for _, name := range named(func(name string) bool { return p.severity(name) != all }) {
+		severity := p.severity(name)
 		fmt.Fprintf(w, "  %s: {", name)
 		if m, has := p.Margins[name]; has {
 			fmt.Fprintf(w, "margin: %q, ", m.Text(verdict.UnitOf(name)))
 		}
 		fmt.Fprintf(w, "severity: %s}\n", severity)
 	}
+}
+
+// severity is that of a metric, or of all of sessions together.
+func (p Policy) severity(name string) verdict.Severity {
+	if s, known := p.Severities[name]; known {
+		return s
+	}
+	if s, known := p.Severities[scenarios.AllLeaks]; known && scenarios.IsLeak(name) {
+		return s
+	}
+	return verdict.DefaultSeverity(name)
 }
 
 func renderCeilings(w *strings.Builder, all []verdict.Ceiling) {

@@ -52,11 +52,12 @@ func (j *judge) holdOne(c Ceiling) (held []Held) {
 }
 
 func metricNamed(name string) (metric, bool) {
-	i := slices.IndexFunc(table, func(m metric) bool { return m.name == name })
-	if i < 0 {
-		return metric{}, false
+	for _, all := range [][]metric{table, leakTable} {
+		if i := slices.IndexFunc(all, func(m metric) bool { return m.name == name }); i >= 0 {
+			return all[i], true
+		}
 	}
-	return table[i], true
+	return metric{}, false
 }
 
 // Measures reports whether trials of the scenario have values that the ceiling is held against.
@@ -70,7 +71,7 @@ func (c Ceiling) measures(m metric, sc scenarios.Scenario) bool {
 	if m.name == scenarios.OOMRate {
 		return c.reachesLimit(sc)
 	}
-	return slices.Contains(sc.Judge, m.name) && (c.Limit == 0 || slices.Contains(sc.Limits, c.Limit))
+	return sc.Judges(m.name) && (c.Limit == 0 || slices.Contains(sc.Limits, c.Limit))
 }
 
 // reachesLimit: a search answers for each limit of its range.

@@ -61,7 +61,7 @@ func (j *judge) ruleRows(rows []row) []Metric {
 	family := 0
 	for i, r := range rows {
 		p[i] = r.P
-		if j.adaptive && r.kind != threshold && math.IsNaN(r.P) {
+		if j.adaptive && !r.kind.untested() && math.IsNaN(r.P) {
 			p[i] = 1
 		}
 		if !math.IsNaN(p[i]) {
@@ -96,6 +96,9 @@ func (j *judge) leavesOpen(r *row) bool {
 	return r.Unit == Nanoseconds && j.forgives(r.Scenario)
 }
 
+// untested kinds have rows that never have a p value, whatever is measured.
+func (k kind) untested() bool { return k == threshold || k == growth || k == inherited }
+
 func smaller(all []float64, p float64) (n int) {
 	for _, other := range all {
 		if other < p {
@@ -116,7 +119,7 @@ func (r *row) decide(opts Options, family int) {
 		why += " (" + r.example + ")"
 	}
 	r.Ruling, r.Why, r.Reason = ruling, why, r.sentence(why)
-	r.Stuck = ruling == Inconclusive && (r.unfit != "" && !r.few || r.sought[baseline].Edge.Done && r.sought[candidate].Edge.Done)
+	r.Stuck = ruling == Inconclusive && (r.isSession() || r.unfit != "" && !r.few || r.sought[baseline].Edge.Done && r.sought[candidate].Edge.Done)
 }
 
 func (r *row) rule(opts Options, family int) (Ruling, string) {
@@ -129,6 +132,10 @@ func (r *row) rule(opts Options, family int) (Ruling, string) {
 		return r.ruleRate(opts, family)
 	case r.kind == threshold:
 		return r.ruleThreshold()
+	case r.kind == growth:
+		return r.ruleGrowth(opts, family)
+	case r.kind == inherited:
+		return r.ruleInherited()
 	}
 	return r.ruleChange(opts, family)
 }

@@ -162,6 +162,10 @@ func conditions(sc scenarios.Scenario) []fact {
 		{"payload", fmt.Sprintf("%s of anonymous memory", scenarios.FormatSize(sc.Payload.AnonBytes))},
 		{"clock", string(sc.Clock)},
 		{"huge pages", string(sc.HugePages)},
+		{"cycles", fmt.Sprint(sc.Cycles)},
+		{"embedded", fmt.Sprint(sc.Embedded)},
+		{"collector", string(sc.Collector)},
+		{"watched", strings.Join(sc.Watch, ", ")},
 		{"judged metrics", strings.Join(sc.Judge, ", ")},
 	}
 }

@@ -29,7 +29,10 @@ func (o Options) severity(name string) Severity {
 	if s, ok := o.Severities[name]; ok {
 		return s
 	}
-	return Fail
+	if s, ok := o.Severities[scenarios.AllLeaks]; ok && scenarios.IsLeak(name) {
+		return s
+	}
+	return DefaultSeverity(name)
 }
 
 func (o Options) alpha() float64 {
@@ -245,6 +248,8 @@ func (j *judge) verdict(name string, warnings []string) (Verdict, error) {
 		j.orders(&v)
 		v.Searches = j.searches
 		v.Ceilings = j.hold()
+		v.Notes = append(v.Notes, leakNotes(v.Metrics)...)
+		warnings = append(warnings, leakWarnings(v.Metrics)...)
 	}
 	v.tell()
 	warnings = append(warnings, j.unfinished(v)...)

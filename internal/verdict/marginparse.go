@@ -57,7 +57,7 @@ func MarginOf(name, text string) (m Margin, err error) {
 func marginUnit(name string) (Unit, error) {
 	i := slices.IndexFunc(table, func(m metric) bool { return m.name == name })
 	switch {
-	case name == LeakCount:
+	case name == LeakCount, scenarios.IsLeak(name):
 		return "", fmt.Errorf("%s has none: anything left behind counts", name)
 	case i < 0:
 		return "", fmt.Errorf("unknown metric %q: write one of %s", name, strings.Join(withMargin(), ", "))
@@ -67,16 +67,15 @@ func marginUnit(name string) (Unit, error) {
 
 // UnitOf is the unit of a metric's centres, empty for one that there is not.
 func UnitOf(name string) Unit {
-	for _, m := range table {
-		if m.name == name {
-			return m.unit
-		}
-	}
-	return ""
+	m, _ := metricNamed(name)
+	return m.unit
 }
 
+// HasMargin reports whether the metric has one: of what is left behind anything counts.
+func HasMargin(name string) bool { return name != LeakCount && !scenarios.IsLeak(name) }
+
 func withMargin() []string {
-	return slices.DeleteFunc(MetricNames(), func(name string) bool { return name == LeakCount })
+	return slices.DeleteFunc(MetricNames(), func(name string) bool { return !HasMargin(name) })
 }
 
 // isDecimal leaves out what else strconv reads: hexadecimal numbers, and underscores.

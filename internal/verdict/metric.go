@@ -29,6 +29,8 @@ const (
 	rate                     // yes or no a trial, pooled over the ladder of limits
 	leaks                    // a count that must not rise at all
 	threshold                // what a search brackets, compared by the ends of both brackets
+	growth                   // a series of counts a session, compared by their slopes
+	inherited                // a count a session, of what its payloads were handed
 )
 
 type metric struct {
@@ -61,6 +63,9 @@ var table = metrics()
 func metrics() []metric {
 	var all []metric
 	for _, m := range scenarios.Metrics() {
+		if m.Scope == scenarios.PerSession {
+			continue // leakTable has them
+		}
 		all = append(all, withReader(metric{name: m.Name, measured: m.Measured(), clock: m.Clock, unit: Unit(m.Unit), lane: m.Lane}))
 	}
 	return append(all,
@@ -181,7 +186,7 @@ func failures(b *batch) (events, trials int) { return b.count.Failed, b.count.Tr
 // MetricNames lists every metric that a verdict can hold.
 func MetricNames() []string {
 	var names []string
-	for _, m := range table {
+	for _, m := range slices.Concat(table, leakTable) {
 		names = append(names, m.name)
 	}
 	return names
@@ -191,7 +196,7 @@ func MetricNames() []string {
 // and oom.rate, which has a row wherever a kill was seen.
 func judged(sc scenarios.Scenario) ([]metric, error) {
 	for _, name := range sc.Judge {
-		if !slices.Contains(MetricNames(), name) {
+		if name != scenarios.AllLeaks && !slices.Contains(MetricNames(), name) {
 			return nil, fmt.Errorf("scenario %s: judge: %q is not one of the metrics this initbench measures", sc.Name, name)
 		}
 	}

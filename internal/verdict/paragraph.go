@@ -62,10 +62,12 @@ func (m Metric) toldWhere() string {
 // told says what changed, and from what to what.
 func (m Metric) told() string {
 	if m.Ruling == Inconclusive {
-		return fmt.Sprintf("%s is not settled: %s", m.Name, m.Why)
+		return fmt.Sprintf("%s is not settled: %s", m.Name+ofProcess(m.Process), m.Why)
 	}
 	b, c := m.Baseline, m.Candidate
 	switch {
+	case m.Leak != nil:
+		return m.toldLeak()
 	case m.Name == LeakCount:
 		return fmt.Sprintf("The candidate left %s behind in %s, the baseline %d in %d", plural(c.Events, "thing"), plural(c.N, "start"), b.Events, b.N)
 	case m.Unit == Fraction:
@@ -154,8 +156,11 @@ func onPlace(p cgroupjoin.Place) string {
 
 // trace is the command that shows one start of each arm under the row's conditions; empty where no runtime was started.
 func (v Verdict) trace(m Metric) string {
-	if m.Name == scenarios.JoinLatency {
+	switch {
+	case m.Name == scenarios.JoinLatency:
 		return ""
+	case m.isSession():
+		return v.session(m)
 	}
 	return v.command(m, m.shownAt(), v.Baseline.Ref, v.Candidate.Ref)
 }

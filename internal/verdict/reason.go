@@ -17,7 +17,7 @@ const natural = sequence.Natural
 
 // sentence puts a row's subject and numbers before why it was ruled so.
 func (r *row) sentence(why string) string {
-	subject := label(r.Name, r.key())
+	subject := label(r.Name+ofProcess(r.Process), r.key())
 	if finding := r.finding(); finding != "" {
 		subject += " " + finding
 	}
@@ -54,6 +54,10 @@ func (r *row) finding() string {
 		return ""
 	case r.kind == threshold:
 		return r.moved()
+	case r.kind == growth:
+		return r.risen()
+	case r.kind == inherited:
+		return fmt.Sprintf("went from %s to %s", keptText(r.Leak.Baseline), keptText(r.Leak.Candidate))
 	case r.kind == leaks:
 		return fmt.Sprintf("went from %s to %s a trial", r.Unit.Format(b.Center), r.Unit.Format(c.Center))
 	case r.kind == rate:

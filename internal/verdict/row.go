@@ -105,6 +105,9 @@ func (j *judge) rows(run string) ([]row, error) {
 			j.skipped = append(j.skipped, fmt.Sprintf("scenario %s has no row: its cells of the baseline and of the candidate are not the same builds", sc.Name))
 		}
 		for _, k := range plan.groups {
+			if sc.Cycles > 0 {
+				rows = append(rows, j.leakRows(sc, k)...)
+			}
 			for _, m := range j.heeded(metrics) {
 				rows = append(rows, j.metricRows(sc, plan, k, m)...)
 			}

@@ -56,11 +56,14 @@ type side struct {
 	// blocks that trials were made in, counted or not; one may stand there more than once.
 	blocks []entered
 	// tries are the starts of a search.
-	tries   []try
-	count   Count
-	leaks   []float64 // a trial each
-	sheets  map[Lane]*sheet
-	started map[Lane]int
+	tries []try
+	count Count
+	leaks []float64 // a trial each
+	// sessions are those that ended well with a whole census, blind ones those without.
+	sessions []session
+	blind    int
+	sheets   map[Lane]*sheet
+	started  map[Lane]int
 	// lost counts the started trials of which the observer lost events.
 	lost    int
 	failure string // the first reason of a trial that failed
@@ -373,6 +376,7 @@ func (s *side) add(r *results.Record, lane Lane) {
 	if r.Outcome == results.Started {
 		s.measure(r, lane)
 		b.clock(r)
+		s.addSession(r)
 		s.leaks = append(s.leaks, float64(len(r.Leaks)))
 		b.left += int32(len(r.Leaks))
 		if len(r.Leaks) > 0 && s.leak == "" {

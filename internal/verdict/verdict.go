@@ -145,6 +145,8 @@ type Metric struct {
 	Order    sequence.Order
 	Build    scenarios.Build
 	Place    cgroupjoin.Place // of the limit
+	// Process whose descriptors are counted; empty where none's are.
+	Process string
 	// Limit is memory.max in bytes; 0 when there is none, or when the row pools all of Ladder.
 	Limit     int64
 	Baseline  Arm
@@ -178,6 +180,8 @@ type Metric struct {
 	Paragraph string
 	// Ladder has the counts behind a fraction, one rung a limit.
 	Ladder []Rung
+	// Leak has the counts of sessions; nil of metrics of single starts.
+	Leak *Leak
 }
 
 // Arm is one side of a row. Lo and Hi are infinite when N is too small for the confidence asked for.

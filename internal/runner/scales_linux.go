@@ -162,10 +162,10 @@ func readHeld(ctx context.Context, out *bufio.Reader, nonce, leaf string, read f
 	return awaitStat(ctx, statReads, tick.C, func() (cgroupjoin.MemoryStat, error) { return cgroupjoin.ReadMemory(leaf) }, read)
 }
 
-// A counter of memory.stat can be late by all that was allocated. The kernel keeps it per CPU, and whoever reads the file sums
-// it first, but not beside another who does: before Linux 6.8 a reader that finds one at it goes without; since then
-// (mem_cgroup_flush_stats) what is pending is taken for summed when the other has done the first CPU of several. Whatever the cause,
-// the kernel sums all of it each two seconds (FLUSH_TIME), and two of these are waited for. Nothing signals it, so it is polled.
+// A counter of memory.stat can be late by all that was allocated: 50 MiB of file read as 0 once on Linux 6.12, never again in thousands of
+// readings made to provoke it. The kernel keeps these counters per CPU and sums them when the file is read, unless it takes them for summed
+// already (mem_cgroup_flush_stats); which way past the sum was taken is not known. All of it is summed each two seconds (FLUSH_TIME),
+// and two of these are waited for. Nothing signals it, so it is polled.
 //
 // No trial's figure is read so: memory.peak and memory.events are no sums of the CPUs', reading cpu.stat sums always, and the
 // observer adds up the CPUs' parts itself.

@@ -4,6 +4,9 @@
 //
 //   - [ParseRef] and [Resolve] turn a reference (a path, a name on PATH, or
 //     runc@v1.1.15) into a binary on this machine, installing it where it has to.
+//   - [ResolveEmbedder] does so for a program that embeds libcontainer, which builtin@v1.5.1 means: built of
+//     the source in package embed against that version of runc, into the same cache. Its place is a scenario of cycles
+//     that are embedded; Resolve refuses it, since it has no create and no start.
 //   - [Identify] says which binary lies at a path: version, SHA-256, size and file
 //     system. It is separate from Resolve because it has to be asked on the machine
 //     where the trials run, which need not be the one where the user typed.

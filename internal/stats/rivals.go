@@ -184,8 +184,7 @@ func (s *Search) rise(x int) (bets int, mean float64, ok bool) {
 		return 0, 0, true
 	}
 	growth, bets := s.above.needed(x, hi)
-	rising, _ := s.belief.mean(x, s.rising, s.falling)
-	return s.within(bets, growth/rising)
+	return s.within(bets, growth/s.pacesAt(x).rising)
 }
 
 // fall is rise of Lo.
@@ -195,8 +194,7 @@ func (s *Search) fall(x int) (bets int, mean float64, ok bool) {
 		return 0, 0, true
 	}
 	growth, bets := s.below.needed(lo+1, x+1)
-	_, falling := s.belief.mean(x, s.rising, s.falling)
-	return s.within(bets, growth/falling)
+	return s.within(bets, growth/s.pacesAt(x).falling)
 }
 
 func (s *Search) within(bets int, mean float64) (int, float64, bool) {

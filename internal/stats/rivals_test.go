@@ -57,6 +57,49 @@ func contest(t *testing.T, r *rand.Rand, n int, base, cand curve) Rivals {
 	return rivals
 }
 
+// Catches brackets and answers that are wrong more often than they say when limits are chosen by what the other arm's starts showed: two edges of one family, as far
+// apart as chance has them, most of them near each other.
+func TestRivalsHoldTheTruth(t *testing.T) {
+	const seed = 20251203
+	t.Logf("seed %d", seed)
+	held, brackets, right, answers := 0, 0, 0, 0
+	for _, f := range families() {
+		r := rand.New(rand.NewPCG(seed, uint64(len(f.name))))
+		for round := range max(1, *rounds/24) {
+			base := f.make(r)
+			by := (r.Float64() - 0.5) * 8 * mib
+			cand := func(x float64) float64 { return base(x - by) }
+			rivals := contest(t, r, []int{2, 4, 8}[round%3], base, cand)
+			var truth [2]int
+			for i, s := range []*Search{rivals.Baseline, rivals.Candidate} {
+				truth[i] = s.truth([]curve{base, cand}[i])
+				lo, hi := s.ends()
+				held += count(lo < truth[i] && truth[i] <= hi)
+				brackets++
+			}
+			answers++
+			right += count(rivals.holds(truth[1] - truth[0]))
+		}
+	}
+	t.Logf("%d of %d brackets hold the truth, %d of %d answers", held, brackets, right, answers)
+	if !allowed(held, brackets, gateSearch.Confidence) || !allowed(right, answers, 2*gateSearch.Confidence-1) {
+		t.Errorf("%d of %d brackets hold the truth, %d of %d answers", held, brackets, right, answers)
+	}
+}
+
+// holds tells whether the answer is true of thresholds so many steps apart. A bracket's ends are limits of the grid, and what lies beyond it is a step away.
+func (r Rivals) holds(steps int) bool {
+	switch r.answer() {
+	case "regressed":
+		return steps >= r.beyond()
+	case "improved":
+		return -steps >= r.beyond()
+	case "pass":
+		return steps < r.beyond()
+	}
+	return true
+}
+
 // Catches rows that take more starts than a gate has for them, answers that are wrong, and none where the difference is megabytes.
 func TestRivalsAnswerWithFewStarts(t *testing.T) {
 	const seed = 20251202

@@ -47,8 +47,16 @@ type Search struct {
 	above, below *evidence
 	// rising and falling are the paces of above and below under the curves of the belief.
 	rising, falling [][]float64
+	// paces are those of the evidence by the belief of now, of each limit at which they were asked for.
+	paces []paces
 	// again is what the next claim of above and below takes at the least, if this one turns out not to be the last.
 	again struct{ above, below int }
+}
+
+// paces are the mean growths by a bet at a limit: of above if starts are sure there, of below if they are not.
+type paces struct {
+	known           bool
+	rising, falling float64
 }
 
 // tally is how the starts under one limit ended.
@@ -59,7 +67,7 @@ func NewSearch(spec SearchSpec) *Search {
 	n := int((spec.To-spec.From)/spec.Step) + 1
 	alpha := 1 - spec.Confidence
 	s := &Search{
-		spec: spec, limits: n, tried: make([]tally, n),
+		spec: spec, limits: n, tried: make([]tally, n), paces: make([]paces, n),
 		belief: newBelief(n, spec.Probability),
 		// A failure where starts are sure is ten times likelier if they are not (at a probability of 0.9), a start where they
 		// are not sure is 1.1 times likelier if they are: the end that is cheap to show gets a tenth of the error.
@@ -86,6 +94,7 @@ func (s *Search) Add(limit int64, started bool) error {
 		s.below.bet(0, i+1, !started)
 	}
 	s.belief.see(i, started)
+	clear(s.paces)
 	s.starts++
 	if started {
 		s.tried[i].started++
@@ -209,13 +218,22 @@ func (s *Search) best(lo, hi, left int) (up, down aim) {
 	low, high = max(low-1, lo), min(high, hi)
 	for _, x := range s.candidates(lo, hi) {
 		chance := s.belief.atMost(x)
-		rising, falling := s.belief.mean(x, s.rising, s.falling)
+		pace := s.pacesAt(x)
 		growth, bets := s.above.needed(x, hi)
-		up = up.orBetter(aim{x, shrink(hi-low, x-low) * chance, bets}, growth/rising, s.again.above, left, hi < s.limits)
+		up = up.orBetter(aim{x, shrink(hi-low, x-low) * chance, bets}, growth/pace.rising, s.again.above, left, hi < s.limits)
 		growth, bets = s.below.needed(lo+1, x+1)
-		down = down.orBetter(aim{x, shrink(high-lo, high-x) * (1 - chance), bets}, growth/falling, s.again.below, left, lo >= 0)
+		down = down.orBetter(aim{x, shrink(high-lo, high-x) * (1 - chance), bets}, growth/pace.falling, s.again.below, left, lo >= 0)
 	}
 	return up, down
+}
+
+// pacesAt goes through the belief once a limit and outcome: two rivals ask for the same limit many times over.
+func (s *Search) pacesAt(x int) paces {
+	if p := &s.paces[x]; !p.known {
+		rising, falling := s.belief.mean(x, s.rising, s.falling)
+		*p = paces{true, rising, falling}
+	}
+	return s.paces[x]
 }
 
 // shrink is by how much an interval does, as a logarithm.

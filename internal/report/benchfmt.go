@@ -76,7 +76,7 @@ func verdictBenchfmt(w io.Writer, v verdict.Verdict) error {
 		config := append([]benchfmt.Config{fileConfig("arm", arm)}, common...)
 		for _, m := range v.Metrics {
 			a := []verdict.Arm{m.Baseline, m.Candidate}[i]
-			unit, name := benchUnit(m.Name, m.Unit), benchName(m.Name, m.Scenario, string(m.Driver), string(m.Order), m.Build, m.Place, m.Limit)
+			unit, name := benchUnit(m.Name, m.Unit), benchName(m.Name, m.Scenario, string(m.Driver), string(m.Order), m.Build, m.Place, m.Limit)+phrase.After("/process=", m.Process)
 			switch {
 			case a.N == 0 || math.IsNaN(a.Center): // nothing was measured: no line
 			case a.Values == nil:
@@ -122,7 +122,7 @@ func fileConfig(key, value string) benchfmt.Config {
 // benchName turns start.latency into StartLatency/scenario=startup/driver=cgroupfs/order=natural.
 func benchName(metric, scenario, driver, order string, build scenarios.Build, place cgroupjoin.Place, limitBytes int64) string {
 	var b strings.Builder
-	for _, word := range strings.FieldsFunc(metric, func(r rune) bool { return r == '.' || r == '_' }) {
+	for _, word := range strings.FieldsFunc(metric, func(r rune) bool { return strings.ContainsRune("._:-", r) }) {
 		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
 	fmt.Fprintf(&b, "/scenario=%s/driver=%s/order=%s", scenario, driver, order)

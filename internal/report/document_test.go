@@ -18,6 +18,8 @@ import (
 var sections = map[reflect.Type]string{
 	reflect.TypeFor[jsonVerdict]():     "## A verdict",
 	reflect.TypeFor[jsonMetric]():      "### A row",
+	reflect.TypeFor[jsonLeak]():        "### A leak",
+	reflect.TypeFor[jsonGrowth]():      "### A growth",
 	reflect.TypeFor[jsonArm]():         "### An arm",
 	reflect.TypeFor[jsonRung]():        "### A rung",
 	reflect.TypeFor[jsonCount]():       "### A count",

@@ -91,7 +91,7 @@ func overview(v verdict.Verdict) *grid {
 		g.header = append(g.header, string(d))
 	}
 	at := map[[2]string]int{}
-	for _, m := range v.Metrics {
+	for _, m := range loud(v.Metrics) {
 		key := [2]string{metricName(m), m.Scenario}
 		i, known := at[key]
 		if !known {

@@ -96,7 +96,7 @@ func promName(metric string) string {
 	if metric == verdict.LeakCount {
 		return "leaks"
 	}
-	return strings.ReplaceAll(metric, ".", "_")
+	return strings.NewReplacer(".", "_", ":", "_", "-", "_").Replace(metric)
 }
 
 // conditionTags are those of a row, a cell or a search.
@@ -197,6 +197,7 @@ func (x *exposition) asides(findings []verdict.Finding, warnings []string) {
 // row adds both arms of a row, its change and what was ruled.
 func (x *exposition) row(m verdict.Metric) {
 	of := conditionTags(m.Scenario, m.Driver, string(m.Order), m.Build, m.Place, m.Limit)
+	of = append(of, tag{"process", m.Process})
 	named := append([]tag{{"metric", m.Name}}, of...)
 	for i, a := range []verdict.Arm{m.Baseline, m.Candidate} {
 		arm := tag{"arm", []string{"baseline", "candidate"}[i]}

@@ -19,9 +19,13 @@ func verdictTable(v verdict.Verdict, opts Options) string {
 		b.WriteString("\n" + failure(f, opts))
 	}
 	for _, driver := range driversOf(v.Metrics) {
-		rows := of(v.Metrics, driver)
+		all := of(v.Metrics, driver)
+		rows := loud(all)
 		b.WriteString("\n" + fit(opts, metricsGrid(string(driver), rows, opts, " "), metricsGrid(string(driver), rows, opts, "\n"),
 			narrowGrid(string(driver), rows, opts)) + whys(rows, v.Reasons, opts))
+		if line := quietLine(all); line != "" {
+			b.WriteString(opts.wrapped("  ", "    ", line))
+		}
 	}
 	if g := heldGrid(v, opts); g != nil {
 		b.WriteString("\n" + fit(opts, g, g.tall()))

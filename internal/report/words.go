@@ -22,7 +22,7 @@ func limit(bytes int64) string {
 
 // metricName adds the conditions that tell rows of one metric apart.
 func metricName(m verdict.Metric) string {
-	name := m.Name
+	name := m.Name + phrase.After(" of ", m.Process)
 	if m.Limit != 0 {
 		name += " at " + verdict.PlacedLimit(m.Build, m.Place, m.Limit)
 	}
@@ -90,7 +90,7 @@ func change(m verdict.Metric, between string) string {
 
 // margin is what the change may be before it counts.
 func margin(m verdict.Metric) string {
-	if math.IsNaN(m.Margin) || m.Name == verdict.LeakCount {
+	if math.IsNaN(m.Margin) || !verdict.HasMargin(m.Name) {
 		return "-"
 	}
 	return m.FormatMargin()

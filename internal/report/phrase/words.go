@@ -21,6 +21,9 @@ func After(separator, text string) string {
 // Counts reports whether an arm's figure is a number of things among N, not a centre.
 func Counts(m verdict.Metric) bool { return m.Name == verdict.LeakCount }
 
+// Quiet reports whether a row passes for the reason that what it counts never changed: there is nothing to look at.
+func Quiet(m verdict.Metric) bool { return m.Leak != nil && m.Leak.Quiet && m.Ruling == verdict.Pass }
+
 // Spread is an arm's interval, empty where it is not bounded on both sides.
 func Spread(u verdict.Unit, a verdict.Arm) string {
 	if a.N == 0 || math.IsInf(a.Lo, 0) || math.IsInf(a.Hi, 0) {

@@ -135,7 +135,7 @@ func (s *sampler) add(r results.Record) {
 	case ordinal%s.stride != 0:
 		return
 	}
-	r.Output = "" // of the page's fields none needs it, and it may be long
+	r.Output, r.Census = "", nil // of the page's fields none needs them, and they may be long
 	g.records = append(g.records, r)
 	s.kept++
 	if s.kept > 2*mostRecords {

@@ -45,7 +45,7 @@ func (d *drawer) rows(v verdict.Verdict) section {
 }
 
 func metricCells(key string, m verdict.Metric) []cell {
-	name := of(part{Text: m.Name, Class: "name"}, dim(conditionsText(m)))
+	name := of(part{Text: m.Name + phrase.After(" of ", m.Process), Class: "name"}, dim(conditionsText(m)))
 	name.Head = true
 	return []cell{
 		name, armCell(key+"baseline.", m, m.Baseline), armCell(key+"candidate.", m, m.Candidate), changeCell(key, m),
@@ -57,7 +57,7 @@ func metricCells(key string, m verdict.Metric) []cell {
 
 // marginText is the margin in words; of what has none that is said.
 func marginText(m verdict.Metric) string {
-	if phrase.Counts(m) || math.IsNaN(m.Margin) {
+	if !verdict.HasMargin(m.Name) || math.IsNaN(m.Margin) {
 		return "no margin"
 	}
 	return "margin " + m.FormatMargin()

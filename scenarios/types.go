@@ -162,6 +162,10 @@ type Trial struct {
 	// counters are its own; its latencies, CPU times and peaks are in no timed figure. No plan says it: whoever made the trial does.
 	Together bool `json:"together,omitempty"`
 	Warmup   bool `json:"warmup,omitempty"`
+	// Group is how many starts its search asked for at once, and InGroup by how much its Index is above that of the first of them; 0 of one asked for alone. What
+	// they show counts if all of them were recorded: of a group that is cut short the quickest ends alone are there.
+	Group   int `json:"group,omitempty"`
+	InGroup int `json:"in_group,omitempty"`
 	// Cycles, Embedded and Collector are those of a session; see Scenario, which alone says what is watched (Spec.WatchedIn).
 	Cycles    int           `json:"cycles,omitempty"`
 	Embedded  bool          `json:"embedded,omitempty"`

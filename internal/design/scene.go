@@ -188,7 +188,23 @@ func (s *scene) starts() (trials []scenarios.Trial) {
 	for _, t := range tries {
 		trials = append(trials, s.draft.Try(s.Scenario, t.of.cell, t.of.arm, t.limit))
 	}
+	tellGroups(tries, trials)
 	return trials
+}
+
+// tellGroups has every start say how many its search asked for with it.
+func tellGroups(tries []try, trials []scenarios.Trial) {
+	first, asked := map[*search]int{}, map[*search]int{}
+	for i, t := range tries {
+		if asked[t.of]++; asked[t.of] == 1 {
+			first[t.of] = trials[i].Index
+		}
+	}
+	for i, t := range tries {
+		if n := asked[t.of]; n > 1 {
+			trials[i].Group, trials[i].InGroup = n, trials[i].Index-first[t.of]
+		}
+	}
 }
 
 func (s *scene) tries() (tries []try) {

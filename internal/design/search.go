@@ -9,7 +9,6 @@ import (
 	"github.com/initbench/initbench/internal/verdict"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
-	"github.com/initbench/initbench/sequence"
 )
 
 const (
@@ -52,10 +51,10 @@ func newSearch(sc scenarios.Scenario, c scenarios.Cell, arm string) *search {
 
 func (s *search) hear(r results.Record) { s.heard = append(s.heard, r) }
 
-// settle takes in what was heard.
+// settle takes in what was heard, but for groups that an earlier session left unfinished.
 func (s *search) settle() error {
 	slices.SortFunc(s.heard, func(a, b results.Record) int { return cmp.Compare(a.Index, b.Index) })
-	for _, r := range s.heard {
+	for _, r := range verdict.Whole(s.heard, func(r results.Record) verdict.Group { return verdict.GroupOf(&r.Trial) }) {
 		if err := s.add(r); err != nil {
 			return fmt.Errorf("design: trial %d: %w", r.Index, err)
 		}
@@ -72,6 +71,9 @@ func (s *search) add(r results.Record) error {
 	s.starts++
 	counted, why := r.Counted()
 	switch {
+	case verdict.Shows(&r):
+		s.unordered, s.failures = 0, 0
+		return s.take(r)
 	case !counted:
 		if s.unordered++; s.unordered >= mostUnordered {
 			s.give(fmt.Sprintf("%d starts in a row could not be brought into %s: %s", s.unordered, r.Order, why))
@@ -82,23 +84,23 @@ func (s *search) add(r results.Record) error {
 		}
 	default:
 		s.unordered, s.failures = 0, 0
-		return s.take(r)
+		s.natural(r)
 	}
 	s.exhaust()
 	return nil
 }
 
-// take adds an outcome. Natural starts of an order that was asked for are no outcomes of it, and of a runtime that has shown none
-// else they say that it has no such order.
-func (s *search) take(r results.Record) error {
-	if r.Enforcement != nil && r.Enforcement.Outcome == sequence.OrderNotApplicable {
-		if s.notApplicable++; s.notApplicable >= enoughNotApplicable && s.added == 0 {
-			s.inapplicable = true
-			s.give(fmt.Sprintf("%s does not apply to this runtime: its threshold is that of its natural order", r.Order))
-		}
-		s.exhaust()
-		return nil
+// natural takes in a natural start of an order that was asked for. It is no outcome of it, and of a runtime that has shown none else it says
+// that there is no such order.
+func (s *search) natural(r results.Record) {
+	if s.notApplicable++; s.notApplicable >= enoughNotApplicable && s.added == 0 {
+		s.inapplicable = true
+		s.give(fmt.Sprintf("%s does not apply to this runtime: its threshold is that of its natural order", r.Order))
 	}
+}
+
+// take adds an outcome.
+func (s *search) take(r results.Record) error {
 	s.added++
 	s.fresh = true
 	if err := s.edge.Add(r.Limit, r.Outcome == results.Started); err != nil {

@@ -43,6 +43,7 @@ type Tried struct {
 // try is one start of a search.
 type try struct {
 	index   int
+	group   Group
 	limit   int64
 	outcome results.Outcome
 	// counted: it took the order. A natural one was a start that could not.
@@ -51,7 +52,7 @@ type try struct {
 
 func tryOf(r *results.Record) try {
 	counted, _ := r.Counted()
-	return try{index: r.Index, limit: r.Limit, outcome: r.Outcome, counted: counted, natural: wasNatural(r)}
+	return try{index: r.Index, group: GroupOf(&r.Trial), limit: r.Limit, outcome: r.Outcome, counted: counted, natural: wasNatural(r)}
 }
 
 // shows reports whether the try is evidence of the threshold.
@@ -74,9 +75,11 @@ func soughtPlace(sc scenarios.Scenario) cgroupjoin.Place {
 func (p *Replays) replay(k key, sc scenarios.Scenario, runtime string, tries []try) Sought {
 	s := Sought{
 		Scenario: k.scenario, Driver: k.driver, Order: k.order, Build: k.build, Place: soughtPlace(sc), Runtime: runtime,
-		Search: *sc.Search, Trials: len(tries),
+		Search: *sc.Search,
 	}
 	slices.SortStableFunc(tries, func(a, b try) int { return cmp.Compare(a.index, b.index) })
+	tries = Whole(tries, func(t try) Group { return t.group })
+	s.Trials = len(tries)
 	at := replayed{k, runtime, *sc.Search}
 	for _, t := range tries {
 		s.take(t, at.onGrid(t.limit))

@@ -114,7 +114,7 @@ func edgeText(s verdict.Sought) string {
 		parts = append(parts, "sharp")
 	}
 	if !e.Done {
-		parts = append(parts, "not finished")
+		parts = append(parts, "ended early")
 	}
 	if s.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", s.Failed))

@@ -73,12 +73,23 @@ func (m Metric) told() string {
 	case m.Unit == Fraction:
 		return fmt.Sprintf("%s rose from %d of %d to %d of %d trials, by %s%s", m.Name, b.Events, b.N, c.Events, c.N, m.by(m.Change), m.fromTo())
 	case m.Name == StartThreshold && math.IsNaN(c.Center):
-		return fmt.Sprintf("%s was %s and is above %s: the candidate started at no limit that was tried", m.Name, m.limitText(b.Center), m.limitText(c.Lo))
+		return fmt.Sprintf("%s was %s and is above %s", m.Name, b.edgeText(), m.limitText(c.Lo))
 	case m.Name == StartThreshold:
-		return fmt.Sprintf("%s rose from %s to %s, by %s%s", m.Name, m.limitText(b.Center), m.limitText(c.Center), m.by(m.Change), m.fromTo())
+		return fmt.Sprintf("%s rose from %s to %s, by %s%s", m.Name, b.edgeText(), c.edgeText(), m.by(m.Change), m.fromTo())
 	}
 	// The change is not that of the medians: the sentence must not tell one as the other.
 	return fmt.Sprintf("%s rose by %s%s; the medians are %s, then %s", m.Name, m.by(m.Change), m.fromTo(), m.Unit.Format(b.Center), m.Unit.Format(c.Center))
+}
+
+// edgeText is a threshold as far as it was looked for: a gate shows no lower end that its ruling can do without.
+func (a Arm) edgeText() string {
+	switch {
+	case math.IsNaN(a.Center):
+		return "not known"
+	case a.Lo == 0:
+		return "at most " + exactSize(int64(a.Center))
+	}
+	return exactSize(int64(a.Center))
 }
 
 func (m Metric) limitText(x float64) string {

@@ -44,7 +44,9 @@ func TestAThresholdHasAParagraph(t *testing.T) {
 		"each search claims its bracket at 95.0 % confidence", "--driver systemd --order join-before-clone --limit 7MiB")
 	never := sharpAt(7*mib, 100*mib).search(1, sc, named)
 	wantText(t, mustJudge(t, runOf(gateOf(sc), never)).inOrder(t, "start.threshold", cgroupjoin.Systemd, natural).Paragraph,
-		"start.threshold (thresholds, driver systemd) was 7 MiB and is above ", "the candidate started at no limit that was tried")
+		"start.threshold (thresholds, driver systemd) was 7 MiB and is above 64 MiB. ")
+	coarse := Metric{Name: StartThreshold, Unit: Bytes, Ruling: Regressed, Baseline: Arm{Center: 4 * float64(mib), Hi: 4 * float64(mib)}, Candidate: Arm{Center: math.NaN(), Lo: 6 * float64(mib), Hi: math.Inf(1)}}
+	wantText(t, coarse.told(), "start.threshold was at most 4 MiB and is above 6 MiB")
 	opts := held(t, runOf(gateOf(sc), never), Ceiling{Metric: "start.threshold", AtMost: 12 << 20, Text: "start.threshold <= 12MiB"})
 	wantText(t, opts.Ceilings[0].Paragraph, "ceiling start.threshold <= 12MiB", "initbench trace --runtime './my runc' --driver cgroupfs --limit 12MiB")
 }

@@ -111,6 +111,9 @@ func (c *collector) open(ctx context.Context) error {
 	if err := c.openDisk(); err != nil {
 		return &EnvError{Err: err}
 	}
+	if err := c.checkWatched(ctx); err != nil {
+		return err
+	}
 	if err := c.identify(ctx); err != nil {
 		return err
 	}
@@ -350,7 +353,11 @@ func (c *collector) runInTurn(ctx context.Context, batch []scenarios.Trial) erro
 func (c *collector) runOne(ctx context.Context, t scenarios.Trial) error {
 	p, err := c.prepare(ctx, t)
 	var m measured
-	if err == nil {
+	switch {
+	case err != nil:
+	case t.Cycles > 0:
+		m, err = c.runSession(ctx, p)
+	default:
 		m = c.call(ctx, p)
 	}
 	end, cleanErr := c.conclude(p, m)

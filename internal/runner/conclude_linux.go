@@ -67,11 +67,7 @@ func oneLined(r results.Record) results.Record {
 // discard removes the trial's directory, ends its lane and closes its scope in the journal.
 func (c *collector) discard(p *prepared, err error) error {
 	err = errors.Join(err, p.leaveLane())
-	for _, out := range []*capture{p.stdout, p.stderr} {
-		if out != nil {
-			out.finish()
-		}
-	}
+	p.closePipes()
 	if err = errors.Join(err, c.removeDir(p.dir)); err != nil {
 		c.shared.Lock()
 		defer c.shared.Unlock()
@@ -108,6 +104,9 @@ func (c *collector) record(p *prepared, m measured, r cgroupjoin.Reading) result
 	}
 	c.describeVictim(p, &rec)
 	warnLimit(p, &rec)
+	if m.session != nil {
+		m.session.describe(&rec)
+	}
 	return rec
 }
 

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,7 +38,8 @@ type capture struct {
 	r, w  *os.File
 	done  chan struct{}
 	nonce string
-	stamp chan int64 // gets CLOCK_MONOTONIC ns, at most once
+	stamp chan int64    // gets CLOCK_MONOTONIC ns, at most once
+	held  chan struct{} // closed when the payload says, after its stamp, that it waits
 
 	mu    sync.Mutex
 	head  []byte
@@ -48,7 +51,7 @@ func newCapture(nonce string) (*capture, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &capture{r: r, w: w, nonce: nonce, done: make(chan struct{}), stamp: make(chan int64, 1)}
+	c := &capture{r: r, w: w, nonce: nonce, done: make(chan struct{}), stamp: make(chan int64, 1), held: make(chan struct{})}
 	go c.drain()
 	return c, nil
 }
@@ -59,6 +62,9 @@ func (c *capture) drain() {
 	if c.nonce != "" {
 		if ns, err := ociruntime.ScanStamp(in, c.nonce); err == nil {
 			c.stamp <- ns
+			if ociruntime.WaitHeld(in) == nil {
+				close(c.held)
+			}
 		}
 	}
 	_, _ = io.Copy(io.Discard, in) // ends at the pipe's end or at finish's deadline
@@ -221,6 +227,20 @@ func becomeSubreaper() error {
 		return fmt.Errorf("prctl PR_SET_CHILD_SUBREAPER: %w", err)
 	}
 	return nil
+}
+
+// reapBut collects the zombies but for one child, whose end somebody else waits for. A kernel that does not list children
+// (CONFIG_PROC_CHILDREN) leaves them for reapOrphans.
+func reapBut(child int) {
+	lists, _ := filepath.Glob("/proc/self/task/*/children") // the pattern is well-formed, and that is all it could say
+	for _, path := range lists {
+		text, _ := os.ReadFile(path) // the thread has ended, or there are no such lists
+		for word := range strings.FieldsSeq(string(text)) {
+			if pid, err := strconv.Atoi(word); err == nil && pid != child {
+				_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil) // one that lives on is not waited for
+			}
+		}
+	}
 }
 
 // reapOrphans collects the zombies left by runtimes. Call it only while no

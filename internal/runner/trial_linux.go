@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -33,6 +34,7 @@ type prepared struct {
 	stdout  *capture
 	stderr  *capture
 	nonce   string
+	hold    *hold // nil where the payload does not wait
 
 	enforcer *enforce.Enforcer // nil in the natural order
 	watch    *observe.Watch    // nil where nothing watches
@@ -49,6 +51,7 @@ type measured struct {
 	warnings     []string
 	pid          int // of the last verb
 	createPID    int
+	session      *told // nil of a single start
 	enforcement  *sequence.Enforcement
 }
 
@@ -58,26 +61,38 @@ const verbCreate = "create"
 const cleanupTimeout = 30 * time.Second
 
 // prepare makes the trial's cgroups, bundle and pipes, journal first, then the filter and the watch of
-// its lane. These two are not journalled: they are descriptors, and gone with the process.
+// its lane. These two are not journalled: they are descriptors, and gone with the process. The containers of a session
+// have their bundles and pipes when it is their turn.
 func (c *collector) prepare(ctx context.Context, t scenarios.Trial) (*prepared, error) {
-	p := &prepared{Trial: t, id: fmt.Sprintf("%s-%d", c.job.Run, t.Index), nonce: ociruntime.NewNonce()}
+	p := &prepared{Trial: t, id: fmt.Sprintf("%s-%d", c.job.Run, t.Index)}
 	p.scope = p.id
 	p.dir = filepath.Join(c.work, strconv.Itoa(t.Index))
 	c.choose(p)
-	var err error
 	if err := c.takeTree(ctx, p); err != nil {
 		return p, fmt.Errorf("cgroups: %w", err)
 	}
-	if err := c.makeBundle(p); err != nil {
-		return p, fmt.Errorf("bundle: %w", err)
+	if t.Cycles > 0 {
+		return p, nil
 	}
-	if p.stdout, err = newCapture(p.nonce); err != nil {
-		return p, fmt.Errorf("pipe: %w", err)
-	}
-	if p.stderr, err = newCapture(""); err != nil {
-		return p, fmt.Errorf("pipe: %w", err)
+	if err := c.fill(p); err != nil {
+		return p, err
 	}
 	return p, c.enterLane(p)
+}
+
+// fill makes the container's bundle and pipes.
+func (c *collector) fill(p *prepared) (err error) {
+	p.nonce = ociruntime.NewNonce()
+	if err := c.makeBundle(p); err != nil {
+		return fmt.Errorf("bundle: %w", err)
+	}
+	if p.stdout, err = newCapture(p.nonce); err != nil {
+		return fmt.Errorf("pipe: %w", err)
+	}
+	if p.stderr, err = newCapture(""); err != nil {
+		return fmt.Errorf("pipe: %w", err)
+	}
+	return nil
 }
 
 // choose says which binary is called and how. The built-in runtime reports on its copy where the observer watches:
@@ -108,7 +123,7 @@ func (c *collector) makeBundle(p *prepared) error {
 		Rootfs:      c.rootfs,
 		CgroupsPath: p.tree.CgroupsPath(),
 		NoSwap:      c.swap,
-		Args:        ociruntime.Payload{Nonce: p.nonce, AnonBytes: p.Payload.AnonBytes}.Args(),
+		Args:        ociruntime.Payload{Nonce: p.nonce, AnonBytes: p.Payload.AnonBytes, Hold: p.hold != nil}.Args(),
 	}
 	if p.Place == cgroupjoin.OnContainer {
 		spec.MemoryLimit = p.Limit
@@ -143,7 +158,7 @@ func (c *collector) call(ctx context.Context, p *prepared) measured {
 func (c *collector) verb(ctx context.Context, p *prepared, m *measured, name string, stdout *os.File, argv []string) (*exit, *int64) {
 	m.phase = name
 	proc, err := p.spawn(name, func() (*process, error) {
-		return spawn(argv, p.tree.RuntimeCgroupFD(), nil, stdout, p.stderr.w, p.dir)
+		return spawn(argv, p.tree.RuntimeCgroupFD(), p.input(name), stdout, p.stderr.w, p.dir)
 	})
 	if err != nil {
 		m.spawnErr = err
@@ -157,6 +172,14 @@ func (c *collector) verb(ctx context.Context, p *prepared, m *measured, name str
 	}
 	since := at - m.startNS
 	return status, &since
+}
+
+// input is what a verb reads; nil means nothing. The payload has create's.
+func (p *prepared) input(verb string) io.Reader {
+	if p.hold == nil || verb != verbCreate {
+		return nil
+	}
+	return p.hold.in
 }
 
 // noteDeadline tells the trial's own timeout from anything else that ended it.
@@ -200,6 +223,10 @@ func (c *collector) start(ctx context.Context, p *prepared, m *measured) {
 	}
 	p.stdout.closeWriter() // the payload has the only one left: its end is the pipe's
 	m.phase = "the payload"
+	if p.hold != nil {
+		p.hold.look(ctx, p.stdout, init)
+		p.hold.release()
+	}
 	c.awaitPayload(ctx, p, m, init)
 }
 

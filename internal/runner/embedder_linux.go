@@ -1,0 +1,46 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/builtin/embed"
+	"github.com/initbench/initbench/scenarios"
+)
+
+// embedder is the process that makes a session's containers. It lives as long as the session: what libcontainer keeps of each
+// container shows in it alone.
+//
+// It is not in the journal: it ends with its standard input, so with this process however that ends, and removes the container
+// that it is at. What it does not come to remove is in the trial's tree and directory, which are.
+type embedder struct{ *embed.Embedder }
+
+func (s *session) startEmbedder(ctx context.Context) (*embedder, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	e, err := embed.Start(ctx, s.cli.Binary, embed.Options{StateRoot: s.cli.StateRoot, CollectorOff: s.Collector == scenarios.NoCollector})
+	if err != nil {
+		return nil, err
+	}
+	return &embedder{e}, nil
+}
+
+// cycle says of the one cycle what it would of the verbs of a command line. The payload's stamp goes nowhere: that
+// it ended with the status it was told to is what shows that it ran.
+func (e *embedder) cycle(ctx context.Context, q *prepared) measured {
+	m := measured{startNS: now()}
+	m.phase = "the cycle"
+	r, err := e.Cycle(ctx, embed.Container{ID: q.id, Bundle: q.bundle(), Systemd: q.Driver == cgroupjoin.Systemd})
+	switch {
+	case err != nil && ctx.Err() != nil:
+		m.timedOut = true
+	case err != nil:
+		m.phase, m.spawnErr = "embedder", err
+	case r.Failed != "":
+		m.phase, m.spawnErr = "embedder", fmt.Errorf("%s: %s", r.Failed, r.Message)
+	default:
+		m.create, m.start, m.stamped, m.payload = &exit{}, &exit{}, true, &exit{code: r.Exit}
+	}
+	return m
+}

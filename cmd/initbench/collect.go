@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -55,6 +57,37 @@ type lineSink struct{ out io.Writer }
 
 func (s lineSink) Environment(e results.Environment) error { return s.encode(e) }
 func (s lineSink) Record(r results.Record) error           { return s.encode(r) }
+
+// Cycle writes how far a session is, which is a line as well: whoever waits hears that the guest lives.
+func (s lineSink) Cycle(c runner.Cycle) { _ = s.encode(cycleLine{cycleKind, c}) } // progress is only advice
+
+// cycleLine is no line of a run: nobody stores it.
+type cycleLine struct {
+	Kind string `json:"kind"`
+	runner.Cycle
+}
+
+const cycleKind = "cycle"
+
+// errNoCycle is a line that is to be stored.
+var errNoCycle = errors.New("no cycle")
+
+// tellCycle passes on a line that is a cycle's, as lineSink writes it.
+func tellCycle(line []byte, to runner.Sink) error {
+	if !bytes.HasPrefix(line, []byte(`{"kind":"`+cycleKind+`"`)) {
+		return errNoCycle
+	}
+	var c cycleLine
+	dec := json.NewDecoder(bytes.NewReader(line))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&c); err != nil {
+		return fmt.Errorf("the guest sent a cycle: %w", err)
+	}
+	if sink, wants := to.(runner.CycleSink); wants {
+		sink.Cycle(c.Cycle)
+	}
+	return nil
+}
 
 func (s lineSink) Timeline(trial int, t sequence.Timeline) error {
 	line, err := results.EncodeTimeline(trial, t)

@@ -35,6 +35,7 @@ type measureFlags struct {
 	trials   int
 	seed     uint64
 	timeout  time.Duration
+	watch    []string
 	// budget bounds the time for measuring; 0: the whole plan is made.
 	budget time.Duration
 	// maxTime bounds an adaptive run; 0: it goes on until nothing is open.
@@ -62,6 +63,8 @@ func (f *measureFlags) registerRun(cmd *cobra.Command, formats []string) {
 	fl.StringVar(&f.progress, "progress", "auto", "progress on stderr: auto (a bar on a terminal, else plain lines), plain, off")
 	fl.StringArrayVar(&f.drivers, "driver", nil, "only this cgroup driver: cgroupfs or systemd (may be repeated)")
 	fl.Uint64Var(&f.seed, "seed", 0, "seed of the plan's random order (default: a random one, recorded)")
+	fl.StringArrayVar(&f.watch, "watch", nil, "in scenarios of sessions, count the descriptors of this process of the place where trials run too: PID, UNIT.service, NAME or all:NAME (may be repeated)")
+	completeBy(cmd, "watch", cobra.NoFileCompletions)
 	completeDirectory(cmd, "out")
 	completeBy(cmd, "resume", completeRun)
 	complete(cmd, "driver", driverWords()...)
@@ -163,7 +166,7 @@ func checkWord(flag, value string, words ...string) error {
 
 // planFlags are fixed by a stored run: with --resume they have no say.
 func (f *measureFlags) refusePlanFlags(cmd *cobra.Command, names ...string) error {
-	for _, name := range append(names, "driver", "order", "limit", "clone", "strategy", "size", "trials", "seed", "timeout") {
+	for _, name := range append(names, "driver", "order", "limit", "clone", "strategy", "size", "trials", "seed", "timeout", "watch") {
 		if cmd.Flags().Changed(name) {
 			return usagef("--resume %s and --%s: a resumed run keeps the plan it was started with", f.resume, name)
 		}
@@ -178,6 +181,9 @@ func (f *measureFlags) override(s scenarios.Scenario) (scenarios.Scenario, error
 	}
 	if f.timeout > 0 {
 		s.Timeout = f.timeout
+	}
+	if s.Cycles > 0 {
+		s.Watch = append(slices.Clone(s.Watch), f.watch...)
 	}
 	var err error
 	if s.Drivers, err = chosen("--driver", f.drivers, s.Drivers, cgroupjoin.ParseDriver); err != nil {

@@ -136,13 +136,13 @@ func runCollector(ctx context.Context, guest collector, job runner.Job, live run
 	}
 	listening, guestSays, stop := listen(ctx, patience(job))
 	defer stop()
-	in, sent := io.NopCloser(bytes.NewReader(text)), sentAll()
+	in, sent, told := io.NopCloser(bytes.NewReader(text)), sentAll(), sink
 	if live != nil {
 		s := newSender(sink)
 		sink = s
 		in, sent = s.stdin(listening, text, live, guestSays)
 	}
-	out, stored := guestSays.store(sink)
+	out, stored := guestSays.store(sink, told)
 	tail := &lastLine{out: notes}
 	code, err := guest.Run(listening, vm.Cmd{Argv: []string{"initbench", "collect"}, Stdin: in,
 		Stdout: guestSays.from(out), Stderr: guestSays.from(tail)})
@@ -172,11 +172,12 @@ func sentAll() <-chan error {
 
 // store hands what is written to it to the sink, line by line, and gives the guest up when that cannot go on: its next
 // record would be lost too. The channel gets the end of it, once.
-func (h *heard) store(sink runner.Sink) (out io.WriteCloser, stored <-chan error) {
+// What it says of how far it is goes to told, if that wants to know.
+func (h *heard) store(sink, told runner.Sink) (out io.WriteCloser, stored <-chan error) {
 	r, w := io.Pipe()
 	end := make(chan error, 1)
 	go func() {
-		err := storeLines(r, sink)
+		err := storeLines(r, sink, told)
 		if err != nil {
 			h.giveUp(err)
 		}
@@ -187,26 +188,32 @@ func (h *heard) store(sink runner.Sink) (out io.WriteCloser, stored <-chan error
 }
 
 // storeLines hands each line of the guest to the store as it comes.
-func storeLines(r io.Reader, sink runner.Sink) error {
+func storeLines(r io.Reader, sink, told runner.Sink) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 64<<10), results.MaxLine+1) // a scanner fails at its bound, not above it
 	for lines.Scan() {
-		line, err := results.DecodeLine(lines.Bytes())
-		switch {
-		case err != nil:
-			return fmt.Errorf("the guest sent: %w", err)
-		case line.Environment != nil:
-			err = sink.Environment(*line.Environment)
-		case line.Timeline != nil:
-			err = sink.Timeline(line.Timeline.Trial, line.Timeline.Timeline)
-		default:
-			err = sink.Record(*line.Record)
+		err := tellCycle(lines.Bytes(), told)
+		if errors.Is(err, errNoCycle) {
+			err = storeLine(lines.Bytes(), sink)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return lines.Err()
+}
+
+func storeLine(text []byte, sink runner.Sink) error {
+	line, err := results.DecodeLine(text)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the guest sent: %w", err)
+	case line.Environment != nil:
+		return sink.Environment(*line.Environment)
+	case line.Timeline != nil:
+		return sink.Timeline(line.Timeline.Trial, line.Timeline.Timeline)
+	}
+	return sink.Record(*line.Record)
 }
 
 // lastLine passes whole lines on but keeps the last one back: when the collector

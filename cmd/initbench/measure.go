@@ -265,7 +265,27 @@ func (m *measurement) resolveOne(ctx context.Context, r scenarios.Runtime, lane 
 	if ref.Kind == ociruntime.NameRef && lane.where == "vm" {
 		return ociruntime.Binary{Ref: ref, Path: r.Ref}, nil // on the guest's PATH
 	}
-	return ociruntime.Resolve(ctx, ref, ociruntime.Options{Log: m.notes})
+	return m.locate(ctx, ref)
+}
+
+// locate finds what every scenario of the run makes of a runtime: a binary with verbs, an embedder, or both where they are one.
+func (m *measurement) locate(ctx context.Context, ref ociruntime.Ref) (b ociruntime.Binary, err error) {
+	opts := ociruntime.Options{Log: m.notes}
+	for _, embedded := range []bool{false, true} {
+		wanted := slices.ContainsFunc(m.header.Spec.Scenarios, func(s scenarios.Scenario) bool { return s.Embedded == embedded })
+		switch {
+		case !wanted:
+			continue
+		case embedded:
+			b, err = ociruntime.ResolveEmbedder(ctx, ref, opts)
+		default:
+			b, err = ociruntime.Resolve(ctx, ref, opts)
+		}
+		if err != nil {
+			return b, err
+		}
+	}
+	return b, nil
 }
 
 func (m *measurement) collect(ctx context.Context, lane lane, stderr io.Writer) error {
@@ -358,6 +378,9 @@ func (t *tee) Environment(e results.Environment) error {
 	return t.store.Append(e)
 }
 
+// Cycle shows how far a session is.
+func (t *tee) Cycle(c runner.Cycle) { t.progress.cycled(c) }
+
 func (t *tee) Timeline(trial int, tl sequence.Timeline) error { return t.store.Timeline(trial, tl) }
 
 func (t *tee) Record(r results.Record) error {
@@ -400,7 +423,18 @@ func loadScenarios(f *measureFlags, args []string) ([]scenarios.Scenario, error)
 		}
 		all = append(all, s)
 	}
-	return all, nil
+	return all, f.checkWatch(all)
+}
+
+// checkWatch refuses processes that nobody would look at.
+func (f *measureFlags) checkWatch(all []scenarios.Scenario) error {
+	if _, err := parseWatches(f.watch); err != nil {
+		return err
+	}
+	if len(f.watch) > 0 && !slices.ContainsFunc(all, func(s scenarios.Scenario) bool { return s.Cycles > 0 }) {
+		return usagef("--watch %s: no scenario of this run has sessions: add handle-leak, or one of your own with cycles", f.watch[0])
+	}
+	return nil
 }
 
 func completeScenarios(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -10,6 +10,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"github.com/initbench/initbench/internal/runner"
 	"github.com/initbench/initbench/results"
 )
 
@@ -35,6 +36,8 @@ type progress struct {
 	// it takes.
 	open   bool
 	status string
+	// cycle is where the session is that is under way.
+	cycle string
 }
 
 // plainEvery is the least time between two plain lines: a CI log wants a sign of
@@ -78,7 +81,7 @@ func (p *progress) makeBar(stderr io.Writer) {
 	}
 	p.bars = mpb.New(mpb.WithOutput(stderr), mpb.WithWidth(40))
 	p.bar = p.bars.AddBar(p.total,
-		mpb.PrependDecorators(decor.CountersNoUnit("trial %d of %d "), decor.Any(func(decor.Statistics) string { return p.tally() })),
+		mpb.PrependDecorators(decor.CountersNoUnit("trial %d of %d "), decor.Any(func(decor.Statistics) string { return p.tally() + p.within() })),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return strings.TrimPrefix(p.remaining(), ",") })))
 	p.bar.SetCurrent(p.done)
 }
@@ -131,6 +134,7 @@ func (p *progress) recorded(r results.Record) {
 		p.resumed = p.done + 1
 	}
 	p.done++
+	p.cycle = ""
 	p.outcomes[r.Outcome]++
 	line := p.bar == nil && (at.Sub(p.last) >= plainEvery || !p.open && p.done == p.total)
 	if line {
@@ -138,6 +142,21 @@ func (p *progress) recorded(r results.Record) {
 	}
 	p.mu.Unlock()
 	p.advance()
+	if line {
+		_, _ = fmt.Fprintln(p.out, p.line()) // progress is only advice
+	}
+}
+
+// cycled notes a cycle of a session, which may take minutes.
+func (p *progress) cycled(c runner.Cycle) {
+	p.mu.Lock()
+	at := p.now()
+	p.cycle = fmt.Sprintf(", cycle %d of %d of the next", c.Cycle, c.Of)
+	line := p.bar == nil && at.Sub(p.last) >= plainEvery
+	if line {
+		p.last = at
+	}
+	p.mu.Unlock()
 	if line {
 		_, _ = fmt.Fprintln(p.out, p.line()) // progress is only advice
 	}
@@ -161,6 +180,7 @@ func (p *progress) line() string {
 	if !p.open {
 		head += fmt.Sprintf(" of %d", p.total)
 	}
+	head += p.cycle
 	p.mu.Unlock()
 	if status != "" {
 		status = ", " + status
@@ -192,6 +212,13 @@ func (p *progress) tally() string {
 		return "setting up"
 	}
 	return text[2:]
+}
+
+// within is how far the session is that is under way.
+func (p *progress) within() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cycle
 }
 
 // remaining estimates from the trials of this process alone; where the budget ends first, it says what is left of that.

@@ -108,7 +108,7 @@ func TestAGroupCutShortIsLeftOut(t *testing.T) {
 	}
 }
 
-// Catches records of a time before groups were recorded that are left out, and groups of merged runs that are taken for one.
+// Catches records of a time before groups were recorded that are left out, and starts of two groups of one size that are taken for one group.
 func TestGroups(t *testing.T) {
 	at := func(index, group, in int) scenarios.Trial {
 		return scenarios.Trial{Index: index, Group: group, InGroup: in}

@@ -53,9 +53,11 @@ func IsLeak(metric string) bool {
 	return metric == AllLeaks || metric == LeakInherited || LeakKind(metric) != ""
 }
 
-// Judges reports whether the scenario names the metric, or all of its sort.
+// Judges reports whether the scenario names the metric, or all of its sort. The payload of an embedder does not hold to be looked at, so that
+// all does not mean what it was handed: that would only be inconclusive.
 func (s Scenario) Judges(metric string) bool {
-	return slices.Contains(s.Judge, metric) || metric != AllLeaks && IsLeak(metric) && slices.Contains(s.Judge, AllLeaks)
+	all := slices.Contains(s.Judge, AllLeaks) && (!s.Embedded || metric != LeakInherited)
+	return slices.Contains(s.Judge, metric) || metric != AllLeaks && IsLeak(metric) && all
 }
 
 func leakMetrics() (all []Metric) {

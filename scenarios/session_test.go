@@ -132,3 +132,12 @@ func TestLeakMetrics(t *testing.T) {
 		t.Error("all leaks have oom.rate in them")
 	}
 }
+
+// Catches a gate of embedders that can never be conclusive, since their payloads are not looked at, and one of command lines that forgets to look.
+func TestAllLeaksOfAnEmbedder(t *testing.T) {
+	for _, s := range []Scenario{{Judge: []string{AllLeaks}}, {Judge: []string{AllLeaks}, Embedded: true}, {Judge: []string{LeakInherited}, Embedded: true}} {
+		if want := !s.Embedded || s.Judge[0] == LeakInherited; s.Judges(LeakInherited) != want || s.Judges(LeakMetric("mounts")) != (s.Judge[0] == AllLeaks) {
+			t.Errorf("%v, embedded %v: inherited %v, mounts %v", s.Judge, s.Embedded, s.Judges(LeakInherited), s.Judges(LeakMetric("mounts")))
+		}
+	}
+}

@@ -20,6 +20,11 @@
 // A trial has cgroups of its own, unless its scenario judges times alone: then those of the one before are as good, where it left
 // nothing in them, and its record has no peaks. By the clock that counts instructions what a trial writes is in memory.
 //
+// A trial may be a session: cycles of create, start, exit and delete in one tree, by the runtime's command line or by an
+// embedder of libcontainer that lives as long as the session, with a census (internal/census) after each. The first two are not counted,
+// since what is made once is no trend. Each payload holds for as long as it takes to see what it was handed.
+// At the end is waited for what is released late; an embedder with a collector is told to collect before.
+//
 // It refuses to run beside another run, on top of what an earlier run left, or
 // with scales that are off; it never decides an outcome from a message.
 package runner

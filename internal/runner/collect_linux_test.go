@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if job := os.Getenv(asHarness); job != "" {
 		os.Exit(harness(job))
 	}
+	if every := os.Getenv(asLeaky); every != "" {
+		os.Exit(serveLeaky(every))
+	}
 	if driver := os.Getenv(asJoiner); driver != "" {
 		os.Exit(joiner(driver))
 	}
@@ -47,7 +50,7 @@ func harness(text string) int {
 	if job.Live {
 		feed = together(job)
 	}
-	if err := Collect(context.Background(), job, feed, &memory{}, io.Discard); err != nil {
+	if err := Collect(context.Background(), job, feed, &shouting{}, io.Discard); err != nil {
 		return 1
 	}
 	return 0

@@ -50,7 +50,7 @@ func heldValue(h verdict.Held) string {
 	u := heldUnit(h)
 	switch one := (verdict.Arm{N: 1, Center: h.Value, Lo: h.Lo, Hi: h.Hi}); {
 	case h.Metric == verdict.StartThreshold:
-		return stack(edgeCenter(one), edgeSpread(one), " ")
+		return stack(phrase.EdgeCenter(one), phrase.EdgeSpread(one), " ")
 	case math.IsNaN(h.Value):
 		return "not measured"
 	}

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/initbench/initbench/cgroupjoin"
@@ -107,9 +106,9 @@ func edgeText(s verdict.Sought) string {
 		return "not measured"
 	}
 	if s.Natural() {
-		return fmt.Sprintf("%s, as by itself: order not applicable, %s", thresholdText(s), starts(s.Trials))
+		return fmt.Sprintf("%s, as by itself: order not applicable, %s", phrase.Edge(s), starts(s.Trials))
 	}
-	parts := []string{thresholdText(s), starts(s.Trials)}
+	parts := []string{phrase.Edge(s), starts(s.Trials)}
 	if e.Sharp {
 		parts = append(parts, "sharp")
 	}
@@ -125,22 +124,6 @@ func edgeText(s verdict.Sought) string {
 	return strings.Join(parts, ", ")
 }
 
-// thresholdText is the threshold and, behind it, between which limits the true one lies.
-func thresholdText(s verdict.Sought) string {
-	e := s.Edge
-	switch {
-	case e.Threshold == 0 && e.Lo == 0:
-		return "not shown up to " + fine(s.Search.To)
-	case e.Threshold == 0:
-		return "> " + fine(e.Lo)
-	case e.Lo == 0:
-		return "<= " + fine(e.Threshold)
-	case e.Hi == 0:
-		return fine(e.Threshold) + " (> " + bare(e.Lo) + ")"
-	}
-	return fmt.Sprintf("%s (%s, %s]", fine(e.Threshold), bare(e.Lo), bare(e.Hi))
-}
-
 func starts(n int) string {
 	if n == 1 {
 		return "1 start"
@@ -148,17 +131,12 @@ func starts(n int) string {
 	return fmt.Sprintf("%d starts", n)
 }
 
-// fine writes a limit of a search's grid exactly: one of 12.25 MiB is no 12.2 MiB.
-func fine(bytes int64) string { return bare(bytes) + " MiB" }
-
-func bare(bytes int64) string { return strconv.FormatFloat(float64(bytes)/(1<<20), 'f', -1, 64) }
-
 // triedText is "12MiB 0/5, 12.25MiB 2/3 (1 failed), 12.5MiB 5/5".
 func triedText(s verdict.Sought) string {
 	var parts []string
 	for _, p := range s.Points {
 		c := verdict.Count{Started: p.Started, OOMKilled: p.OOMKilled, Failed: p.Failed}
-		parts = append(parts, bare(p.Limit)+"MiB "+startedShort(c))
+		parts = append(parts, phrase.Bare(p.Limit)+"MiB "+startedShort(c))
 	}
 	if len(parts) == 0 {
 		return "-"

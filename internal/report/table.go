@@ -130,7 +130,7 @@ func arm(m verdict.Metric, a verdict.Arm, between string) string {
 	case phrase.Counts(m):
 		return center(m, a)
 	case m.Name == verdict.StartThreshold:
-		return stack(center(m, a), edgeSpread(a), between)
+		return stack(center(m, a), phrase.EdgeSpread(a), between)
 	}
 	return stack(center(m, a), phrase.Spread(m.Unit, a), between)
 }

@@ -38,37 +38,13 @@ func center(m verdict.Metric, a verdict.Arm) string {
 	case a.N == 0:
 		return "not measured"
 	case m.Name == verdict.StartThreshold:
-		return edgeCenter(a)
+		return phrase.EdgeCenter(a)
 	case m.Unit == verdict.Fraction:
 		return fmt.Sprintf("%d/%d", a.Events, a.N)
 	case phrase.Counts(m):
 		return fmt.Sprintf("%d in %d", a.Events, a.N)
 	}
 	return m.Unit.Format(a.Center)
-}
-
-// edgeCenter is the start threshold of a search, or what it is above where none was shown.
-func edgeCenter(a verdict.Arm) string {
-	switch {
-	case !math.IsNaN(a.Center):
-		return fine(int64(a.Center))
-	case a.Lo > 0:
-		return "> " + fine(int64(a.Lo))
-	}
-	return "not shown"
-}
-
-// edgeSpread is where the threshold lies, for sure enough.
-func edgeSpread(a verdict.Arm) string {
-	switch {
-	case a.N == 0 || math.IsNaN(a.Center):
-		return ""
-	case math.IsInf(a.Hi, 1):
-		return "(> " + bare(int64(a.Lo)) + ")"
-	case a.Lo <= 0:
-		return "(<= " + bare(int64(a.Hi)) + ")"
-	}
-	return "(" + bare(int64(a.Lo)) + ", " + bare(int64(a.Hi)) + "]"
 }
 
 // change is the metric's change and its interval.

@@ -30,6 +30,7 @@ const (
 	chartLeft  = 44.0
 	chartRight = 14.0
 	textWidth  = 6.1 // of a character at 11 px in the widest common sans-serif, about
+	digitWidth = 6.9 // of a digit likewise; ticks are little else
 )
 
 // draw makes a drawing of a picture's parts; about is read out in its place.
@@ -141,7 +142,7 @@ func (a axis) across(top, bottom float64, ticks []float64, name func(float64) st
 	for _, x := range ticks {
 		at, text := a.at(x), name(x)
 		g.Add(svg.Line(at, top, at, bottom, "grid"))
-		half := textWidth * float64(len([]rune(text))) / 2
+		half := digitWidth * float64(len([]rune(text))) / 2
 		at = max(half+1, min(at, a.to+chartRight-half)) // neither the first nor the last one leaves the picture
 		if at-half < last+4 {
 			continue

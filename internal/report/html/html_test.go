@@ -253,7 +253,7 @@ func TestAbsentIsNotZero(t *testing.T) {
 	numbers := jsonNumbers(t, in)
 	words := map[string]string{
 		"metrics.0.baseline.center": "not measured", "metrics.0.change": "-", "metrics.0.p_holm": "-", "metrics.0.margin": "no margin",
-		"metrics.1.change_lo": "no interval", "metrics.2.baseline.center": "not shown", "metrics.2.change": "-", "metrics.2.change_hi": "+inf",
+		"metrics.1.change_lo": "no interval", "metrics.2.baseline.center": "> 1 MiB", "metrics.2.change": "-", "metrics.2.change_hi": "+inf",
 	}
 	for _, e := range elements(t, drawn(t, in)) {
 		key, is := e.attributes["data-key"]

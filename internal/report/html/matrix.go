@@ -105,14 +105,23 @@ func (d *drawer) paidCell(key string, m verdict.Matrix, r verdict.MatrixRow) cel
 	if shown := phrase.AsPredicted(r); shown != "-" {
 		parts = append(parts, part{Text: shown + " as predicted", Class: "line dim"})
 	}
-	return cell{Class: phrase.PayerClass(r.Payer), Parts: append(parts, dim(phrase.MatrixTrials(r)+" trials"))}
+	return cell{Class: phrase.PayerClass(r.Payer), Parts: append(parts, dim(trialsText(r)))}
+}
+
+// trialsText is "5 trials (order not applicable)".
+func trialsText(r verdict.MatrixRow) string {
+	n, aside, _ := strings.Cut(phrase.MatrixTrials(r), " ")
+	if n == "1" {
+		return n + " trial" + phrase.After(" ", aside)
+	}
+	return n + " trials" + phrase.After(" ", aside)
 }
 
 // thresholdsOf are those of the row's ladders, or what a search of its conditions found.
 func (d *drawer) thresholdsOf(m verdict.Matrix, r verdict.MatrixRow) (lines []string) {
 	for _, s := range searches(d.in) {
 		if s.Scenario == m.Scenario && s.Runtime == r.Runtime && s.Driver == r.Driver && s.Order == r.Order && (s.Build == r.Build || !r.Planned()) {
-			lines = append(lines, "limit "+bracket(s.Edge.Lo, s.Edge.Hi))
+			lines = append(lines, "limit "+phrase.Edge(s))
 		}
 	}
 	if lines != nil {
@@ -126,7 +135,10 @@ func latencyParts(key string, r verdict.MatrixRow) []part {
 		return []part{{Text: "no start measured", Key: key + "start.latency.center", Value: "null", Class: "line dim"}}
 	}
 	center := number(key+"start.latency.center", r.Latency.Center, verdict.Nanoseconds.Format(r.Latency.Center))
-	parts := append([]part{{Class: "line"}, center, text(" ")}, interval(key+"start.latency.", verdict.Nanoseconds.Format, r.Latency.Lo, r.Latency.Hi)...)
+	parts := []part{{Class: "line"}, center}
+	if phrase.Spread(verdict.Nanoseconds, r.Latency) != "" {
+		parts = append(append(parts, text(" ")), interval(key+"start.latency.", verdict.Nanoseconds.Format, r.Latency.Lo, r.Latency.Hi)...)
+	}
 	if r.ReferenceLimit != 0 {
 		parts = append(parts, dim(" at "+phrase.ReferenceText(r)))
 	}

@@ -37,7 +37,8 @@ func (d *drawer) outcomes() section {
 	s := section{
 		ID: "outcome", Title: "Outcome against limit", Legend: true,
 		About: "Which share of the containers starts under which memory limit; the others are OOM-killed. Each mark counts the starts under one limit and leads to their records, " +
-			"larger ones count more. The shaded range, and the strip above it, is where the start threshold lies. Trials that failed or timed out show neither and are in the numbers alone.",
+			"larger ones count more. The curve of a search has a pale band, within which the true share at each limit lies. The strip above the curves is where the start threshold lies; " +
+			"the range is shaded where both its ends are known. Trials that failed or timed out show neither and are in the numbers alone.",
 	}
 	groups := d.tried()
 	for i, group := range groups[:min(len(groups), mostFigures)] {
@@ -151,7 +152,7 @@ func (d *drawer) thresholds(group []tried) (all []string) {
 			text += "the order does not apply, this is of its natural starts; "
 			fallthrough
 		default:
-			text += verdict.StartThreshold + " " + bracket(t.lo, t.hi)
+			text += verdict.StartThreshold + " " + t.edge()
 		}
 		if t.search != nil {
 			text += fmt.Sprintf(" after %d starts", t.search.Edge.Starts)
@@ -161,17 +162,12 @@ func (d *drawer) thresholds(group []tried) (all []string) {
 	return all
 }
 
-// bracket is where a threshold lies, in words.
-func bracket(lo, hi int64) string {
-	switch {
-	case lo == 0 && hi == 0:
-		return "not measured"
-	case lo == 0:
-		return "<= " + size(hi)
-	case hi == 0:
-		return "> " + size(lo)
+// edge is where the threshold lies, in words.
+func (t tried) edge() string {
+	if t.search != nil {
+		return phrase.Edge(*t.search)
 	}
-	return "(" + size(lo) + ", " + size(hi) + "]"
+	return verdict.Threshold{Above: t.lo, AtMost: t.hi}.String()
 }
 
 // thresholdBand shades where the threshold lies.
@@ -187,9 +183,11 @@ func thresholdBand(t tried, a arm, x axis, top, bottom float64, i int) *svg.Node
 		to = x.at(float64(t.hi))
 	}
 	// The strips lie above each other, so that those of two arms in one place are both seen.
-	g := svg.Element("g", "class", "threshold "+a.Class()).Add(
-		svg.Rectangle(from, top, max(2, to-from), bottom-top, "range"), svg.Rectangle(from, top-float64(5*(i+1)), max(2, to-from), 4, "strip"))
-	return g.Add(svg.TextNode("title", a.Name+": "+verdict.StartThreshold+" "+bracket(t.lo, t.hi)))
+	g := svg.Element("g", "class", "threshold "+a.Class()).Add(svg.Rectangle(from, top-float64(5*(i+1)), max(2, to-from), 4, "strip"))
+	if t.lo != 0 && t.hi != 0 { // shading all that lies beyond one end would hide the rest
+		g.Add(svg.Rectangle(from, top, max(2, to-from), bottom-top, "range"))
+	}
+	return g.Add(svg.TextNode("title", a.Name+": "+verdict.StartThreshold+" "+t.edge()))
 }
 
 // chances is the estimated curve with its band; of a ladder, which has none, lines from rung to rung.

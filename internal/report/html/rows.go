@@ -104,22 +104,10 @@ func armCell(key string, m verdict.Metric, a verdict.Arm) cell {
 
 // edgeCell is a start threshold and where it lies, for sure enough: above one limit, and at most another.
 func edgeCell(key string, a verdict.Arm) cell {
-	shown := "not shown"
-	if !math.IsNaN(a.Center) {
-		shown = size(int64(a.Center))
-	}
 	n := count(key+"n", a.N)
 	n.Class = "dim"
-	parts := append([]part{number(key+"center", a.Center, shown), text(" ")}, interval(key, edge, a.Lo, a.Hi)...)
-	return numeric(append(parts, dim(" n="), n)...)
-}
-
-// edge is an end of where a threshold lies.
-func edge(x float64) string {
-	if math.IsInf(x, 0) || math.IsNaN(x) {
-		return "not shown"
-	}
-	return size(int64(x))
+	spread := text(phrase.After(" ", phrase.EdgeSpread(a)))
+	return numeric(number(key+"center", a.Center, phrase.EdgeCenter(a)), spread, dim(" n="), n)
 }
 
 func changeCell(key string, m verdict.Metric) cell {

@@ -212,6 +212,9 @@ func (c *collector) start(ctx context.Context, p *prepared, m *measured) {
 	} else {
 		defer init.close()
 	}
+	if p.hold != nil {
+		p.hold.lookAtInit(init)
+	}
 	if p.reused == nil { // else there is no limit to be seen in force
 		c.readLeaf(p, m)
 	}

@@ -154,8 +154,9 @@ in_guest() {
 
 # The runtimes that tests are made with, besides the guest's own crun, and where
 # they lie there: one of each way to protect /proc/self/exe, and the newest.
+# 1.1.11 is the last whose init has the host's cgroups open, 1.1.12 the first without.
 # Likewise for embedders of libcontainer: one of each generation of its API, and the one before the newest, which leaves descriptors open.
-versions=(runc@v1.1.14 runc@v1.1.15 runc@v1.2.6 runc@v1.5.2
+versions=(runc@v1.1.11 runc@v1.1.12 runc@v1.1.14 runc@v1.1.15 runc@v1.2.6 runc@v1.5.2
 	builtin@v1.1.15 builtin@v1.2.6 builtin@v1.5.1 builtin@v1.5.2)
 runtimes=/var/lib/initbench/runtimes
 

@@ -64,7 +64,7 @@ func (h *hold) lookAtInit(init *initProcess) {
 		h.blind = err
 		return
 	}
-	own, err := mountinfo.PidMountInfo(init.pid)
+	own, err := mountsOf(init.pid)
 	if err != nil {
 		h.blind = err
 		return
@@ -82,6 +82,15 @@ func (h *hold) lookAtInit(init *initProcess) {
 			h.waysOut = append(h.waysOut, d)
 		}
 	}
+}
+
+func mountsOf(pid int) ([]*mountinfo.Info, error) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/mountinfo", pid))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // only read from
+	return mountinfo.GetMountsFromReader(f, nil)
 }
 
 // mountOf is the mount that a descriptor was opened on.

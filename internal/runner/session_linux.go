@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
@@ -157,6 +161,9 @@ func (s *session) cycle(ctx context.Context, n int) error {
 		s.last = s.c.call(ctx, q)
 		q.closePipes()
 		s.counting.handed(q.hold)
+		if s.last.output == "" {
+			s.last.output = q.logged()
+		}
 	}
 	s.reap()
 	for _, w := range s.last.warnings {
@@ -190,12 +197,16 @@ func (s *session) container(n int) (*prepared, error) {
 }
 
 // equip gives a container what its payload reads and writes. The payload holds in each cycle: that of one could have been handed nothing
-// by luck.
+// by luck. The runtime is called as containerd calls it, with a log: the descriptor of that moves those that it opens after it, which without one
+// would lie where what it hands to init on purpose comes to lie, and be closed by luck (as runc 1.1.11's of the host's cgroups is).
 func (s *session) equip(q *prepared) (err error) {
-	// The last cycle's would name a process that is gone.
-	if err := os.Remove(q.pidFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	// The last cycle's would be of a process that is gone.
+	for _, path := range []string{q.pidFile(), q.logFile()} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
 	}
+	q.cli.Options = append(slices.Clip(q.cli.Options), "--log", q.logFile(), "--log-format", "json")
 	if q.hold, err = newHold(); err != nil {
 		return err
 	}
@@ -203,6 +214,19 @@ func (s *session) equip(q *prepared) (err error) {
 		q.closePipes()
 	}
 	return err
+}
+
+func (p *prepared) logFile() string { return filepath.Join(p.dir, "log.json") }
+
+// logged is what a runtime said in its log that says nothing on stderr where it has one.
+func (p *prepared) logged() string {
+	f, err := os.Open(p.logFile())
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }()                        // only read from
+	text, _ := io.ReadAll(&io.LimitedReader{R: f, N: keep}) // as far as it can be read
+	return strings.ToValidUTF8(strings.TrimSpace(string(text)), "\uFFFD")
 }
 
 // closePipes ends the reading and writing of ours.

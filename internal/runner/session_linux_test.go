@@ -103,7 +103,7 @@ func TestSessionsOfRuncRiseInNoKind(t *testing.T) {
 // directory of the host's cgroups (CVE-2024-21626), that of 1.1.12 has not.
 func TestInheritedDescriptorIsNamed(t *testing.T) {
 	for name, leaks := range map[string]bool{"runc@v1.1.11": true, "runc@v1.1.12": false} {
-		s := sessions(20, cgroupjoin.Cgroupfs)
+		s := sessions(20, cgroupjoin.Drivers()...)
 		for driver, c := range sessionOf(t, s, binary(t, name)) {
 			if c.Inherited == nil {
 				t.Fatalf("%s, %s: what the payload was handed was not looked at", name, driver)

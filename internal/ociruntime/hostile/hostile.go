@@ -103,6 +103,7 @@ while [ $# -gt 0 ]; do
 	--root) state=$2; shift ;;
 	--bundle) bundle=$2; shift ;;
 	--pid-file) pidfile=$2; shift ;;
+	--log | --log-format) shift ;;
 	-*) ;;
 	*) if [ -z "$verb" ]; then verb=$1; elif [ -z "$id" ]; then id=$1; fi ;;
 	esac

@@ -167,30 +167,33 @@ func risesEachCycle(s results.Series) bool {
 // honest twin taken for it.
 func TestWatchedDaemonIsFoundLeaking(t *testing.T) {
 	require(t)
-	for every, leaks := range map[int]bool{10: true, 0: false} {
-		d := startLeaky(t, every)
-		s := sessions(100, cgroupjoin.Cgroupfs)
-		s.Watch = []string{strconv.Itoa(d.cmd.Process.Pid)}
-		j := job(s, map[string]string{"crun": "crun"})
-		m := serving{daemon: d}
-		if err := collectPlan(t.Context(), j, &m, io.Discard); err != nil {
-			t.Fatal(err)
-		}
-		r := m.records[0]
-		if r.Outcome != results.Started || len(r.Census.Watched) != 1 || m.cycles != 100 {
-			t.Fatalf("%s %q, watched %+v, told of %d cycles", r.Outcome, r.Reason, r.Census, m.cycles)
-		}
-		sockets := series(t, r.Census.Watched[0].Descriptors, string(census.FDNetlink))
-		slope := trend(sockets)
-		t.Logf("every %d: slope %.3f [%.3f, %.3f], settled %d: %v, %q", every, slope.Center, slope.Lo, slope.Hi, *sockets.Settled, sockets.Counts, sockets.Left)
-		if found := slope.Lo > 0 && *sockets.Settled > sockets.Counts[1]; found != leaks {
-			t.Errorf("every %d: found leaking %v: slope %+v of %v", every, found, slope, sockets.Counts)
-		}
-		if leaks && (len(sockets.Left) == 0 || !strings.HasSuffix(sockets.Left[0], "netlink route")) {
-			t.Errorf("what was left is named %q", sockets.Left)
-		}
-		noRemains(t)
+	for name, every := range map[string]int{"leaking": 10, "honest": 0} {
+		t.Run(name, func(t *testing.T) { watchDaemon(t, every) })
 	}
+}
+
+func watchDaemon(t *testing.T, every int) {
+	d := startLeaky(t, every)
+	s := sessions(100, cgroupjoin.Cgroupfs)
+	s.Watch = []string{strconv.Itoa(d.cmd.Process.Pid)}
+	m := serving{daemon: d}
+	if err := collectPlan(t.Context(), job(s, map[string]string{"crun": "crun"}), &m, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	r := m.records[0]
+	if r.Outcome != results.Started || len(r.Census.Watched) != 1 || m.cycles != 100 {
+		t.Fatalf("%s %q, watched %+v, told of %d cycles", r.Outcome, r.Reason, r.Census, m.cycles)
+	}
+	sockets := series(t, r.Census.Watched[0].Descriptors, string(census.FDNetlink))
+	slope := trend(sockets)
+	t.Logf("slope %.3f [%.3f, %.3f], settled %d: %v, %q", slope.Center, slope.Lo, slope.Hi, *sockets.Settled, sockets.Counts, sockets.Left)
+	if found := slope.Lo > 0 && *sockets.Settled > sockets.Counts[1]; found != (every > 0) {
+		t.Errorf("found leaking %v: slope %+v of %v", found, slope, sockets.Counts)
+	}
+	if every > 0 && (len(sockets.Left) == 0 || !strings.HasSuffix(sockets.Left[0], "netlink route")) {
+		t.Errorf("what was left is named %q", sockets.Left)
+	}
+	noRemains(t)
 }
 
 // Catches a run that goes on for an hour to find that nobody is called so.

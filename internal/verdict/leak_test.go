@@ -100,8 +100,6 @@ func each(every, n int64, arms ...int) counting {
 	}
 }
 
-func level12(int, int, *rand.Rand) int64 { return 12 }
-
 const netlink = "leak.fd:socket:netlink"
 
 // Catches a leak of one socket each tenth cycle that is not found in one session or two, not named, or blamed on another kind.

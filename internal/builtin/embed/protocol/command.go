@@ -119,7 +119,7 @@ func (c Command) checkCycle() error {
 	case c.ID == "" || len(c.ID) > maxID:
 		return fmt.Errorf("an id of %d bytes: want 1 to %d", len(c.ID), maxID)
 	case strings.ContainsFunc(c.ID, func(r rune) bool { return !strings.ContainsRune(idLetters, r) }):
-		return fmt.Errorf("id %.40q has more in it than letters, digits, _ + - and .", c.ID)
+		return fmt.Errorf("id %.40q has more in it than letters, digits and _+-. of a container's id", c.ID)
 	case c.ID == "." || c.ID == "..":
 		return errors.New("an id that is a directory")
 	case !filepath.IsAbs(c.Bundle) || strings.ContainsRune(c.Bundle, 0):

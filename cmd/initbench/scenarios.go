@@ -55,6 +55,15 @@ type listed struct {
 	AtMost       bool   `json:"at_most,omitempty"`
 }
 
+// inCycles are the starts of that many trials in a gate: a session makes one with each of its cycles, a warm-up one alone.
+func inCycles(s scenarios.Scenario, trials int64) int64 {
+	if s.Cycles == 0 {
+		return trials
+	}
+	warm := int64(s.Warmup * len(s.Drivers) * len(gateArms()))
+	return (trials-warm)*int64(s.Cycles) + warm
+}
+
 func list(s scenarios.Scenario) (listed, error) {
 	row := listed{Name: s.Name, Description: s.Description, Trials: s.Trials, AtMost: s.Search != nil}
 	if s.Joins == nil {
@@ -63,6 +72,7 @@ func list(s scenarios.Scenario) (listed, error) {
 		if row.GateStarts, err = gate.Size(); err != nil {
 			return row, err
 		}
+		row.GateStarts = inCycles(s, row.GateStarts)
 		row.Cells = len(shownCells(gate).Planned)
 	}
 	if s.Joins == nil && !s.HasBuilds() {

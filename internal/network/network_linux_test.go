@@ -26,7 +26,7 @@ import (
 )
 
 // harness is the variable that has this binary make a network below a directory and attach containers until it is killed.
-const harness = "INITBENCH_TEST_NETWORK"
+const harness = "INITBENCH_TEST_NETWORK_HARNESS"
 
 func TestMain(m *testing.M) {
 	if base := os.Getenv(harness); base != "" {

@@ -337,13 +337,12 @@ func installError(ref Ref, output string, cause error) error {
 // noSuchVersion knows the ways of being told so: the proxy answers 404, 410 or, some of
 // them, 403 to the request for the version itself; or, where GOPROXY ends in direct, git
 // is asked next and has no such tag, no way out, or is not installed. The same
-// answers about another module say nothing about the version.
+// answers about another module say nothing about the version. An embedder's module is told of it at the file that imports the other.
 func noSuchVersion(ref Ref, output string) bool {
 	wanted := regexp.QuoteMeta(ref.Version)
 	path := regexp.QuoteMeta(runc.path)
-	return regexp.MustCompile(`(?m)^go: (?:` + path + `@` + wanted + `: )+(?:` +
-		`reading \S*/` + path + `/@v/` + wanted + `\.(?:info|mod|zip): (?:403|404|410)\b` +
-		`|invalid version: |unknown revision |no matching versions|unable to resolve git version: )`).MatchString(output)
+	return regexp.MustCompile(`(?m)\breading \S*/` + path + `/@v/` + wanted + `\.(?:info|mod|zip): (?:403|404|410)\b` +
+		`|^go: (?:` + path + `@` + wanted + `: )+(?:invalid version: |unknown revision |no matching versions|unable to resolve git version: )`).MatchString(output)
 }
 
 // lastWords returns the end of a build's output in one line, without the lines

@@ -395,11 +395,12 @@ func TestInstallError(t *testing.T) {
 	const self = "github.com/opencontainers/runc@v1.1.15: "
 	for output, want := range map[string]string{
 		// A proxy without the version, as go 1.19 to 1.26 print it.
-		"go: " + self + self + "reading https://proxy.example/github.com/opencontainers/runc/@v/v1.1.15.info: 404 Not Found\n\tserver response: not found": "",
-		"go: " + self + "reading https://proxy.example/github.com/opencontainers/runc/@v/v1.1.15.info: 410 Gone":                                           "",
-		"go: " + self + self + "reading https://proxy.example/github.com/opencontainers/runc/@v/v1.1.15.info: 403 Forbidden":                               "",
-		"go: " + self + "invalid version: unknown revision v1.1.15":                                                                                        "",
-		"go: " + self + `unable to resolve git version: failed to execute git version: exec: "git": executable file not found in $PATH`:                    "",
+		"go: " + self + self + "reading https://proxy.example/github.com/opencontainers/runc/@v/v1.1.15.info: 404 Not Found\n\tserver response: not found":  "",
+		"go: " + self + "reading https://proxy.example/github.com/opencontainers/runc/@v/v1.1.15.info: 410 Gone":                                            "",
+		"go: " + self + self + "reading https://proxy.example/github.com/opencontainers/runc/@v/v1.1.15.info: 403 Forbidden":                                "",
+		"go: " + self + "invalid version: unknown revision v1.1.15":                                                                                         "",
+		"go: " + self + `unable to resolve git version: failed to execute git version: exec: "git": executable file not found in $PATH`:                     "",
+		"embedder/process_linux.go:17:2: reading https://proxy.example/github.com/opencontainers/runc/@v/v1.1.15.mod: 403 Forbidden; server response: none": "",
 		// The same about a dependency, or with an answer that is about the proxy.
 		"go: " + self + "github.com/urfave/cli@v1.22.1: reading https://proxy.example/github.com/urfave/cli/@v/v1.22.1.mod: 404 Not Found": "404 Not Found",
 		"go: " + self + "reading https://proxy.example/github.com/opencontainers/runc/@v/v1.1.15.info: 502 Bad Gateway":                    "check the network",

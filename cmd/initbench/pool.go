@@ -15,7 +15,7 @@ func newPoolCommand() *cobra.Command {
 		Use:   "pool",
 		Short: "check address pools before anything is made of them",
 		Long: `A pool is a base and the size of the subnets that are cut from it, written as Docker writes it: {"base": "fd0d:0ce5::/48", "size": 64}.
-docs/pools.md says which are refused, and how a run takes its subnets from them.`,
+docs/pools.md says which are refused, and how subnets are taken from them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -18,7 +18,7 @@
 // It refuses to change the machine for good: the bridge has no address, nothing is forwarded or masqueraded, so that no
 // sysctl and no rule of a firewall would have to be restored. Containers reach each other and nobody else.
 //
-// internal/runner feeds it.
+// No run asks for a network yet: its tests alone feed it.
 package network
 
 //go:generate sh launch/build.sh

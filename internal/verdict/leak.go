@@ -313,11 +313,12 @@ func (r *row) ruleRise() (Ruling, string) {
 	switch {
 	case c.least() > max(0, b.most()):
 		return Regressed, fmt.Sprintf("it is never released: %s left after a session, of the baseline's %s", keptText(c), keptText(b))
-	case c.most() <= max(0, b.most()):
+	case c.most() <= max(0, b.least()): // any session of the baseline: what one of them left by chance excuses nothing
 		r.Leak.Late = true
 		return Pass, "it rises faster and is released late: nothing more than of the baseline was left" + c.backText()
 	}
-	return Inconclusive, fmt.Sprintf("it rises faster, and of what it rises by some sessions released all and some did not (%s left)", keptText(c))
+	return Inconclusive, fmt.Sprintf("it rises faster, and what sessions of the candidate left (%s) is neither more than of every one of the baseline (%s) nor at most that",
+		keptText(c), keptText(b))
 }
 
 // keptText is "9 to 10".

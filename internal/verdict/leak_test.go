@@ -121,9 +121,8 @@ func TestPlantedLeakIsFound(t *testing.T) {
 		for _, want := range []string{
 			"The number of descriptors of the kind socket:netlink of felix rises by 0.10 with each cycle of the candidate, with the baseline by 0",
 			"After 100 cycles and a wait 10 were left, of the baseline's 0, such as fd 17: socket:[netlink route], fd 16: socket:[netlink route], fd 15: socket:[netlink route] and 1 more (handle-leak, driver cgroupfs).",
-			"initbench run handle-leak --runtime",
 		} {
-			if want = strings.ReplaceAll(want, "initbench run handle-leak --runtime", ""); !strings.Contains(m.Paragraph, want) {
+			if !strings.Contains(m.Paragraph, want) {
 				t.Errorf("%d sessions: no %q in\n%s", sessions, want, m.Paragraph)
 			}
 		}
@@ -135,6 +134,25 @@ func TestMendedLeakImproves(t *testing.T) {
 	v := mustJudge(t, world{kinds: map[string]counting{"fd:socket:netlink": each(10, 1, baseline)}}.run(2))
 	if m := v.find(t, netlink, cgroupjoin.Systemd); v.Ruling != Pass || m.Ruling != Improved || m.Change >= 0 {
 		t.Errorf("%s, %s: %s", v.Ruling, m.Ruling, m.Reason)
+	}
+}
+
+// Catches a leak that passes because one session of the baseline happened to leave more.
+func TestOneSessionOfTheBaselineExcusesNothing(t *testing.T) {
+	for _, test := range []struct {
+		baseline, candidate []int64
+		want                Ruling
+	}{
+		{[]int64{15, 0, 0, 0}, []int64{10, 10, 10, 10}, Inconclusive},
+		{[]int64{0, 0, 0, 0}, []int64{10, 10, 10, 10}, Regressed},
+		{[]int64{3, 2, 2, 3}, []int64{2, 0, 1, 2}, Pass},
+		{[]int64{0, 0}, []int64{0, 5}, Inconclusive},
+	} {
+		r := &row{}
+		r.Leak = &Leak{Baseline: Growth{Kept: test.baseline}, Candidate: Growth{Kept: test.candidate}}
+		if got, why := r.ruleRise(); got != test.want {
+			t.Errorf("%v, then %v: %s (%s), want %s", test.baseline, test.candidate, got, why, test.want)
+		}
 	}
 }
 

@@ -269,17 +269,29 @@ func warmup(sc Scenario, driver cgroupjoin.Driver) Trial {
 // result; with hardware acceleration, or on a host, a trial is several times as fast.
 const AssumedTrialCost = 500 * time.Millisecond
 
+// Starts are the containers that the plan starts and counts: a session's trial makes one with each of its cycles, its warm-up one alone.
+func (s Spec) Starts() (starts int64, err error) {
+	if _, err := s.Size(); err != nil {
+		return 0, err
+	}
+	for _, sc := range s.Scenarios {
+		n, _, _ := s.sizeOf(sc) // Size has refused what is too large
+		if sc.Cycles > 0 {
+			warm := int64(sc.Warmup * len(sc.Drivers) * len(s.Runtimes))
+			n = (n-warm)*int64(sc.Cycles) + warm // no overflow: at most 2^17 and 2^10
+		}
+		starts += n
+	}
+	return starts, nil
+}
+
 // Estimate is how long the plan takes if every trial, concurrent or not, costs
 // perTrial, and each cycle of a session as much: containers started at once share the same CPUs. It knows nothing of the
 // machine, and is as good as perTrial is.
 func Estimate(s Spec, perTrial time.Duration) (time.Duration, error) {
-	if _, err := s.Size(); err != nil {
+	starts, err := s.Starts()
+	if err != nil {
 		return 0, err
-	}
-	var starts int64
-	for _, sc := range s.Scenarios {
-		n, _, _ := s.sizeOf(sc)                // Size has refused what is too large
-		starts += n * int64(max(1, sc.Cycles)) // no overflow: at most 2^17 and 2^10
 	}
 	const longest = time.Duration(1<<63 - 1)
 	if perTrial > 0 && starts > int64(longest/perTrial) {

@@ -55,24 +55,14 @@ type listed struct {
 	AtMost       bool   `json:"at_most,omitempty"`
 }
 
-// inCycles are the starts of that many trials in a gate: a session makes one with each of its cycles, a warm-up one alone.
-func inCycles(s scenarios.Scenario, trials int64) int64 {
-	if s.Cycles == 0 {
-		return trials
-	}
-	warm := int64(s.Warmup * len(s.Drivers) * len(gateArms()))
-	return (trials-warm)*int64(s.Cycles) + warm
-}
-
 func list(s scenarios.Scenario) (listed, error) {
 	row := listed{Name: s.Name, Description: s.Description, Trials: s.Trials, AtMost: s.Search != nil}
 	if s.Joins == nil {
 		gate := scenarios.Spec{Scenarios: []scenarios.Scenario{s}, Runtimes: gateArms()}
 		var err error
-		if row.GateStarts, err = gate.Size(); err != nil {
+		if row.GateStarts, err = gate.Starts(); err != nil {
 			return row, err
 		}
-		row.GateStarts = inCycles(s, row.GateStarts)
 		row.Cells = len(shownCells(gate).Planned)
 	}
 	if s.Joins == nil && !s.HasBuilds() {
@@ -211,6 +201,7 @@ type shownPlan struct {
 	Estimate time.Duration `json:"estimate_ns"`
 	Shown    int64         `json:"plan_shown"`
 	Reach    *plannedReach `json:"within_budget,omitempty"`
+	size     int64         // of plan
 	plan     iter.Seq[scenarios.Trial]
 	whole    bool
 }
@@ -227,6 +218,10 @@ func (f *showFlags) plan(cmd *cobra.Command, arg string) (shownPlan, error) {
 	if err != nil {
 		return shownPlan{}, err
 	}
+	counted, err := spec.Starts()
+	if err != nil {
+		return shownPlan{}, err
+	}
 	estimate, err := scenarios.Estimate(spec, f.perTrial)
 	if err != nil {
 		return shownPlan{}, err
@@ -239,7 +234,7 @@ func (f *showFlags) plan(cmd *cobra.Command, arg string) (shownPlan, error) {
 		shown = min(shown, warmUps(spec))
 	}
 	p := shownPlan{
-		Scenario: spec.Scenarios[0], Runtimes: spec.Runtimes, Seed: spec.Seed, cells: shownCells(spec), Starts: starts,
+		Scenario: spec.Scenarios[0], Runtimes: spec.Runtimes, Seed: spec.Seed, cells: shownCells(spec), Starts: counted, size: starts,
 		PerTrial: f.perTrial, Estimate: estimate, Shown: shown, plan: spec.Trials(), whole: f.all,
 	}
 	if f.measure.budget > 0 {
@@ -348,6 +343,9 @@ func (p shownPlan) writeSummary(w io.Writer) error {
 		fmt.Fprintf(tw, "clock\tcounts %s, in a guest of its own\n", s.Clock)
 	}
 	fmt.Fprintf(tw, "seed\t%d\n", p.Seed)
+	if s.Cycles > 0 {
+		fmt.Fprintf(tw, "cycles\t%d in each trial, one after the other, a warm-up's one\n", s.Cycles)
+	}
 	fmt.Fprintf(tw, "size\t%s%d container starts\n", p.most(), p.Starts)
 	fmt.Fprintf(tw, "estimate\tabout %s if a start takes %s (assumed, not measured: see --per-trial)\n", p.Estimate.Round(time.Second), p.PerTrial)
 	if r := p.Reach; r != nil {
@@ -399,8 +397,8 @@ func (p shownPlan) writeTrials(w io.Writer) error {
 		_, err := fmt.Fprintln(w, "... and what the searches ask for, one start after the other")
 		return err
 	}
-	if p.Shown < p.Starts {
-		_, err := fmt.Fprintf(w, "... and %d more (--all prints them)\n", p.Starts-p.Shown)
+	if p.Shown < p.size {
+		_, err := fmt.Fprintf(w, "... and %d more (--all prints them)\n", p.size-p.Shown)
 		return err
 	}
 	return nil

@@ -29,6 +29,8 @@ func (s *session) startEmbedder(ctx context.Context) (*embedder, error) {
 // cycle says of the one cycle what it would of the verbs of a command line. The payload's stamp goes nowhere: that
 // it ended with the status it was told to is what shows that it ran.
 func (e *embedder) cycle(ctx context.Context, q *prepared) measured {
+	ctx, cancel := context.WithTimeout(ctx, q.Timeout) // or one that hangs would have all of the session's
+	defer cancel()
 	m := measured{startNS: now()}
 	m.phase = "the cycle"
 	r, err := e.Cycle(ctx, embed.Container{ID: q.id, Bundle: q.bundle(), Systemd: q.Driver == cgroupjoin.Systemd})

@@ -92,13 +92,14 @@ func (s *session) settle(ctx context.Context) error {
 	return s.counting.settle(ctx, settleBound)
 }
 
-// close ends the embedder before the tree goes: what it still does would be done to a tree that is no more.
+// close ends the embedder before the tree goes: what it still does would be done to a tree that is no more. One that was
+// interrupted in a cycle has ended by then; one whose session was between two has not.
 func (s *session) close() error {
 	if s.counting != nil {
 		s.counting.close()
 	}
-	if s.embedder == nil || s.last.timedOut {
-		return nil // it was ended for that, and the record says so
+	if s.embedder == nil {
+		return nil
 	}
 	return s.embedder.Close()
 }

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/builtin/embed"
 	"github.com/initbench/initbench/internal/census"
 	"github.com/initbench/initbench/internal/census/leaky"
 	"github.com/initbench/initbench/internal/ociruntime/hostile"
@@ -250,6 +252,54 @@ func TestInterruptedSession(t *testing.T) {
 			t.Errorf("embedded %v: %v, %d records after %d cycles", embedded, err, len(m.records), m.cycles)
 		}
 		noRemains(t)
+	}
+}
+
+// Catches an embedder that outlives its session, whose time was over, or which was interrupted, between two cycles.
+func TestSessionEndsItsEmbedderBetweenCycles(t *testing.T) {
+	path := binary(t, "builtin@v1.5.2")
+	e, err := embed.Start(t.Context(), path, embed.Options{StateRoot: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() }) // where the session did not
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s := &session{embedder: &embedder{e}}
+	s.last = s.embedder.cycle(ctx, &prepared{id: "between", dir: t.TempDir()})
+	if !s.last.timedOut {
+		t.Fatalf("a cycle without any time: %+v", s.last)
+	}
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+	if err := unix.Kill(e.PID(), 0); !errors.Is(err, unix.ESRCH) {
+		t.Errorf("the embedder lives on: %v", err)
+	}
+}
+
+// Catches an embedder's cycle that may take all of its session's time, or for ever.
+func TestEmbeddersCycleHasATimeOfItsOwn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mute")
+	const mute = `#!/bin/sh
+echo '{"verb":"ready","exit":0,"libcontainer":"v0.0.0"}'
+while read -r _; do :; done
+`
+	if err := os.WriteFile(path, []byte(mute), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	e, err := embed.Start(t.Context(), path, embed.Options{StateRoot: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{embedder: &embedder{e}}
+	q := &prepared{id: "hangs", dir: t.TempDir()}
+	q.Timeout = 50 * time.Millisecond
+	if s.last = s.embedder.cycle(context.Background(), q); !s.last.timedOut {
+		t.Errorf("a cycle that hangs: %+v", s.last)
+	}
+	if err := s.close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -356,8 +356,14 @@ func newRunID() (string, error) {
 type lifeSink struct {
 	records []lifecycle.Record
 	known   map[string]bool
-	file    *os.File  // --out
 	lines   io.Writer // --format jsonl
+
+	out     string   // --out
+	file    *os.File // nil as long as there is none
+	begun   bool     // it has been made ready for lines
+	size    int64    // when it was read
+	torn    int64    // bytes at its end that are no whole line
+	unended bool     // its last line is whole but for the line's end
 }
 
 func (s *lifeSink) has(job runner.LifecycleJob, q lifecycle.Sequence) bool {
@@ -366,6 +372,12 @@ func (s *lifeSink) has(job runner.LifecycleJob, q lifecycle.Sequence) bool {
 }
 
 func (s *lifeSink) add(r lifecycle.Record) error {
+	if s.out != "" && !s.begun {
+		if err := s.ready(); err != nil {
+			return fmt.Errorf("--out: %w", err)
+		}
+		s.begun = true
+	}
 	s.known[r.Key()] = true
 	s.records = append(s.records, r)
 	line, err := json.Marshal(r)

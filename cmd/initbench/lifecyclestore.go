@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/initbench/initbench/internal/lifecycle"
@@ -20,7 +22,7 @@ func randomBytes(b []byte) error {
 	return err
 }
 
-// openLifeSink opens --out and reads what it has; in a guest the host says that on standard input.
+// openLifeSink reads what --out has; in a guest the host says that on standard input.
 func openLifeSink(f *lifecycleFlags, stdin io.Reader, stdout io.Writer) (*lifeSink, error) {
 	s := &lifeSink{known: map[string]bool{}}
 	if f.format == "jsonl" {
@@ -32,13 +34,9 @@ func openLifeSink(f *lifecycleFlags, stdin io.Reader, stdout io.Writer) (*lifeSi
 	if f.out == "" {
 		return s, nil
 	}
-	file, err := os.OpenFile(f.out, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return nil, usagef("--out: %w", err)
-	}
-	s.file = file
+	s.out = f.out
 	if err := s.load(f); err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
@@ -52,33 +50,88 @@ func (s *lifeSink) know(r io.Reader) error {
 	return lines.Err()
 }
 
-// load reads the records of --out. A last line that is torn, since the command was killed in the middle of it, is cut off and lived again.
+// load reads the records of --out and leaves the file as it is: it is cut and written to no sooner than there is a record
+// to keep, since until then the command may find that it cannot run, or that the file is another's.
 func (s *lifeSink) load(f *lifecycleFlags) error {
+	switch info, err := os.Stat(f.out); {
+	case errors.Is(err, fs.ErrNotExist):
+		return s.foresee()
+	case err != nil:
+		return usagef("--out: %w", err)
+	case !info.Mode().IsRegular():
+		return usagef("--out %s: not a regular file", f.out)
+	}
+	var err error
+	if s.file, err = os.OpenFile(f.out, os.O_RDWR|os.O_APPEND, 0); err != nil {
+		return usagef("--out: %w", err)
+	}
 	data, err := io.ReadAll(s.file)
 	if err != nil {
 		return usagef("--out: %w", err)
 	}
-	whole := bytes.LastIndexByte(data, '\n') + 1
-	if err := s.file.Truncate(int64(whole)); err != nil {
-		return fmt.Errorf("--out: %w", err)
-	}
-	if _, err := s.file.Seek(int64(whole), io.SeekStart); err != nil {
-		return fmt.Errorf("--out: %w", err)
-	}
-	var all []lifecycle.Record
-	for i, line := range bytes.Split(bytes.TrimSuffix(data[:whole], []byte("\n")), []byte("\n")) {
-		if len(line) == 0 {
-			continue
-		}
-		r, err := lifecycle.Decode(line)
-		if err != nil {
-			return usagef("--out %s:%d: %w", f.out, i+1, err)
-		}
-		s.known[r.Key()] = true
-		all = append(all, r)
+	all, err := s.decode(data)
+	if err != nil {
+		return err
 	}
 	s.records = f.relevant(all)
 	return nil
+}
+
+// foresee refuses a file that could not be made once there is something to write to it.
+func (s *lifeSink) foresee() error {
+	if _, err := os.Stat(filepath.Dir(s.out)); err != nil {
+		return usagef("--out: %w", err)
+	}
+	return nil
+}
+
+// decode reads all lines, and so finds how much of the file is kept. A last line that is torn, since the command was killed in
+// the middle of it, is cut off later and lived again. Only what begins as a record does is torn: anything else is not ours to cut.
+func (s *lifeSink) decode(data []byte) ([]lifecycle.Record, error) {
+	var all []lifecycle.Record
+	n := 0
+	for line := range bytes.Lines(data) {
+		n++
+		text, ended := bytes.CutSuffix(line, []byte("\n"))
+		r, err := lifecycle.Decode(text)
+		switch {
+		case len(text) == 0:
+		case err == nil:
+			s.known[r.Key()] = true
+			all = append(all, r)
+			s.unended = !ended
+		case !ended && lifecycle.Torn(text):
+			s.torn = int64(len(text))
+		default:
+			return nil, usagef("--out %s:%d: %w; the file is left as it is", s.out, n, err)
+		}
+	}
+	s.size = int64(len(data))
+	return all, nil
+}
+
+// ready makes --out such that a line can be added to it.
+func (s *lifeSink) ready() error {
+	if s.file == nil {
+		// Not one that has come meanwhile: nobody has read what is in it.
+		file, err := os.OpenFile(s.out, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o644)
+		s.file = file
+		return err
+	}
+	info, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() != s.size {
+		return fmt.Errorf("%s: another process has written to it meanwhile", s.out)
+	}
+	if s.torn > 0 {
+		return s.file.Truncate(s.size - s.torn)
+	}
+	if s.unended {
+		_, err = s.file.WriteString("\n")
+	}
+	return err
 }
 
 // from runs the command in a guest and keeps each record as its line comes.
@@ -113,11 +166,11 @@ func (s *lifeSink) lineByLine(r io.Reader) error {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		rec, err := lifecycle.Decode(lines.Bytes())
-		if err == nil {
-			err = s.add(rec)
-		}
 		if err != nil {
 			return fmt.Errorf("the guest sent: %w", err)
+		}
+		if err := s.add(rec); err != nil {
+			return err
 		}
 	}
 	return lines.Err()

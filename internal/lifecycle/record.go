@@ -115,6 +115,13 @@ func Decode(line []byte) (Record, error) {
 	return r, r.check()
 }
 
+// Torn reports whether b can be the beginning of a record's line, as it is where a writer was killed. A whole value is none: it
+// is a record that this initbench does not read.
+func Torn(b []byte) bool {
+	head := []byte(`{"kind":"` + RecordKind + `",`)
+	return !json.Valid(b) && (bytes.HasPrefix(b, head) || len(b) > 0 && bytes.HasPrefix(head, b))
+}
+
 func (r Record) check() error {
 	switch {
 	case r.Kind != RecordKind:

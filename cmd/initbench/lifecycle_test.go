@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/initbench/initbench/internal/lifecycle"
+)
+
+// aLife is a record as the command stores it.
+func aLife(t *testing.T, change func(*lifecycle.Record)) lifecycle.Record {
+	t.Helper()
+	s, err := lifecycle.Parse("create,delete")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := lifecycle.Record{Kind: lifecycle.RecordKind, Schema: lifecycle.Schema, Run: "r", Runtime: lifecycle.Runtime{Name: "crun", Ref: "crun"},
+		Driver: "cgroupfs", Kernel: "6.1", Sequence: s, Steps: []lifecycle.Done{}, Left: []lifecycle.Left{}}
+	if change != nil {
+		change(&r)
+	}
+	return r
+}
+
+func lineOf(t *testing.T, r lifecycle.Record) string {
+	t.Helper()
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func outWith(t *testing.T, content string) *lifecycleFlags {
+	t.Helper()
+	f := &lifecycleFlags{runtimes: []string{"crun"}, length: 4, out: filepath.Join(t.TempDir(), "lives.jsonl")}
+	if err := os.WriteFile(f.out, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func contentOf(t *testing.T, f *lifecycleFlags) string {
+	t.Helper()
+	b, err := os.ReadFile(f.out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Catches --out of a file that is not ours and is emptied, cut or written to, or is refused with another exit code than bad usage.
+func TestOutRefusesWhatIsNotRecords(t *testing.T) {
+	line := lineOf(t, aLife(t, nil))
+	for _, content := range []string{"precious", "precious\n", line + "\nprecious", line + "\nprecious\n" + line[:30], "\n\n[1]", `{"a":1}`, "{\"a\":1}\n" + line[:5], strings.Replace(line, `"schema":`, `"schema":9`, 1)} {
+		f := outWith(t, content)
+		_, err := openLifeSink(f, nil, nil)
+		if err == nil || exitCode(t.Context(), err, io.Discard) != exitUsage {
+			t.Errorf("%q: %v", content, err)
+		}
+		if got := contentOf(t, f); got != content {
+			t.Errorf("%q became %q", content, got)
+		}
+	}
+}
+
+// Catches a torn line that is cut before there is a record to put in its place, one that is not cut then, and a whole record that is lost.
+func TestOutGoesOnBehindATornLine(t *testing.T) {
+	first := lineOf(t, aLife(t, nil))
+	next := aLife(t, func(r *lifecycle.Record) { r.Driver = "systemd" })
+	for content, kept := range map[string]string{
+		"": "", first + "\n": first + "\n", first + "\n" + first[:40]: first + "\n", first[:9]: "", first[:len(first)-1]: "", first: first + "\n",
+	} {
+		f := outWith(t, content)
+		s, err := openLifeSink(f, nil, nil)
+		if err != nil {
+			t.Errorf("%q: %v", content, err)
+			continue
+		}
+		if got := contentOf(t, f); got != content {
+			t.Errorf("%q became %q before anything was lived", content, got)
+		}
+		if err := s.add(next); err != nil {
+			t.Error(err)
+		}
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+		if got, want := contentOf(t, f), kept+lineOf(t, next)+"\n"; got != want {
+			t.Errorf("%q became\n%s, want\n%s", content, got, want)
+		}
+	}
+}
+
+// Catches a new file that is made although nothing was lived, a directory found missing only then, and lines of another process that are cut off.
+func TestOutIsWrittenOnlyWithARecord(t *testing.T) {
+	f := outWith(t, "")
+	if err := os.Remove(f.out); err != nil {
+		t.Fatal(err)
+	}
+	s, err := openLifeSink(f, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(f.out); err == nil {
+		t.Error("the file was made before anything was lived")
+	}
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+	line := lineOf(t, aLife(t, nil))
+	f = outWith(t, line[:20])
+	if s, err = openLifeSink(f, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.out, []byte(line+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.add(aLife(t, nil)); err == nil || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("written to a file that had changed: %v", err)
+	}
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+	for _, out := range []string{filepath.Join(f.out, "x"), filepath.Join(filepath.Dir(f.out), "none", "x"), filepath.Dir(f.out)} {
+		f.out = out
+		if _, err := openLifeSink(f, nil, nil); err == nil || exitCode(t.Context(), err, io.Discard) != exitUsage {
+			t.Errorf("--out %s: %v", out, err)
+		}
+	}
+}

@@ -190,12 +190,19 @@ func (l lives) here(ctx context.Context) error {
 			return fmt.Errorf("runtime %s: %w", name, err)
 		}
 		for _, d := range l.drivers {
-			if err := l.under(ctx, runner.LifecycleJob{Name: name, Ref: called, Binary: bin.Path, Driver: d, Quiet: l.settle}); err != nil {
+			if err := l.under(ctx, runner.LifecycleJob{Name: name, Ref: called, Binary: bin.Path, Driver: d, Quiet: l.settle, Where: l.where()}); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func (f *lifecycleFlags) where() lifecycle.Where {
+	if f.inGuest {
+		return lifecycle.InGuest
+	}
+	return lifecycle.OnHost
 }
 
 // lifeRuntime takes NAME=REF apart; a reference of the built-in runtime has an = of its own.
@@ -219,7 +226,7 @@ func (l lives) under(ctx context.Context, job runner.LifecycleJob) (err error) {
 	}
 	defer func() { err = errors.Join(err, machine.Close()) }()
 	if l.one != nil {
-		return l.store(machine.Live(ctx, l.one))
+		return l.once(ctx, machine, l.one)
 	}
 	points, err := machine.Points(ctx)
 	if err != nil {
@@ -237,17 +244,20 @@ func (l lives) under(ctx context.Context, job runner.LifecycleJob) (err error) {
 	_, _ = fmt.Fprintf(l.notes, "%s, %s: %v sequences of up to %d steps; killed at %s\n", job.Name, job.Driver, total, l.length, pointWords(points)) // notes are only advice
 	at := newLifeProgress(l, job, total)
 	for s := range all {
-		if !l.sink.has(job, s) {
-			if err := l.store(machine.Live(ctx, s)); err != nil {
-				return err
-			}
+		if err := l.once(ctx, machine, s); err != nil {
+			return err
 		}
 		at.lived()
 	}
 	return nil
 }
 
-func (l lives) store(r lifecycle.Record, err error) error {
+// once lives a sequence, unless --out has it in this setting.
+func (l lives) once(ctx context.Context, machine *runner.Lifecycles, s lifecycle.Sequence) error {
+	if l.sink.has(machine.Record(s)) {
+		return nil
+	}
+	r, err := machine.Live(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -366,10 +376,7 @@ type lifeSink struct {
 	unended bool     // its last line is whole but for the line's end
 }
 
-func (s *lifeSink) has(job runner.LifecycleJob, q lifecycle.Sequence) bool {
-	r := lifecycle.Record{Runtime: lifecycle.Runtime{Ref: job.Ref}, Driver: string(job.Driver), Sequence: q}
-	return s.known[r.Key()]
-}
+func (s *lifeSink) has(r lifecycle.Record) bool { return s.known[r.Key()] }
 
 func (s *lifeSink) add(r lifecycle.Record) error {
 	if s.out != "" && !s.begun {
@@ -411,7 +418,7 @@ func (f *lifecycleFlags) relevant(records []lifecycle.Record) []lifecycle.Record
 		return !slices.ContainsFunc(f.runtimes, func(arg string) bool {
 			name, ref, err := lifeRuntime(arg)
 			return err == nil && r.Runtime.Ref == ref.String() && r.Runtime.Name == name
-		}) || len(f.drivers) > 0 && !slices.Contains(f.drivers, r.Driver) ||
+		}) || time.Duration(r.SettleNS) != f.settle || len(f.drivers) > 0 && !slices.Contains(f.drivers, r.Driver) ||
 			f.one != nil && r.Sequence.String() != f.one.String() || f.one == nil && len(r.Sequence) > f.length
 	})
 }

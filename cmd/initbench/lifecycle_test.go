@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -19,7 +20,7 @@ func aLife(t *testing.T, change func(*lifecycle.Record)) lifecycle.Record {
 		t.Fatal(err)
 	}
 	r := lifecycle.Record{Kind: lifecycle.RecordKind, Schema: lifecycle.Schema, Run: "r", Runtime: lifecycle.Runtime{Name: "crun", Ref: "crun"},
-		Driver: "cgroupfs", Kernel: "6.1", Sequence: s, Steps: []lifecycle.Done{}, Left: []lifecycle.Left{}}
+		Driver: "cgroupfs", Kernel: "6.1", Where: lifecycle.OnHost, Sequence: s, Steps: []lifecycle.Done{}, Left: []lifecycle.Left{}}
 	if change != nil {
 		change(&r)
 	}
@@ -130,6 +131,31 @@ func TestOutIsWrittenOnlyWithARecord(t *testing.T) {
 		f.out = out
 		if _, err := openLifeSink(f, nil, nil); err == nil || exitCode(t.Context(), err, io.Discard) != exitUsage {
 			t.Errorf("--out %s: %v", out, err)
+		}
+	}
+}
+
+// Catches a rebuilt binary that is already lived, and a table of another --settle, or of two binaries in one that looks like one.
+func TestOutKnowsTheSetting(t *testing.T) {
+	rebuilt := aLife(t, func(r *lifecycle.Record) { r.Runtime.SHA256 = "ef" })
+	f := outWith(t, lineOf(t, aLife(t, nil))+"\n"+lineOf(t, aLife(t, func(r *lifecycle.Record) { r.SettleNS = 7 }))+"\n")
+	s, err := openLifeSink(f, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.has(rebuilt) || !s.has(aLife(t, nil)) || len(s.records) != 1 {
+		t.Errorf("known %v, shown %+v", s.known, s.records)
+	}
+	if err := s.add(rebuilt); err != nil {
+		t.Error(err)
+	}
+	var b strings.Builder
+	if err := errors.Join(writeLives(&b, f, s.records), s.close()); err != nil {
+		t.Error(err)
+	}
+	for _, head := range []string{"crun, cgroupfs driver, Linux 6.1, host, settled 0s: ", "crun (sha256 ef), cgroupfs driver, "} {
+		if strings.Count(b.String(), head) != 1 {
+			t.Errorf("%q is not there once:\n%s", head, &b)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func newLifeTable(terminal bool) table.Writer {
 
 // matrixOfLives prints one runtime's table under one driver.
 func matrixOfLives(b *strings.Builder, t lifecycle.Table, all, terminal bool) {
-	fmt.Fprintf(b, "%s%s, %s driver, Linux %s: what each life left, and what freed it\n\n", t.Runtime.Name, spaced(t.Runtime.Version), t.Driver, t.Kernel)
+	fmt.Fprintf(b, "%s: what each life left, and what freed it\n\n", settingWords(t.Setting))
 	grid := newLifeTable(terminal)
 	header := table.Row{"sequence"}
 	for _, k := range t.Kinds {
@@ -89,11 +89,20 @@ func matrixOfLives(b *strings.Builder, t lifecycle.Table, all, terminal bool) {
 	}
 }
 
-func spaced(version string) string {
-	if version == "" {
-		return ""
+// settingWords tell tables apart: all that makes two of them is in it.
+func settingWords(s lifecycle.Setting) string {
+	var binary []string
+	if s.Runtime.Version != "" {
+		binary = append(binary, s.Runtime.Version)
 	}
-	return " (" + version + ")"
+	if sum := s.Runtime.SHA256; sum != "" {
+		binary = append(binary, "sha256 "+sum[:min(len(sum), 12)])
+	}
+	name := s.Runtime.Name
+	if len(binary) > 0 {
+		name += " (" + strings.Join(binary, ", ") + ")"
+	}
+	return fmt.Sprintf("%s, %s driver, Linux %s, %s, settled %v", name, s.Driver, s.Kernel, s.Where, s.Settle)
 }
 
 // pairsOfLives prints direct deletes beside the same lives with a stop before.
@@ -115,7 +124,7 @@ func pairsOfLives(b *strings.Builder, t lifecycle.Table, terminal bool) {
 
 // oneLife prints a sequence step by step, and what it left.
 func oneLife(b *strings.Builder, r lifecycle.Record) {
-	fmt.Fprintf(b, "%s%s, %s driver, Linux %s\n\n", r.Runtime.Name, spaced(r.Runtime.Version), r.Driver, r.Kernel)
+	fmt.Fprintf(b, "%s\n\n", settingWords(r.Setting()))
 	steps := newLifeTable(false)
 	steps.AppendHeader(table.Row{"step", "took", "ended", "said"})
 	for _, d := range r.Steps {

@@ -169,16 +169,43 @@ func TestPointsOf(t *testing.T) {
 
 // Catches a record that says other than what was stored, and one that is taken though it contradicts itself.
 func TestRecord(t *testing.T) {
-	good := `{"kind":"lifecycle","schema":1,"run":"r","runtime":{"name":"runc","ref":"runc"},"driver":"systemd","kernel":"6.1","sequence":"create,delete",` +
+	good := `{"kind":"lifecycle","schema":2,"run":"r","runtime":{"name":"runc","ref":"runc","sha256":"ab"},"driver":"systemd","kernel":"6.1","where":"guest","settle_ns":5,"sequence":"create,delete",` +
 		`"steps":[{"step":"create","ns":5,"exit":0},{"step":"delete","ns":6,"exit":1}],"left":[{"kind":"unit","name":"x.scope","freed_by":"clean","after_ns":7}]}`
 	r, err := Decode([]byte(good))
-	if err != nil || r.Key() != "runc systemd create,delete" || r.Left[0].FreedBy != ByClean || r.Missed() {
+	if err != nil || r.Key() != `"runc" "runc" ab systemd "6.1" guest 5 create,delete` || r.Left[0].FreedBy != ByClean || r.Missed() {
 		t.Fatalf("%+v: %v", r, err)
 	}
-	for _, change := range [][2]string{{`"schema":1`, `"schema":2`}, {`"clean"`, `"luck"`}, {`"kind":"unit"`, `"kind":"hope"`}, {`"run":`, `"walk":`},
+	for _, change := range [][2]string{{`"schema":2`, `"schema":1`}, {`"guest"`, `"moon"`}, {`"settle_ns":5`, `"settle_ns":-5`}, {`"clean"`, `"luck"`}, {`"kind":"unit"`, `"kind":"hope"`}, {`"run":`, `"walk":`},
 		{`"step":"delete"`, `"step":"start"`}, {`"create,delete"`, `"delete"`}, {`"after_ns":7`, `"after_ns":-7`}, {`"kind":"lifecycle"`, `"kind":"trial"`}, {`]}`, `]}{}`}} {
 		if _, err := Decode([]byte(strings.Replace(good, change[0], change[1], 1))); err == nil {
 			t.Errorf("%s for %s is taken", change[1], change[0])
+		}
+	}
+}
+
+// Catches what was lived in another setting and is taken for lived in this one, or is put in one table with it.
+func TestSettingsStayApart(t *testing.T) {
+	base := Record{Runtime: Runtime{Name: "n", Ref: "/r", Version: "1", SHA256: "ab"}, Driver: "systemd", Kernel: "6.1", Where: OnHost, SettleNS: 1, Sequence: Sequence{{Verb: Delete}}}
+	records := []Record{base, base}
+	for what, change := range map[string]func(*Record){
+		"name": func(r *Record) { r.Runtime.Name = "m" }, "ref": func(r *Record) { r.Runtime.Ref = "/s" }, "binary": func(r *Record) { r.Runtime.SHA256 = "cd" },
+		"driver": func(r *Record) { r.Driver = "cgroupfs" }, "kernel": func(r *Record) { r.Kernel = "6.12" }, "where": func(r *Record) { r.Where = InGuest },
+		"settle": func(r *Record) { r.SettleNS = 2 },
+	} {
+		other := base
+		change(&other)
+		if other.Key() == base.Key() {
+			t.Errorf("another %s has the same key %s", what, base.Key())
+		}
+		records = append(records, other)
+	}
+	tables := Tables(records)
+	if len(tables) != len(records)-1 || tables[0].Clean != 2 {
+		t.Errorf("%d tables of %d settings: %+v", len(tables), len(records)-1, tables)
+	}
+	for i, tab := range tables {
+		if want := records[i+1]; tab.Setting != want.Setting() || i > 0 && tab.Clean != 1 {
+			t.Errorf("table %d: %+v, want that of %+v", i, tab, want)
 		}
 	}
 }
@@ -197,7 +224,7 @@ func FuzzParse(f *testing.F) {
 
 // Catches a line that panics the decoder, or is taken with a sequence that cannot be written again.
 func FuzzDecode(f *testing.F) {
-	f.Add([]byte(`{"kind":"lifecycle","schema":1,"run":"r","runtime":{"name":"n","ref":"n"},"driver":"d","kernel":"k","sequence":"delete","steps":[],"left":[]}`))
+	f.Add([]byte(`{"kind":"lifecycle","schema":2,"run":"r","runtime":{"name":"n","ref":"n"},"driver":"d","kernel":"k","where":"host","settle_ns":0,"sequence":"delete","steps":[],"left":[]}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		r, err := Decode(line)
 		if err != nil {

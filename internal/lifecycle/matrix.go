@@ -16,13 +16,11 @@ type Row struct {
 	Lasting bool
 }
 
-// Table is the matrix of one runtime under one driver.
+// Table is the matrix of what was lived in one setting.
 type Table struct {
-	Runtime Runtime
-	Driver  string
-	Kernel  string
-	Kinds   []Kind // that occur in Rows
-	Rows    []Row  // of sequences that left something
+	Setting
+	Kinds []Kind // that occur in Rows
+	Rows  []Row  // of sequences that left something
 	// Clean sequences left nothing. Passing ones left only what went by itself, the slowest of it after Longest. Missed ones say nothing.
 	Clean, Passing, Missed int
 	Longest                time.Duration
@@ -36,15 +34,15 @@ type Pair struct {
 	Direct, Stopped Record
 }
 
-// Tables makes of records a table for each runtime and driver, in the order in which they come.
+// Tables makes of records a table for each setting, in the order in which they come.
 func Tables(records []Record) []Table {
 	var tables []Table
 	var of [][]Record
 	for _, r := range records {
-		i := slices.IndexFunc(tables, func(t Table) bool { return t.Runtime == r.Runtime && t.Driver == r.Driver })
+		i := slices.IndexFunc(tables, func(t Table) bool { return t.Setting == r.Setting() })
 		if i < 0 {
 			i = len(tables)
-			tables, of = append(tables, Table{Runtime: r.Runtime, Driver: r.Driver, Kernel: r.Kernel}), append(of, nil)
+			tables, of = append(tables, Table{Setting: r.Setting()}), append(of, nil)
 		}
 		of[i] = append(of[i], r)
 	}

@@ -7,11 +7,20 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
+	"time"
 )
 
-// Schema is the version of Record.
-const Schema = 1
+// Schema is the version of Record. What 1 had said neither where a life was lived nor how long time alone was given.
+const Schema = 2
+
+// Where is which machine lives were lived on.
+type Where string
+
+// The machines.
+const (
+	OnHost  Where = "host"
+	InGuest Where = "guest"
+)
 
 // Kind is what sort of thing was left.
 type Kind string
@@ -83,6 +92,8 @@ type Record struct {
 	Runtime  Runtime  `json:"runtime"`
 	Driver   string   `json:"driver"`
 	Kernel   string   `json:"kernel"`
+	Where    Where    `json:"where"`
+	SettleNS int64    `json:"settle_ns"` // what time alone was given
 	Sequence Sequence `json:"sequence"`
 	Steps    []Done   `json:"steps"`
 	Left     []Left   `json:"left"`
@@ -91,9 +102,24 @@ type Record struct {
 // RecordKind is Record.Kind.
 const RecordKind = "lifecycle"
 
-// Key tells records of the same thing from others.
+// Setting is all that two lives of one sequence must have in common to say the same.
+type Setting struct {
+	Runtime Runtime
+	Driver  string
+	Kernel  string
+	Where   Where
+	Settle  time.Duration
+}
+
+// Setting is what the record was made in.
+func (r Record) Setting() Setting {
+	return Setting{Runtime: r.Runtime, Driver: r.Driver, Kernel: r.Kernel, Where: r.Where, Settle: time.Duration(r.SettleNS)}
+}
+
+// Key tells records of the same thing from others, in one line. A runtime is its binary and not its path, where another may have
+// been built since; its version is the binary's.
 func (r Record) Key() string {
-	return strings.Join([]string{r.Runtime.Ref, r.Driver, r.Sequence.String()}, " ")
+	return fmt.Sprintf("%q %q %s %s %q %s %d %s", r.Runtime.Name, r.Runtime.Ref, r.Runtime.SHA256, r.Driver, r.Kernel, r.Where, r.SettleNS, r.Sequence)
 }
 
 // Missed reports whether a kill did not come about: the record then says nothing of it.
@@ -128,6 +154,10 @@ func (r Record) check() error {
 		return fmt.Errorf("lifecycle record: kind %q is not %q", r.Kind, RecordKind)
 	case r.Schema != Schema:
 		return fmt.Errorf("lifecycle record: schema %d, and this initbench reads %d", r.Schema, Schema)
+	case r.Where != OnHost && r.Where != InGuest:
+		return fmt.Errorf("lifecycle record: where %q is not %s or %s", r.Where, OnHost, InGuest)
+	case r.SettleNS < 0:
+		return fmt.Errorf("lifecycle record: settle_ns %d", r.SettleNS)
 	case len(r.Sequence) == 0:
 		return errors.New("lifecycle record: it has no sequence")
 	case len(r.Steps) > len(r.Sequence):

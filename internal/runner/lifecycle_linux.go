@@ -29,6 +29,8 @@ type LifecycleJob struct {
 	Driver            cgroupjoin.Driver
 	// Quiet is how long time alone is given before anything else is tried.
 	Quiet time.Duration
+	// Where is what records say of the machine.
+	Where lifecycle.Where
 }
 
 // Lifecycles lives sequences of one runtime under one driver, one at a time. Close it.
@@ -178,12 +180,18 @@ func (v *life) letGo() {
 	}
 }
 
+// Record is that of a sequence before it is lived.
+func (l *Lifecycles) Record(s lifecycle.Sequence) lifecycle.Record {
+	return lifecycle.Record{Kind: lifecycle.RecordKind, Schema: lifecycle.Schema, Run: l.job.Run, Driver: string(l.job.Driver), Kernel: l.kernel,
+		Where: l.job.Where, SettleNS: int64(l.job.Quiet), Sequence: s,
+		Runtime: lifecycle.Runtime{Name: l.job.Name, Ref: l.job.Ref, Version: l.runtime.id.Version, SHA256: l.runtime.id.SHA256},
+		Left:    []lifecycle.Left{}, Steps: []lifecycle.Done{}}
+}
+
 // Live lives one sequence and says what it left, and what freed that. After an interruption everything of
 // it is removed and ctx's error returned.
 func (l *Lifecycles) Live(ctx context.Context, s lifecycle.Sequence) (lifecycle.Record, error) {
-	rec := lifecycle.Record{Kind: lifecycle.RecordKind, Schema: lifecycle.Schema, Run: l.job.Run, Driver: string(l.job.Driver), Kernel: l.kernel, Sequence: s,
-		Runtime: lifecycle.Runtime{Name: l.job.Name, Ref: l.job.Ref, Version: l.runtime.id.Version, SHA256: l.runtime.id.SHA256},
-		Left:    []lifecycle.Left{}, Steps: []lifecycle.Done{}}
+	rec := l.Record(s)
 	v, err := l.begin(ctx)
 	if err == nil {
 		err = v.live(ctx, &rec)

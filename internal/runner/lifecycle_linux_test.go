@@ -17,7 +17,7 @@ import (
 func openLives(t *testing.T, d cgroupjoin.Driver) *Lifecycles {
 	t.Helper()
 	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd, testenv.Command("crun"))
-	l, err := OpenLifecycles(t.Context(), LifecycleJob{Run: "lives" + string(d[:1]), Name: "crun", Ref: "crun", Binary: "crun", Driver: d, Quiet: 200 * time.Millisecond}, io.Discard)
+	l, err := OpenLifecycles(t.Context(), LifecycleJob{Run: "lives" + string(d[:1]), Name: "crun", Ref: "crun", Binary: "crun", Driver: d, Quiet: 200 * time.Millisecond, Where: lifecycle.InGuest}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

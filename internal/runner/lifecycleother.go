@@ -16,6 +16,7 @@ type LifecycleJob struct {
 	Run, Name, Ref, Binary string
 	Driver                 cgroupjoin.Driver
 	Quiet                  time.Duration
+	Where                  lifecycle.Where
 }
 
 // Lifecycles cannot be had here.
@@ -28,6 +29,9 @@ func OpenLifecycles(context.Context, LifecycleJob, io.Writer) (*Lifecycles, erro
 
 // Points finds none.
 func (*Lifecycles) Points(context.Context) (lifecycle.Points, error) { return nil, errSystem }
+
+// Record is of nothing.
+func (*Lifecycles) Record(lifecycle.Sequence) lifecycle.Record { return lifecycle.Record{} }
 
 // Live lives nothing.
 func (*Lifecycles) Live(context.Context, lifecycle.Sequence) (lifecycle.Record, error) {

@@ -13,13 +13,16 @@ import (
 // container shows in it alone.
 //
 // It is not in the journal: it ends with its standard input, so with this process however that ends, and removes the container
-// that it is at. What it does not come to remove is in the trial's tree and directory, which are.
+// that it is at. What it does not come to remove is in the trial's tree and directory, which are. It lives in that tree as
+// the runtimes do, so that who cleans up while it still ends (which may take it seconds) kills it before the tree goes.
 type embedder struct{ *embed.Embedder }
 
 func (s *session) startEmbedder(ctx context.Context) (*embedder, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	e, err := embed.Start(ctx, s.cli.Binary, embed.Options{StateRoot: s.cli.StateRoot, CollectorOff: s.Collector == scenarios.NoCollector})
+	e, err := embed.Start(ctx, s.cli.Binary, embed.Options{
+		StateRoot: s.cli.StateRoot, CollectorOff: s.Collector == scenarios.NoCollector, CgroupFD: s.tree.RuntimeCgroupFD(),
+	})
 	if err != nil {
 		return nil, err
 	}

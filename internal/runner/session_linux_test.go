@@ -310,6 +310,47 @@ func (*shouting) Cycle(c Cycle) { fmt.Println(c.Cycle) }
 
 // Catches an embedder that outlives a harness that was killed with -9, and things of its container that clean does not find.
 func TestKilledSessionIsCleaned(t *testing.T) {
+	embedder := killedSession(t, func(*initProcess) {})
+	awaitEmbedder(t, embedder)
+	if left, err := Remains(t.Context()); err != nil || len(left) == 0 {
+		t.Errorf("remains %v, %v; want some: the harness was killed within a session", left, err)
+	}
+	if err := Clean(t.Context(), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	reapOrphans() // a test before has made us a subreaper
+	noRemains(t)
+}
+
+// Catches a clean that leaves an embedder that is still at its container, which would go on in a tree that is no more. Stopped, it
+// cannot have ended by itself.
+func TestCleanEndsAnEmbedderToo(t *testing.T) {
+	embedder := killedSession(t, func(e *initProcess) {
+		if err := unix.PidfdSendSignal(e.fd, unix.SIGSTOP, nil, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	defer func() { _ = unix.PidfdSendSignal(embedder.fd, unix.SIGKILL, nil, 0) }() // where clean did not
+	if err := Clean(t.Context(), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	awaitEmbedder(t, embedder)
+	reapOrphans() // a test before has made us a subreaper
+	noRemains(t)
+}
+
+func awaitEmbedder(t *testing.T, embedder *initProcess) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if _, err := embedder.wait(ctx); err != nil {
+		t.Errorf("the embedder lives on: %v", err)
+	}
+}
+
+// killedSession kills a harness within a session, once the embedder of that has been prepared for it.
+func killedSession(t *testing.T, prepare func(embedder *initProcess)) *initProcess {
+	t.Helper()
 	path := binary(t, "builtin@v1.5.2")
 	s := sessions(100, cgroupjoin.Systemd)
 	s.Embedded = true
@@ -334,24 +375,13 @@ func TestKilledSessionIsCleaned(t *testing.T) {
 		}
 	}
 	embedder := childOf(t, cmd.Process.Pid, "embed")
-	defer embedder.close()
+	t.Cleanup(embedder.close)
+	prepare(embedder)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // killed, as it had to be
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if _, err := embedder.wait(ctx); err != nil {
-		t.Errorf("the embedder lives on: %v", err)
-	}
-	if left, err := Remains(t.Context()); err != nil || len(left) == 0 {
-		t.Errorf("remains %v, %v; want some: the harness was killed within a session", left, err)
-	}
-	if err := Clean(t.Context(), io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	reapOrphans() // a test before has made us a subreaper
-	noRemains(t)
+	return embedder
 }
 
 // childOf finds the process's child whose first argument is arg.

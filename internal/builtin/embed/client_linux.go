@@ -25,6 +25,8 @@ type Options struct {
 	StateRoot string
 	// CollectorOff keeps Go's garbage collector from running unless Collect asks for it.
 	CollectorOff bool
+	// CgroupFD is a directory of the cgroup that it is born in, with all that it starts; 0 is the caller's own.
+	CgroupFD int
 }
 
 // Container is what one cycle is to make.
@@ -73,7 +75,7 @@ func Start(ctx context.Context, binary string, o Options) (*Embedder, error) {
 	e.cmd.Stderr = &e.said
 	e.cmd.WaitDelay = patience // for what it may have left that holds its stderr
 	// Its own process group: a terminal's Ctrl-C is for whoever commands it.
-	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM, UseCgroupFD: o.CgroupFD != 0, CgroupFD: o.CgroupFD}
 	if err := e.start(); err != nil {
 		return nil, fmt.Errorf("start embedder %s: %w", binary, err)
 	}

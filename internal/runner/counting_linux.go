@@ -20,9 +20,10 @@ type sessionCensus struct {
 	// looks are one more than the cycles; the first has names.
 	looks []look
 	last  *settled // nil where nobody waited
-	// most is what the payload was handed that was handed the most.
-	most  *results.Inherited
-	names map[string][]string
+	// most is what the payload was handed that was handed the most; unseen is how many that ended well could not be looked at.
+	most   *results.Inherited
+	unseen int
+	names  map[string][]string
 }
 
 // watched is a process whose descriptors are counted.
@@ -193,10 +194,10 @@ func newest(names []string) (last []string) {
 	return last
 }
 
-// handed keeps what the payload of a cycle was handed, if it was handed more than any before.
-func (k *sessionCensus) handed(h *hold) {
-	if h == nil || h.why != nil {
-		return
+// handed keeps what the payload of a cycle was handed, if it was handed more than any before. It tells why that may not be all.
+func (k *sessionCensus) handed(h *hold) error {
+	if h.why != nil {
+		k.unseen++
 	}
 	if k.most == nil || len(h.handed) > len(k.most.Descriptors) {
 		k.most = &results.Inherited{Descriptors: []results.Descriptor{}}
@@ -204,6 +205,15 @@ func (k *sessionCensus) handed(h *hold) {
 			k.most.Descriptors = append(k.most.Descriptors, results.Descriptor{FD: d.FD, Kind: string(d.Kind), Target: results.CensusText(d.Target)})
 		}
 	}
+	return h.why
+}
+
+// inherited is that of all cycles. What was found stands; that nothing was says something only if every payload was looked at.
+func (k *sessionCensus) inherited() *results.Inherited {
+	if k.unseen > 0 && len(k.most.Descriptors) == 0 {
+		return nil
+	}
+	return k.most
 }
 
 // told is the session's census as a record has it; nil where nothing was counted.
@@ -211,7 +221,7 @@ func (k *sessionCensus) told() *results.Census {
 	if len(k.looks) == 0 {
 		return nil
 	}
-	c := &results.Census{Cycles: len(k.looks) - 1, Machine: []results.Series{}, Inherited: k.most}
+	c := &results.Census{Cycles: len(k.looks) - 1, Machine: []results.Series{}, Inherited: k.inherited()}
 	for _, kind := range machineKinds() {
 		if why := k.unread(kind); why != "" {
 			c.Unread = append(c.Unread, results.Unread{Kind: string(kind), Why: results.CensusText(OneLine(why))})

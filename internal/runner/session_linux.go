@@ -161,7 +161,9 @@ func (s *session) cycle(ctx context.Context, n int) error {
 	} else {
 		s.last = s.c.call(ctx, q)
 		q.closePipes()
-		s.counting.handed(q.hold)
+		if s.last.well() { // or the session ends with it, and the record says why
+			s.handed(n, q.hold)
+		}
 		if s.last.output == "" {
 			s.last.output = q.logged()
 		}
@@ -171,6 +173,13 @@ func (s *session) cycle(ctx context.Context, n int) error {
 		s.warn(fmt.Sprintf("cycle %d: %s", n, w))
 	}
 	return nil
+}
+
+// handed keeps what a cycle's payload was handed.
+func (s *session) handed(n int, h *hold) {
+	if err := s.counting.handed(h); err != nil {
+		s.warn(fmt.Sprintf("cycle %d: what its payload was handed: %v", n, err))
+	}
 }
 
 func (s *session) cycleTimeout() time.Duration {

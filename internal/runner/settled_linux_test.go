@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -74,5 +75,38 @@ func TestToldIsWhatWasCounted(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, c.Watched); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Catches a cycle whose payload could not be looked at told as one that was handed nothing, and a find that is dropped for it.
+func TestUnseenPayloadIsNotOneThatWasHandedNothing(t *testing.T) {
+	found := []census.Descriptor{{FD: 7, Kind: census.FDDir, Target: "/"}}
+	blind := errors.New("it had gone")
+	for _, of := range []struct {
+		name  string
+		holds []hold
+		want  int // descriptors; -1 where nothing is told
+	}{
+		{"all seen", []hold{{}, {}}, 0},
+		{"one unseen", []hold{{}, {why: blind}, {}}, -1},
+		{"none seen", []hold{{why: blind}}, -1},
+		{"one unseen, another handed something", []hold{{why: blind}, {handed: found}}, 1},
+		{"seen in part, and something there", []hold{{}, {handed: found, why: blind}}, 1},
+	} {
+		s := &session{counting: &sessionCensus{}}
+		warned := 0
+		for n, h := range of.holds {
+			s.handed(n, &h)
+			if h.why != nil {
+				warned++
+			}
+		}
+		got := -1
+		if i := s.counting.inherited(); i != nil {
+			got = len(i.Descriptors)
+		}
+		if got != of.want || len(s.warnings) != warned {
+			t.Errorf("%s: %d descriptors, warnings %q; want %d, %d", of.name, got, s.warnings, of.want, warned)
+		}
 	}
 }

@@ -42,6 +42,7 @@ type Lifecycles struct {
 	kernel  string
 	units   unitLister
 	next    int
+	limit   time.Duration // of a step
 }
 
 // OpenLifecycles takes the machine for them.
@@ -60,7 +61,7 @@ func OpenLifecycles(ctx context.Context, job LifecycleJob, notes io.Writer) (*Li
 		return nil, errors.Join(err, lock.Unlock())
 	}
 	c := &collector{job: Job{Run: job.Run}, notes: notes, dir: filepath.Join(journal.Base(), "run-"+job.Run)}
-	l := &Lifecycles{collector: c, job: job, lock: lock}
+	l := &Lifecycles{collector: c, job: job, lock: lock, limit: stepTimeout}
 	if err := l.open(ctx); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}

@@ -71,6 +71,23 @@ func TestSmokeLives(t *testing.T) {
 	}
 }
 
+// Catches a late delete whose wait eats up the time of the call, so that a runtime that was never let run is said not to have ended.
+func TestSmokeLivesSettleLongerThanAStep(t *testing.T) {
+	l := openLives(t, cgroupjoin.Cgroupfs)
+	l.limit, l.job.Quiet = 2*time.Second, 2500*time.Millisecond
+	// Not one that is enumerated: init waits for a start, and does not go by itself.
+	r, err := l.Live(t.Context(), lifecycle.Sequence{{Verb: lifecycle.Create}, {Verb: lifecycle.LateDelete}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if late := r.Steps[1]; late.Exit == nil || late.Signal != "" || late.NS < int64(l.job.Quiet) {
+		t.Errorf("delete-late: %+v", late)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // Catches a life that is interrupted and leaves what the next run would trip over.
 func TestInterruptedLife(t *testing.T) {
 	l := openLives(t, cgroupjoin.Cgroupfs)

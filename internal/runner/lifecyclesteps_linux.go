@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// stepTimeout bounds a step; nothing that a runtime does takes a tenth of it.
+	// stepTimeout bounds a step once it is taken; nothing that a runtime does takes a tenth of it.
 	stepTimeout = 30 * time.Second
 	// endTimeout bounds the wait for an end that was asked for, and need not come.
 	endTimeout = 5 * time.Second
@@ -35,9 +35,15 @@ func (v *life) take(ctx context.Context, step lifecycle.Step) (lifecycle.Done, e
 	if err := ctx.Err(); err != nil {
 		return lifecycle.Done{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
-	defer cancel()
 	began := now()
+	if step.Verb == lifecycle.LateDelete {
+		// Outside the step's limit, which is the runtime's: --settle may be longer.
+		if err := v.wait(ctx, v.of.job.Quiet); err != nil {
+			return lifecycle.Done{}, err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, v.of.limit)
+	defer cancel()
 	done, err := v.does(ctx, step)
 	done.Step, done.NS = step.String(), now()-began
 	reapOrphans()
@@ -62,10 +68,6 @@ func (v *life) does(ctx context.Context, step lifecycle.Step) (lifecycle.Done, e
 		return done, err
 	case lifecycle.ForceDelete:
 		return v.call(ctx, v.cli.ForceDelete(v.id), step)
-	case lifecycle.LateDelete:
-		if err := v.wait(ctx, v.of.job.Quiet); err != nil {
-			return lifecycle.Done{}, err
-		}
 	case lifecycle.PressedDelete:
 		release, err := v.press()
 		if err != nil {
@@ -197,7 +199,7 @@ func (v *life) wait(ctx context.Context, limit time.Duration) error {
 			return nil
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // hasKernelThings reports whether there is something that can go by itself: a state directory cannot.

@@ -124,7 +124,6 @@ type life struct {
 	init   *initProcess
 	calls  int
 	points []lifecycle.Point // of the last verb that was traced
-	mount  map[string]bool   // name space mounts that were there before
 	clean  bool              // what clean does has been done
 }
 
@@ -138,9 +137,6 @@ func (l *Lifecycles) begin(ctx context.Context) (*life, error) {
 	p.cli = ociruntime.CLI{Binary: l.runtime.path, StateRoot: filepath.Join(p.dir, "state"), Systemd: p.Driver == cgroupjoin.Systemd, Options: l.runtime.flags}
 	v := &life{prepared: p, of: l}
 	var err error
-	if v.mount, err = nsMounts(); err != nil {
-		return v, err
-	}
 	if p.tree, err = l.makeTree(ctx, p.scope, p.Driver, p.treeSpec()); err != nil {
 		return v, fmt.Errorf("cgroups: %w", err)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/sys/mountinfo"
+
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/lifecycle"
 	"github.com/initbench/initbench/internal/testenv"
@@ -67,6 +69,31 @@ func TestSmokeLives(t *testing.T) {
 		}
 		if err := l.Close(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// Catches a namespace that somebody else mounted meanwhile and the runtime is blamed for, one of the life that is overlooked or told
+// of twice, and a mount of a run whose name begins like this one's.
+func TestMountsOfALife(t *testing.T) {
+	v := &life{prepared: &prepared{}, of: &Lifecycles{collector: &collector{dir: "/base/run-r"}}}
+	v.id, v.Index = "r-3", 3
+	for _, c := range []struct {
+		at, fs, root string
+		want         item
+	}{
+		{"/run/netns/blue", "nsfs", "net:[7]", item{}},
+		{"/run/docker/netns/1f2e", "nsfs", "net:[8]", item{}},
+		{"/base/run-r2/3/state/x", "tmpfs", "/", item{}},
+		{"/srv/r-3", "ext4", "/", item{}},
+		{"/run/netns/r-3", "nsfs", "net:[7]", item{lifecycle.NetNamespaces, "net:[7]", "/run/netns/ID"}},
+		{"/base/run-r/3/state/ns", "nsfs", "net:[7]", item{lifecycle.NetNamespaces, "net:[7]", "/LIFE/state/ns"}},
+		{"/base/run-r/3/state/mnt", "nsfs", "mnt:[7]", item{lifecycle.Mounts, "5", "/LIFE/state/mnt"}},
+		{"/base/run-r/rootfs/proc", "proc", "/", item{lifecycle.Mounts, "5", "/rootfs/proc"}},
+	} {
+		it, ours := v.mounted(&mountinfo.Info{ID: 5, Mountpoint: c.at, FSType: c.fs, Root: c.root})
+		if ours != (c.want != item{}) || ours && it != c.want {
+			t.Errorf("%s: %+v, %v; want %+v", c.at, it, ours, c.want)
 		}
 	}
 }

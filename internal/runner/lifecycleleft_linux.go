@@ -139,34 +139,35 @@ func (v *life) leftUnits(ctx context.Context) ([]item, error) {
 }
 
 // leftMounts are those below the run's directory, the shared root's among them, since lives are lived one at a time; and
-// namespaces that were mounted somewhere to last.
+// namespaces that were mounted to last under the life's name.
 func (v *life) leftMounts(context.Context) ([]item, error) {
-	below, err := mountinfo.GetMounts(mountinfo.PrefixFilter(v.of.dir))
+	mounts, err := mountinfo.GetMounts(nil)
 	if err != nil {
 		return nil, err
 	}
 	var all []item
-	for _, m := range below {
-		name := strings.TrimPrefix(m.Mountpoint, v.of.dir)
-		all = append(all, item{lifecycle.Mounts, strconv.Itoa(m.ID), v.anonymous(strings.Replace(name, "/"+strconv.Itoa(v.Index)+"/", "/LIFE/", 1))})
-	}
-	spaces, err := nsMounts()
-	for name := range spaces {
-		if !v.mount[name] {
-			all = append(all, item{lifecycle.NetNamespaces, name, name})
+	for _, m := range mounts {
+		if it, ours := v.mounted(m); ours {
+			all = append(all, it)
 		}
 	}
-	return all, err
+	return all, nil
 }
 
-// nsMounts are the namespaces that are mounted on files.
-func nsMounts() (map[string]bool, error) {
-	all, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("nsfs"))
-	names := map[string]bool{}
-	for _, m := range all {
-		names[m.Mountpoint] = true
+// mounted says what a mount is of the life, if it is any of it. That a mount is new says nothing: anybody on the machine may
+// mount a namespace meanwhile, with ip netns add or in a container of another manager.
+func (v *life) mounted(m *mountinfo.Info) (item, bool) {
+	kind, key := lifecycle.Mounts, strconv.Itoa(m.ID)
+	if m.FSType == "nsfs" && strings.HasPrefix(m.Root, "net:") {
+		kind, key = lifecycle.NetNamespaces, m.Root // as a process that is in it has it
 	}
-	return names, err
+	name, below := strings.CutPrefix(m.Mountpoint, v.of.dir+"/")
+	if !below {
+		// The id has the run's in it, and so is nobody else's.
+		return item{kind, key, v.anonymous(m.Mountpoint)}, m.FSType == "nsfs" && strings.Contains(m.Mountpoint, v.id)
+	}
+	name = strings.Replace("/"+name, "/"+strconv.Itoa(v.Index)+"/", "/LIFE/", 1)
+	return item{kind, key, v.anonymous(name)}, true
 }
 
 func (v *life) leftState(context.Context) ([]item, error) {

@@ -30,13 +30,13 @@ func TestBadBundle(t *testing.T) {
 		"empty":       {write(""), "bundle: config.json: unexpected end of JSON"},
 		"null":        {write("null"), "bundle: config.json: is null"},
 		"no process":  {write(`{"ociVersion":"1.0.2"}`), "bundle: config.json: has no process"},
-		"relative":    {edit(`"cwd": "/"`, `"cwd": "tmp"`), `process.cwd "tmp" is not absolute`},
-		"terminal":    {edit(`"process": {`, `"process": {"terminal": true,`), "has no terminals"},
+		"relative":    {edit(`"cwd":"/"`, `"cwd":"tmp"`), `process.cwd "tmp" is not absolute`},
+		"terminal":    {edit(`"process":{`, `"process":{"terminal":true,`), "has no terminals"},
 		"rlimit":      {edit("RLIMIT_NOFILE", "RLIMIT_FILES"), `"RLIMIT_FILES" is no limit`},
 		"no rootfs":   {func(dir string) error { return os.RemoveAll(filepath.Join(dir, "rootfs")) }, "rootfs"},
 		"no payload":  {edit(ociruntime.PayloadPath, "/absent"), "/absent"},
-		"namespace":   {edit(`"type": "uts"`, `"type": "universe"`), "universe"},
-		"cgroup path": {edit(`"cgroupsPath": "`, `"cgroupsPath": "a:b:c:d`), "cgroup"},
+		"namespace":   {edit(`"type":"uts"`, `"type":"universe"`), "universe"},
+		"cgroup path": {edit(`"cgroupsPath":"`, `"cgroupsPath":"a:b:c:d`), "cgroup"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			driver := cgroupjoin.Cgroupfs

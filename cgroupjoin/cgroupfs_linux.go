@@ -25,7 +25,7 @@ func (m cgroupfsMaker) makePod(_ context.Context, l layout, s Spec) error {
 }
 
 // keptUnits: systemd knows nothing of these containers.
-func (cgroupfsMaker) keptUnits(context.Context, layout) ([]string, error) { return nil, nil }
+func (cgroupfsMaker) keptUnits(context.Context, []string) ([]string, error) { return nil, nil }
 
 func (cgroupfsMaker) removePod(ctx context.Context, l layout) error { return removeTree(ctx, l.pod) }
 

@@ -747,6 +747,61 @@ func occupy(d Driver, tree *Tree) error {
 	return nil
 }
 
+// Catches a scope that systemd keeps as failed of a container that a renewed tree had before its last one, and
+// units of others, failed too, taken for the tree's.
+func TestRenewedTreeKnowsAllItsScopes(t *testing.T) {
+	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd)
+	id := runID("renew")
+	h, _ := open(t, id)
+	tree := makeTree(t, h, Systemd, Spec{ID: "tree"})
+	var want []string
+	for _, container := range []string{"c1", "c2", "c3", "c4"} {
+		if err := tree.Renew(container); err != nil {
+			t.Fatal(err)
+		}
+		if container == "c1" || container == "c3" {
+			want = append(want, "failed unit "+failScope(t, tree))
+		}
+	}
+	leaks, err := tree.Remove(t.Context())
+	slices.Sort(leaks)
+	if err != nil || !slices.Equal(leaks, want) {
+		t.Errorf("leaks %q, %v; want %q", leaks, err, want)
+	}
+	for _, leak := range want {
+		unit := strings.TrimPrefix(leak, "failed unit ")
+		if state := activeState(t, unit); state == "failed" {
+			t.Errorf("%s is still failed", unit)
+		}
+	}
+}
+
+// failScope has systemd make the container's scope and end it as failed, and returns its name.
+func failScope(t *testing.T, tree *Tree) string {
+	t.Helper()
+	unit := filepath.Base(tree.LeafPath())
+	cmd := exec.Command("systemd-run", "--scope", "--quiet", "--unit="+unit, "--slice="+filepath.Base(tree.PodPath()),
+		"--property=RuntimeMaxSec=100ms", "sleep", "infinity")
+	if err := cmd.Run(); err == nil {
+		t.Fatal("a scope without end ended")
+	}
+	for state := ""; state != "failed"; state = activeState(t, unit) {
+		if err := t.Context().Err(); err != nil || state == "inactive" {
+			t.Fatalf("%s is %q, %v", unit, state, err)
+		}
+	}
+	return unit
+}
+
+func activeState(t *testing.T, unit string) string {
+	t.Helper()
+	out, err := exec.Command("systemctl", "show", "--property=ActiveState", "--value", unit).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(bytes.TrimSpace(out))
+}
+
 // Catches remains that the journal does not name, that cannot be found or not be removed.
 func TestKilledRun(t *testing.T) {
 	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd)

@@ -32,8 +32,11 @@ func (m systemdMaker) makePod(ctx context.Context, _ layout, s Spec) error {
 	return m.host.bus.start(ctx, podSlice(m.host.opts.RunID, s.ID), props...)
 }
 
-func (m systemdMaker) keptUnits(ctx context.Context, l layout) ([]string, error) {
-	return m.host.bus.failed(ctx, l.units)
+func (m systemdMaker) keptUnits(ctx context.Context, units []string) ([]string, error) {
+	if len(units) == 0 {
+		return nil, nil // without a pattern systemd lists all it has
+	}
+	return m.host.bus.failed(ctx, units)
 }
 
 // removePod stops the innermost unit first, then removes directories that

@@ -38,8 +38,8 @@ type podMaker interface {
 	layout(tree, id string) layout
 	// makePod makes the pod with its limits.
 	makePod(ctx context.Context, l layout, s Spec) error
-	// keptUnits names what systemd still holds of a container whose cgroup is gone.
-	keptUnits(ctx context.Context, l layout) ([]string, error)
+	// keptUnits names those of the units that systemd still holds of containers whose cgroups are gone.
+	keptUnits(ctx context.Context, units []string) ([]string, error)
 	// removePod removes pod and leaf; the processes in them are dead by then.
 	removePod(ctx context.Context, l layout) error
 }
@@ -79,6 +79,8 @@ type Tree struct {
 	births []*os.File // directories of the cgroups the runtime's processes were born in, the last one in use
 	last   Reading    // as the kernel's counters stood
 	before Reading    // the last when the tree was renewed
+	// earlier are the scopes of the containers it had before it was renewed. A vacant tree does not show that systemd keeps one.
+	earlier []string
 }
 
 // Make makes a trial's cgroups. On an error nothing of them is left.
@@ -234,6 +236,7 @@ func (t *Tree) Renew(id string) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.earlier = append(t.earlier, t.lay.units[min(1, len(t.lay.units)):]...)
 	t.lay, t.before = next, t.last
 	return nil
 }
@@ -282,10 +285,27 @@ func (t *Tree) remove(ctx context.Context) error {
 	if err := removeTree(ctx, t.lay.leaf); err != nil {
 		return err
 	}
+	if err := t.forgetEarlier(ctx); err != nil {
+		return err
+	}
 	if err := t.maker.removePod(ctx, t.lay); err != nil {
 		return err
 	}
 	return removeTree(ctx, t.lay.top)
+}
+
+// forgetEarlier has systemd forget the scopes that it keeps of earlier containers. It knows nothing of most, and is not asked to stop each.
+func (t *Tree) forgetEarlier(ctx context.Context) error {
+	kept, err := t.maker.keptUnits(ctx, t.earlier)
+	if err != nil {
+		return err
+	}
+	for _, unit := range kept {
+		if err := t.host.bus.remove(ctx, unit); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // leaks compares what there is with what a tree consists of.
@@ -311,7 +331,7 @@ func (t *Tree) leaks(ctx context.Context) ([]string, error) {
 			}
 		}
 	}
-	units, err := t.maker.keptUnits(ctx, t.lay)
+	units, err := t.maker.keptUnits(ctx, slices.Concat(t.lay.units, t.earlier))
 	for _, u := range units {
 		leaks = append(leaks, "failed unit "+u)
 	}

@@ -18,8 +18,8 @@ import (
 // in the same tree, as containers do in a loop of `runtime run`, and the records have no peaks. Making and removing a tree takes a
 // tenth of such a trial, under systemd a fifth, and a start in new cgroups some percent longer than in warm ones.
 //
-// A tree is kept only from a trial that started and left nothing. What systemd still knows of scopes that are gone is looked for
-// when the tree goes.
+// A tree is kept only from a trial that started and left nothing. What systemd still knows of the scopes of all its trials is
+// looked for when the tree goes.
 
 // timesAlone are the metrics that are read from clocks and from counters that only rise.
 var timesAlone = []string{

@@ -53,8 +53,11 @@ func (h *hold) look(ctx context.Context, out *capture, init *initProcess) {
 // inInit is how a descriptor is called that the payload has not but can reach.
 const inInit = " (in init, where a working directory of /proc/self/fd/%d is this one)"
 
-// lookAtInit lists, while init waits for start, its directories that are not of the container. They are closed when the payload is executed, but
+// lookAtInit lists, while init waits for start, its directories that are of the host. They are closed when the payload is executed, but
 // its working directory is settled before: with that, what init has of the host the payload has (CVE-2024-21626).
+//
+// The host's mounts are asked for and not the container's: a mount that was never attached, such as the procfs that a
+// runtime makes for itself (fsopen), is in neither list and is not the host's.
 func (h *hold) lookAtInit(init *initProcess) {
 	if init == nil {
 		return // look says so
@@ -64,7 +67,7 @@ func (h *hold) lookAtInit(init *initProcess) {
 		h.blind = err
 		return
 	}
-	own, err := mountsOf(init.pid)
+	host, err := mountsOf(os.Getpid())
 	if err != nil {
 		h.blind = err
 		return
@@ -77,7 +80,7 @@ func (h *hold) lookAtInit(init *initProcess) {
 		switch {
 		case err != nil:
 			h.blind = err
-		case !slices.ContainsFunc(own, func(i *mountinfo.Info) bool { return i.ID == mount }):
+		case slices.ContainsFunc(host, func(i *mountinfo.Info) bool { return i.ID == mount }):
 			d.Target += fmt.Sprintf(inInit, d.FD)
 			h.waysOut = append(h.waysOut, d)
 		}

@@ -82,6 +82,9 @@ func (f *censusFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := f.checkDirectories(cmd.Flags().Changed("state-dir")); err != nil {
+		return err
+	}
 	var before censusSheet
 	if f.since != "" {
 		if before, err = readCensus(f.since); err != nil {
@@ -96,6 +99,31 @@ func (f *censusFlags) run(cmd *cobra.Command) error {
 		sheet.compare(before)
 	}
 	return f.print(cmd.OutOrStdout(), sheet)
+}
+
+// checkDirectories refuses what somebody named and is not there: counted as nothing it would be a slip that looks like an answer.
+func (f *censusFlags) checkDirectories(stateDirs bool) error {
+	if f.cgroup != "" {
+		if err := mustBeDirectory("--cgroup", f.cgroup); err != nil {
+			return err
+		}
+	}
+	if !stateDirs {
+		return nil // a runtime that never ran has none
+	}
+	for _, dir := range f.stateDirs {
+		if err := mustBeDirectory("--state-dir", dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mustBeDirectory(flag, path string) error {
+	if !isDirectory(path) {
+		return usagef("%s %s: no such directory", flag, path)
+	}
+	return nil
 }
 
 func parseWatches(texts []string) ([]census.Watch, error) {

@@ -359,7 +359,9 @@ func (c *container) answer() string {
 	}
 	line, err := c.out.ReadString('\n')
 	if err != nil {
-		c.site.t.Fatalf("no answer from the attacker: %v", err)
+		var status unix.WaitStatus // stays 0 where it has not ended
+		_, werr := unix.Wait4(c.pid, &status, unix.WNOHANG, nil)
+		c.site.t.Fatalf("no answer from the attacker: %v; it ended with %d by signal %d (%v)", err, status.ExitStatus(), status.Signal(), werr)
 	}
 	return strings.TrimSpace(line)
 }

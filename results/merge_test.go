@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
 )
 
@@ -312,6 +313,27 @@ func TestMergeOfAdaptiveRunsIsDoubted(t *testing.T) {
 	}
 	if h := merged(t, part(t, "a", nil), part(t, "bb", nil)).Header; h.Adaptive() || h.MergeDoubt() != "" {
 		t.Errorf("runs of a fixed number of trials are doubted: %s", h.MergeDoubt())
+	}
+}
+
+// Catches a gate whose scenarios ask for two clocks, as the default one's do, that cannot be merged; and environments of the second
+// clock that are compared with nothing.
+func TestMergeOfTwoClocks(t *testing.T) {
+	by := func(clock, kernel string) func(*results.Header, *results.Environment, *results.Record) {
+		return func(h *results.Header, e *results.Environment, _ *results.Record) {
+			sc := &h.Spec.Scenarios[0]
+			sc.Clock, sc.Judge, sc.Observe, sc.Orders = scenarios.Instructions, []string{"start.latency.instructions"}, false, nil
+			e.Clock, e.Kernel = clock, kernel
+		}
+	}
+	wall, counted := part(t, "a", by("wall", "6.1")), part(t, "bb", by("instructions", "6.1"))
+	if run := merged(t, wall, counted); len(run.Environments) != 2 {
+		t.Errorf("environments: %+v", run.Environments)
+	}
+	other := part(t, "ccc", by("instructions", "6.12"))
+	_, err := results.Merge(t.Context(), []string{wall, counted, other}, filepath.Join(t.TempDir(), "merged"), mergeOptions())
+	if want := "its environment is not that of " + counted + ": kernel: 6.1 and 6.12"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
 	}
 }
 

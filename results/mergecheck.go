@@ -38,7 +38,7 @@ func (m *merger) otherBinary(r *Run, t *Record) string {
 // first of its clock.
 func (m *merger) otherEnvironment(r *Run, e Environment) string {
 	clock := ""
-	if m.header.Spec.HasClock() {
+	if m.runs[0].Header.Spec.HasClock() {
 		clock = e.Clock
 	}
 	before, known := m.first[clock]

@@ -4,6 +4,7 @@ GO         ?= go
 BASELINE   ?= runc@v1.1.14
 CANDIDATE  ?= runc@v1.1.15
 GATE_FLAGS ?=
+FUZZTIME   ?= 10m
 PREFIX     ?= /usr/local
 
 initbench := bin/initbench
@@ -45,7 +46,7 @@ or_2 := || exit 2
 .DEFAULT_GOAL := help
 # Two setups at once would contend for dpkg's lock, and the lanes for the machine.
 .NOTPARALLEL:
-.PHONY: help build install gate test test-fast test-guest lint bench generate clean setup-build setup-measure setup-lint setup-generate setup-browser
+.PHONY: help build install gate test test-fast test-guest lint bench fuzz generate clean setup-build setup-measure setup-lint setup-generate setup-browser
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -82,6 +83,9 @@ lint: setup-lint ## gofmt, vet, staticcheck, shellcheck, other systems, generate
 bench: setup-build ## the Go benchmarks of initbench's own code, scripts/bench/scale among them (its cost in a guest: scripts/bench/harness.sh)
 	@echo "bench: go test -bench . ./..."
 	@$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: setup-build ## run every fuzz target for FUZZTIME
+	@scripts/fuzz.sh $(FUZZTIME)
 
 generate: setup-generate ## make the generated files again
 	@echo "generate: go generate ./..."

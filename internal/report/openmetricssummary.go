@@ -26,6 +26,9 @@ func summaryOpenMetrics(w io.Writer, s verdict.Summary) error {
 	for _, j := range s.Joins {
 		x.join(j)
 	}
+	for _, one := range s.Sessions {
+		x.session(one)
+	}
 	x.asides(s.Findings, s.Warnings)
 	return x.write(w)
 }
@@ -59,6 +62,20 @@ func (x *exposition) join(j verdict.JoinSummary) {
 	}
 	x.outcomes(j.Outcomes, of)
 	x.spread(scenarios.JoinLatency, j.Latency, of)
+}
+
+// session adds by how much a kind rises a cycle, or how many descriptors a payload was handed.
+func (x *exposition) session(s verdict.SessionSummary) {
+	if s.Unread != "" {
+		return
+	}
+	of := append([]tag{{"runtime", s.Runtime}}, conditionTags(s.Scenario, s.Driver, string(s.Order), scenarios.Build{}, "", 0)...)
+	name, what := scenarios.LeakInherited, "Descriptors beyond its standard streams that a payload was handed, the most of a session."
+	if s.Kind != "" {
+		name, what = scenarios.LeakMetric(s.Kind), "Rise a cycle of the number of "+s.Kind+"."
+		of = append(of, tag{"process", s.Process})
+	}
+	x.estimate(promName(name), verdict.Counted, what, s.Slope.Center, s.Slope.Lo, s.Slope.Hi, of...)
 }
 
 func (x *exposition) outcomes(counts map[results.Outcome]int, of []tag) {

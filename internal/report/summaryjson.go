@@ -20,6 +20,7 @@ type jsonSummary struct {
 	Searches    []jsonSought        `json:"searches"`
 	Findings    []jsonFinding       `json:"findings"`
 	Victims     []jsonVictim        `json:"victims"`
+	Sessions    []jsonSession       `json:"sessions"`
 	Warnings    []string            `json:"warnings"`
 	Notes       []string            `json:"notes"`
 	Runtimes    []results.RuntimeID `json:"runtimes"`
@@ -116,7 +117,7 @@ func summaryJSON(s verdict.Summary) ([]byte, error) {
 		Schema: schema, ID: s.ID, Cells: []jsonCell{}, Victims: []jsonVictim{}, Warnings: list(s.Warnings),
 		Runtimes: append([]results.RuntimeID{}, s.Runtimes...), Trials: jsonTrials(s.Trials),
 		Confidence: number(s.Confidence), Environment: s.Environment, Environments: append([]results.Environment{}, s.Environments...),
-		Matrices: matricesJSON(s.Matrices), Joins: joinsJSON(s.Joins),
+		Matrices: matricesJSON(s.Matrices), Joins: joinsJSON(s.Joins), Sessions: sessionsJSON(s.Sessions),
 		Ladders: laddersJSON(s.Ladders), Searches: searchesJSON(s.Searches), Findings: findingsJSON(s.Findings), Notes: list(s.Notes),
 	}
 	for _, c := range s.Cells {

@@ -58,7 +58,7 @@ func (j *judge) leakRows(sc scenarios.Scenario, group key) (rows []row) {
 			rows = append(rows, j.inheritedRow(sc, group, m, c))
 			continue
 		}
-		for _, what := range subjects(c, scenarios.LeakKind(m.name)) {
+		for _, what := range subjects(sessionsOf(c), scenarios.LeakKind(m.name)) {
 			rows = append(rows, j.growthRow(sc, group, m, what, c))
 		}
 	}
@@ -66,21 +66,23 @@ func (j *judge) leakRows(sc scenarios.Scenario, group key) (rows []row) {
 }
 
 // subjects are what has a row of a kind: the machine, or the processes that ever had one.
-func subjects(c *cell, kind string) (all []countedOf) {
+func subjects(sessions []session, kind string) (all []countedOf) {
 	if slices.Contains(scenarios.MachineKinds(), kind) {
 		return []countedOf{{kind: kind}}
 	}
-	for _, name := range processesOf(c) {
+	for _, name := range processesOf(sessions) {
 		what := countedOf{kind, name}
-		if slices.ContainsFunc(slices.Concat(c[baseline].sessions, c[candidate].sessions), func(s session) bool { _, has := s.series[what]; return has }) {
+		if slices.ContainsFunc(sessions, func(s session) bool { _, has := s.series[what]; return has }) {
 			all = append(all, what)
 		}
 	}
 	return all
 }
 
-func processesOf(c *cell) (names []string) {
-	for _, s := range slices.Concat(c[baseline].sessions, c[candidate].sessions) {
+func sessionsOf(c *cell) []session { return slices.Concat(c[baseline].sessions, c[candidate].sessions) }
+
+func processesOf(sessions []session) (names []string) {
+	for _, s := range sessions {
 		for _, name := range s.processes {
 			if !slices.Contains(names, name) {
 				names = append(names, name)
@@ -96,13 +98,20 @@ func (j *judge) unreadRows(sc scenarios.Scenario, group key, c *cell) (rows []ro
 	if !sc.Judges(m.name) || j.opts.severity(m.name) == Ignore {
 		return nil
 	}
-	for _, name := range processesOf(c) {
-		all := slices.Concat(c[baseline].sessions, c[candidate].sessions)
-		if !slices.ContainsFunc(all, func(s session) bool { return s.unread[countedOf{process: name}] == "" }) {
-			rows = append(rows, j.growthRow(sc, group, m, countedOf{"fd:other", name}, c))
-		}
+	for _, what := range unread(sessionsOf(c)) {
+		rows = append(rows, j.growthRow(sc, group, m, what, c))
 	}
 	return rows
+}
+
+// unread are the processes of which no session counted anything, each as the kind that stands for all.
+func unread(all []session) (of []countedOf) {
+	for _, name := range processesOf(all) {
+		if !slices.ContainsFunc(all, func(s session) bool { return s.unread[countedOf{process: name}] == "" }) {
+			of = append(of, countedOf{"fd:other", name})
+		}
+	}
+	return of
 }
 
 // growthRow compares by how much a count rises with each cycle. Sessions of a block are taken together, each with the one of the other arm

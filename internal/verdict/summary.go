@@ -29,6 +29,7 @@ type Summary struct {
 	Findings     []Finding
 	Searches     []Sought
 	Victims      []VictimSummary
+	Sessions     []SessionSummary
 	Trials       Trials
 	Warnings     []string
 	Notes        []string
@@ -323,6 +324,7 @@ func (s *survey) describe() {
 		for _, k := range s.cellsOf(sc) {
 			s.summary.Cells = append(s.summary.Cells, s.cell(sc, k))
 			s.describeVictims(k)
+			s.describeSessions(sc, k)
 		}
 	}
 }

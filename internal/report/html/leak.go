@@ -5,18 +5,26 @@ import (
 	"math"
 	"strings"
 
+	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/report/svg"
 	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/sequence"
 )
+
+const noLeak = "No session ever counted another number than before its first cycle."
+
+func leakSection() section {
+	return section{
+		ID: "leaks", Title: "What is left behind", Legend: true,
+		About: "By how much the count of a kind of kernel object grew over a session, mean over the sessions: the steps after each cycle, the straight line by its slope, " +
+			"and at the right the mark of what was left when nothing more was released.",
+	}
+}
 
 // leaks draws each kind of which a session counted another number than before its first cycle. A run without sessions has no such section.
 func (d *drawer) leaks(v verdict.Verdict) section {
-	s := section{
-		ID: "leaks", Title: "What is left behind", Legend: true,
-		About: "By how much the count of a kind of kernel object grew over a session, mean over the sessions: the steps after each cycle, the straight line by the slope that is judged, " +
-			"and at the right the mark of what was left when nothing more was released.",
-	}
+	s := leakSection()
 	counted := false
 	for i, m := range v.Metrics {
 		counted = counted || m.Leak != nil
@@ -28,38 +36,84 @@ func (d *drawer) leaks(v verdict.Verdict) section {
 	case !counted:
 		return section{}
 	case len(s.Figures) == 0:
-		s.Missing = "No session ever counted another number than before its first cycle."
+		s.Missing = noLeak
 	}
 	return s
 }
 
+// grown is the curve of one arm's sessions.
+type grown struct {
+	arm
+	verdict.Growth
+	each float64 // the slope
+}
+
 func (d *drawer) leak(id string, m verdict.Metric) figure {
+	return leakFigure(id, m.Name+phrase.After(" of ", m.Process)+", "+string(m.Driver)+", "+m.Scenario, m.Why, m.Leak.Cycles, []grown{
+		{d.arms[0], m.Leak.Baseline, m.Baseline.Center}, {d.arms[1], m.Leak.Candidate, m.Candidate.Center},
+	})
+}
+
+// left draws the same of a run that was not judged: what any runtime's sessions ever counted another number of, all runtimes in one figure.
+func (d *drawer) left(v verdict.Summary) section {
+	s := leakSection()
+	if len(v.Sessions) == 0 {
+		return section{}
+	}
+	type of struct {
+		scenario, kind, process string
+		driver                  cgroupjoin.Driver
+		order                   sequence.Order
+	}
+	curves, cycles := map[of][]grown{}, map[of]int{}
+	var order []of
+	for _, one := range v.Sessions {
+		if len(one.Mean) < 2 {
+			continue // what a payload was handed, or what could not be counted: the table of the run says it
+		}
+		at := of{one.Scenario, one.Kind, one.Process, one.Driver, one.Order}
+		if !one.Quiet && cycles[at] == 0 {
+			order, cycles[at] = append(order, at), one.Cycles
+		}
+		curves[at] = append(curves[at], grown{d.arm(one.Runtime), one.Growth, one.Slope.Center})
+	}
+	for i, at := range order[:min(len(order), mostFigures)] {
+		title := at.kind + phrase.After(" of ", at.process) + ", " + string(at.driver) + ", " + at.scenario
+		if at.order != sequence.Natural {
+			title += ", " + string(at.order)
+		}
+		s.Figures = append(s.Figures, leakFigure(fmt.Sprintf("leak-%d", i), title, "", cycles[at], curves[at]))
+	}
+	if len(order) == 0 {
+		s.Missing = noLeak
+	}
+	return s
+}
+
+func leakFigure(id, title, about string, cycles int, all []grown) figure {
 	const top, bottom, settled = 14.0, 190.0, 26.0
-	grown := []verdict.Growth{m.Leak.Baseline, m.Leak.Candidate}
 	lo, hi := 0.0, 1.0
-	for _, g := range grown {
+	for _, g := range all {
 		for _, n := range append([]float64{g.Settled}, g.Mean...) {
 			if !math.IsNaN(n) {
 				lo, hi = min(lo, n), max(hi, n)
 			}
 		}
 	}
-	x := axis{lo: 0, hi: float64(m.Leak.Cycles), from: chartLeft, to: chartWidth - chartRight - settled}
+	x := axis{lo: 0, hi: float64(cycles), from: chartLeft, to: chartWidth - chartRight - settled}
 	y := axis{lo: lo, hi: hi, from: bottom, to: top}
 	g := svg.Element("g")
 	for _, n := range y.ticks(4, 10) {
 		g.Add(svg.Line(chartLeft, y.at(n), x.to, y.at(n), "grid"), svg.Label(chartLeft-6, y.at(n)+4, "tick end", verdict.Counted.Format(n)))
 	}
-	for i, a := range []verdict.Arm{m.Baseline, m.Candidate} {
-		of := d.arms[i]
-		g.Add(steps(grown[i].Mean, of, x, y), slope(grown[i].Mean, a.Center, of, x, y))
-		if !math.IsNaN(grown[i].Settled) {
-			g.Add(mark(of, x.to+12+6*float64(i), y.at(grown[i].Settled), 4))
+	for i, of := range all {
+		g.Add(steps(of.Mean, of.arm, x, y), slope(of.Mean, of.each, of.arm, x, y))
+		if !math.IsNaN(of.Settled) {
+			g.Add(mark(of.arm, x.to+12+6*float64(i%2), y.at(of.Settled), 4))
 		}
 	}
-	title := m.Name + phrase.After(" of ", m.Process) + ", " + string(m.Driver) + ", " + m.Scenario
 	return figure{
-		ID: id, Title: title, About: m.Why,
+		ID: id, Title: title, About: about,
 		Drawing: draw(chartWidth, 226, "count against cycle: "+title, x.across(top, bottom, x.ticks(5, 10), verdict.Counted.Format), svg.Label((x.from+x.to)/2, 222, "name mid", "cycle"), g),
 	}
 }

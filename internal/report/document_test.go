@@ -38,6 +38,7 @@ var sections = map[reflect.Type]string{
 	reflect.TypeFor[jsonEdge]():        "### An edge",
 	reflect.TypeFor[jsonHeld]():        "### A ceiling",
 	reflect.TypeFor[jsonSummary]():     "## A summary",
+	reflect.TypeFor[jsonSession]():     "### Sessions",
 	reflect.TypeFor[jsonCell]():        "### A cell",
 	reflect.TypeFor[jsonSpread]():      "### A spread",
 	reflect.TypeFor[jsonMatrix]():      "### A matrix",

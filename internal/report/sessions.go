@@ -13,17 +13,17 @@ import (
 
 // jsonSession is what the sessions of a runtime counted of one kind; of a payload's own descriptors there is no kind.
 type jsonSession struct {
-	Scenario string  `json:"scenario"`
-	Runtime  string  `json:"runtime"`
-	Driver   string  `json:"driver"`
-	Order    string  `json:"order"`
-	Kind     string  `json:"kind"`
-	Process  string  `json:"process,omitempty"`
-	Cycles   int     `json:"cycles"`
-	Quiet    bool    `json:"quiet"`
-	Unread   string  `json:"unread,omitempty"`
-	Slope    jsonArm `json:"slope"`
-	jsonGrowth
+	Scenario string     `json:"scenario"`
+	Runtime  string     `json:"runtime"`
+	Driver   string     `json:"driver"`
+	Order    string     `json:"order"`
+	Kind     string     `json:"kind"`
+	Process  string     `json:"process,omitempty"`
+	Cycles   int        `json:"cycles"`
+	Quiet    bool       `json:"quiet"`
+	Unread   string     `json:"unread,omitempty"`
+	Slope    jsonArm    `json:"slope"`
+	Growth   jsonGrowth `json:"growth"`
 }
 
 func sessionsJSON(all []verdict.SessionSummary) []jsonSession {
@@ -31,7 +31,7 @@ func sessionsJSON(all []verdict.SessionSummary) []jsonSession {
 	for _, s := range all {
 		out = append(out, jsonSession{
 			Scenario: s.Scenario, Runtime: s.Runtime, Driver: string(s.Driver), Order: string(s.Order), Kind: s.Kind, Process: s.Process,
-			Cycles: s.Cycles, Quiet: s.Quiet, Unread: s.Unread, Slope: medianJSON(s.Slope), jsonGrowth: growthJSON(s.Growth, s.Quiet),
+			Cycles: s.Cycles, Quiet: s.Quiet, Unread: s.Unread, Slope: medianJSON(s.Slope), Growth: growthJSON(s.Growth, s.Quiet),
 		})
 	}
 	return out

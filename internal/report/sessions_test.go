@@ -48,14 +48,14 @@ func TestSummaryShowsSessions(t *testing.T) {
 		Sessions []struct {
 			Kind, Unread string
 			Quiet        bool
-			Mean         []float64
+			Growth       struct{ Mean []float64 }
 			Slope        struct{ Center *float64 }
 		}
 	}
 	if err := json.Unmarshal(text, &back); err != nil || len(back.Sessions) != 4 {
 		t.Fatalf("%v, %+v", err, back)
 	}
-	if got := back.Sessions[0]; got.Kind != "fd:bpf-prog" || len(got.Mean) != 5 || got.Slope.Center == nil || *got.Slope.Center != 2 {
+	if got := back.Sessions[0]; got.Kind != "fd:bpf-prog" || len(got.Growth.Mean) != 5 || got.Slope.Center == nil || *got.Slope.Center != 2 {
 		t.Errorf("%+v", got)
 	}
 	if got := back.Sessions[2]; got.Unread == "" || got.Slope.Center != nil {

@@ -138,20 +138,43 @@ func (j *judge) testPooled(r *row, m metric, spots []spot) {
 // the runtimes do not differ, whichever of them has more events in a block that has as many trials of each is a fair coin. Other blocks are not counted.
 func (j *judge) wheneverP(m metric, spots []spot) float64 {
 	up, down := 0, 0
+	j.eachBlock(m, spots, func(b, of stats.Count) {
+		switch {
+		case of.X > b.X:
+			up++
+		case of.X < b.X:
+			down++
+		}
+	})
+	return stats.SignsP(up, down)
+}
+
+// eachBlock calls f with both arms' events in each block that has as many trials of each.
+func (j *judge) eachBlock(m metric, spots []spot, f func(base, cand stats.Count)) {
 	for _, at := range spots {
 		c := j.at(at.key)
 		cand := c[candidate].inBlocks(m)
 		for block, b := range c[baseline].inBlocks(m) {
-			switch of := cand[block]; {
-			case of.N != b.N || of.X == b.X:
-			case of.X > b.X:
-				up++
-			default:
-				down++
+			if of := cand[block]; of.N == b.N && b.N > 0 {
+				f(b, of)
 			}
 		}
 	}
-	return stats.SignsP(up, down)
+}
+
+// boundPooled moves the upper end of a rate over all scenarios of an adaptive run, by which it passes, up to where it holds whenever one stops: the cells
+// that the rate pools ended at different times. No regression rests on this end; what one rests on is the p value.
+func (j *judge) boundPooled(r *row, m metric, spots []spot) {
+	var d stats.Drift
+	j.eachBlock(m, spots, func(b, of stats.Count) { d.Add(of.Rate() - b.Rate()) })
+	once, alpha := r.grown, r.Looks.Level/2
+	r.grown = func(k float64) stats.Interval {
+		iv := once(k)
+		iv.Hi = max(iv.Hi, d.Times(k).MeanBelow(alpha))
+		return iv
+	}
+	r.change.Hi = max(r.change.Hi, d.MeanBelow(alpha))
+	r.ChangeHi = r.change.Hi
 }
 
 // inBlocks counts events as events does, block by block.
@@ -190,6 +213,7 @@ func (r *row) advance() bool {
 		next.P = r.P
 	}
 	next.series = series{r.later[1:], r.at}
+	next.per = r.per
 	*r = next
 	return true
 }

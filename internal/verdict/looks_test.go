@@ -493,3 +493,20 @@ func TestWhatComesAfterALookIsNotHeldAgainstIt(t *testing.T) {
 		}
 	}
 }
+
+// Catches a rate over all scenarios that passes by an interval taken once, though cells end when they are settled: one failure of the baseline in so few
+// blocks excludes nothing whenever one may have stopped.
+func TestARateOverAllScenariosPassesWheneverOneStops(t *testing.T) {
+	for blocks, want := range map[int]Ruling{10: Inconclusive, 40: Pass} {
+		whole, made := looking(blocks, []int{10, 20, 40}, latencyOnly())
+		failed := false
+		m := mustJudge(t, runOf(whole, model{cv: 0.02, mutate: func(r *results.Record) {
+			if r.Arm == "baseline" && !r.Warmup && r.Driver == cgroupjoin.Systemd && !failed {
+				failed, r.Outcome, r.Reason = true, results.TimedOut, "create did not return"
+			}
+		}}.all(made))).find(t, StartFailures, cgroupjoin.Systemd)
+		if m.Ruling != want || (m.ChangeHi <= m.Margin) != (want == Pass) {
+			t.Errorf("%d blocks: %s, at most %v of %v: %s", blocks, m.Ruling, m.ChangeHi, m.Margin, m.Reason)
+		}
+	}
+}

@@ -144,6 +144,7 @@ func (j *judge) rateAt(group key, m metric, l Looks, spots []spot, blocks [][]in
 	r.setRates(strata, j.opts)
 	if m.pooled && j.design != nil {
 		j.testPooled(&r, m, spots)
+		j.boundPooled(&r, m, spots)
 	}
 	if r.unfit == "" {
 		r.unfit = r.thinRung()
@@ -239,7 +240,8 @@ func (r *row) thinRung() string {
 	return ""
 }
 
-// leaks compares what was left behind over several cells.
+// leaks compares what was left behind over several cells. It passes by no interval, which could depend on when the cells ended, but by a rule: the
+// candidate left no more behind, a trial, than the baseline did in the same run.
 func (j *judge) leaks(group key, m metric, spots []spot) (r row, seen bool) {
 	r = newRow(group, m)
 	var blocks [][]int

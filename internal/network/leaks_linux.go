@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -31,6 +33,48 @@ func Leaks(base string) ([]Leak, error) {
 	return all, nil
 }
 
+// LeaksOf lists what there is of one container in any network: its namespace and its addresses. That its veth is gone follows from the
+// former: the kernel removes it with either end's namespace.
+func LeaksOf(base, container string) ([]Leak, error) {
+	spaces, err := namespaces(base)
+	if err != nil {
+		return nil, fmt.Errorf("leaks of %s: %w", container, err)
+	}
+	addresses, err := addressLeases(base)
+	if err != nil {
+		return nil, fmt.Errorf("leaks of %s: %w", container, err)
+	}
+	return slices.DeleteFunc(append(spaces, addresses...), func(l Leak) bool { return l.Container != container }), nil
+}
+
+// Free frees what LeaksOf lists, without any plugin: nobody else may be attaching or detaching that container.
+func Free(base string, leaks []Leak) (err error) {
+	for _, l := range leaks {
+		switch l.Kind {
+		case NetNS:
+			err = errors.Join(err, removeNetNS(l.Name))
+		case AddressLease:
+			err = errors.Join(err, freeAddress(base, l))
+		case Veth:
+			err = errors.Join(err, removeLink(l.Name))
+		default:
+			err = errors.Join(err, fmt.Errorf("free %s: it goes with its network", l))
+		}
+	}
+	return err
+}
+
+// freeAddress removes one file of host-local's. The names that it gives its files are addresses, so that this leads nowhere else.
+func freeAddress(base string, l Leak) error {
+	if _, err := netip.ParseAddr(l.Name); err != nil || !namePattern.MatchString(l.Network) {
+		return fmt.Errorf("free %s of %q: no address of ours", l, l.Network)
+	}
+	if err := os.Remove(filepath.Join(addressesDir(base, l.Network), l.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("free %s: %w", l, err)
+	}
+	return nil
+}
+
 // links are the bridges and what is plugged into them.
 func links(string) ([]Leak, error) {
 	all, err := listLinks()
@@ -46,9 +90,9 @@ func links(string) ([]Leak, error) {
 	var veths, out []Leak
 	for _, l := range all {
 		if name := bridges[l.Attrs().MasterIndex]; name != "" {
-			veths = append(veths, Leak{Veth, l.Attrs().Name, name})
+			veths = append(veths, Leak{Kind: Veth, Name: l.Attrs().Name, Network: name})
 		} else if name := bridges[l.Attrs().Index]; name != "" {
-			out = append(out, Leak{Bridge, name, name})
+			out = append(out, Leak{Kind: Bridge, Name: name, Network: name})
 		}
 	}
 	return append(veths, out...), nil
@@ -69,8 +113,8 @@ func namespaces(string) ([]Leak, error) {
 	files, err := entries(netnsDir)
 	var out []Leak
 	for _, f := range files {
-		if name, _, ours := networkOf(f); ours {
-			out = append(out, Leak{NetNS, filepath.Join(netnsDir, f), name})
+		if name, container, ours := networkOf(f); ours {
+			out = append(out, Leak{NetNS, filepath.Join(netnsDir, f), name, container})
 		}
 	}
 	return out, err
@@ -84,11 +128,35 @@ func addressLeases(base string) ([]Leak, error) {
 		err = errors.Join(err, lerr)
 		for _, f := range files {
 			if _, perr := netip.ParseAddr(f); perr == nil { // the others are its lock and where it was last
-				out = append(out, Leak{AddressLease, f, name})
+				out = append(out, Leak{AddressLease, f, name, holder(filepath.Join(addressesDir(base, name), f))})
 			}
 		}
 	}
 	return out, err
+}
+
+// holder reads whose an address is in host-local's own file; empty where it does not say. A file that is being written is empty for a moment.
+func holder(file string) string {
+	f, err := os.Open(file)
+	if err != nil {
+		return "" // freed meanwhile
+	}
+	defer func() { _ = f.Close() }() // only read from
+	const longest = 1 << 10
+	data, err := io.ReadAll(io.LimitReader(f, longest))
+	if err != nil {
+		return ""
+	}
+	return parseHolder(data)
+}
+
+// parseHolder takes the container from what host-local writes: CONTAINER, CR LF, INTERFACE.
+func parseHolder(data []byte) string {
+	container, _, _ := strings.Cut(string(data), "\r\n")
+	if !containerPattern.MatchString(container) {
+		return ""
+	}
+	return container
 }
 
 func subnetLeases(base string) ([]Leak, error) {
@@ -98,7 +166,7 @@ func subnetLeases(base string) ([]Leak, error) {
 			return out, err
 		}
 		if namePattern.MatchString(l.Owner) {
-			out = append(out, Leak{SubnetLease, l.Subnet.String(), l.Owner})
+			out = append(out, Leak{Kind: SubnetLease, Name: l.Subnet.String(), Network: l.Owner})
 		}
 	}
 	return out, nil
@@ -109,7 +177,7 @@ func directories(base string) ([]Leak, error) {
 	var out []Leak
 	for _, name := range names {
 		if namePattern.MatchString(name) {
-			out = append(out, Leak{Directory, networkDir(base, name), name})
+			out = append(out, Leak{Kind: Directory, Name: networkDir(base, name), Network: name})
 		}
 	}
 	return out, err

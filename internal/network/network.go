@@ -75,8 +75,11 @@ type Leak struct {
 	Kind    LeakKind
 	Name    string
 	Network string
+	// Container is whose it is; empty of what all containers of the network share, and of a veth, whose name does not say.
+	Container string
 }
 
+// String is the kind and the name, as a trial's list of what it left has it.
 func (l Leak) String() string { return fmt.Sprintf("%s %s", l.Kind, l.Name) }
 
 // LeakKind is what sort of thing a Leak is.

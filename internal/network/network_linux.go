@@ -157,6 +157,9 @@ func (n *Network) Attach(ctx context.Context, container string) (a Attachment, e
 	return a, err
 }
 
+// NetNS is where a container's namespace is, or will be: the path to give the runtime.
+func (n *Network) NetNS(container string) string { return netnsPath(n.Name, container) }
+
 func runtimeConf(a Attachment, ifName string) *libcni.RuntimeConf {
 	return &libcni.RuntimeConf{ContainerID: a.Container, NetNS: a.NetNS, IfName: ifName}
 }

@@ -144,28 +144,6 @@ func (v *life) awaitEnd(ctx context.Context) string {
 	return ""
 }
 
-// oom has the kernel kill what is in the pod: it lowers the limit of the container's parent, which is ours, below anything
-// that a process can do with. No payload is needed for that, so that a container that was never started can be killed as well.
-func (v *life) oom(ctx context.Context) (lifecycle.Done, error) {
-	before, err := v.tree.Read()
-	if err != nil {
-		return lifecycle.Done{}, err
-	}
-	limit := filepath.Join(v.tree.PodPath(), "memory.max")
-	if err := os.WriteFile(limit, []byte("0"), 0); err != nil {
-		return lifecycle.Done{}, fmt.Errorf("OOM: %w", err)
-	}
-	said := v.awaitEnd(ctx)
-	if err := os.WriteFile(limit, []byte("max"), 0); err != nil {
-		return lifecycle.Done{}, fmt.Errorf("OOM: %w", err)
-	}
-	after, err := v.tree.Read()
-	if err == nil && after.Pod.OOMKill == before.Pod.OOMKill {
-		said = joinText(said, "the kernel counts no OOM kill")
-	}
-	return lifecycle.Done{Message: said}, err
-}
-
 // press keeps every CPU busy, and has each page that the runtime asks for reclaimed from itself, until release is called.
 func (v *life) press() (release func(), err error) {
 	high := filepath.Join(v.tree.RuntimePath(), "memory.high")

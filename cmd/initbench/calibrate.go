@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -41,7 +42,7 @@ func newCalibrateCommand() *cobra.Command {
 		Long: `calibrate measures one runtime against itself for --time, draws blocks of what it measured for simulated gates, and
 says how often these accuse the runtime, what the smallest change of each metric is that nine of ten would find in the policy's
 max_time, and which margins are too narrow for this machine. It prints those that a policy should have instead, as a piece
-of one; the rest goes to standard error. With DIR, a stored gate or run, it measures nothing and needs no root.`,
+of one; the rest goes to standard error. Where a gate makes too few blocks for an interval it ends with 3. With DIR, a stored gate or run, it measures nothing and needs no root.`,
 		Example: `  initbench calibrate --time 5m
   initbench calibrate --runtime runc@v1.2.6 --clock instructions --time 10m
   initbench calibrate results-20260102t030405ab12 --format json`,
@@ -156,17 +157,33 @@ func (f *calibrateFlags) measured(cmd *cobra.Command, args []string, p policy.Po
 
 func (f *calibrateFlags) answer(cmd *cobra.Command, c simulate.Calibration, p policy.Policy) error {
 	proposed := c.Propose(p.Margins)
+	unknown := unbounded(c)
 	if f.format == formatJSON {
-		return json.NewEncoder(cmd.OutOrStdout()).Encode(struct {
+		err := json.NewEncoder(cmd.OutOrStdout()).Encode(struct {
 			Schema int `json:"schema"`
 			simulate.Calibration
 			Margins map[string]string `json:"margins"`
 		}{1, c, marginTexts(proposed)})
+		return errors.Join(err, unknown)
 	}
 	if err := writeCalibration(f.notes(cmd.ErrOrStderr()), c); err != nil {
 		return err
 	}
-	return writeProposal(cmd.OutOrStdout(), proposed)
+	return errors.Join(writeProposal(cmd.OutOrStdout(), proposed, unknown == nil), unknown)
+}
+
+// unbounded is of a machine on which a gate of the policy's makes too few blocks for an interval: of a margin there nobody can say whether it holds.
+func unbounded(c simulate.Calibration) error {
+	n := 0
+	for _, r := range c.Rows {
+		if r.Needs == nil {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return &codeError{exitInconclusive, fmt.Sprintf("calibrate: %d of %d rows have no interval after the blocks that a gate makes in %v: give max_time in the policy more", n, len(c.Rows), c.MaxTime)}
 }
 
 func marginTexts(margins map[string]verdict.Margin) map[string]string {
@@ -177,9 +194,13 @@ func marginTexts(margins map[string]verdict.Margin) map[string]string {
 	return texts
 }
 
-// writeProposal prints a piece of a policy, which alone is one too.
-func writeProposal(w io.Writer, margins map[string]verdict.Margin) error {
-	if len(margins) == 0 {
+// writeProposal prints a piece of a policy, which alone is one too unless it proposes nothing.
+func writeProposal(w io.Writer, margins map[string]verdict.Margin, whole bool) error {
+	switch {
+	case len(margins) == 0 && !whole:
+		_, err := fmt.Fprintln(w, "# Nothing is proposed: of some margins it is not known whether they hold.")
+		return err
+	case len(margins) == 0:
 		_, err := fmt.Fprintln(w, "# The policy's margins hold on this machine: none needs to be wider.")
 		return err
 	}

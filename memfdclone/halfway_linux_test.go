@@ -64,11 +64,11 @@ func TestFailsHalfway(t *testing.T) {
 		src, dir := binary(t, size), t.TempDir()
 		for name, c := range steps[s] {
 			for _, errno := range []unix.Errno{unix.EPERM, unix.ENOSPC} {
-				before := descriptors(t)
+				opened := testenv.Opened()
 				_, err := makeRefused(t, errno, []call{c}, src, Options{Strategy: s, Dir: dir})
 				wantNamed(t, err, errno, string(s)+": ", name)
-				if after := descriptors(t); after != before {
-					t.Errorf("%s refused: %d descriptors open, %d before", name, after, before)
+				if left := opened(); len(left) > 0 {
+					t.Errorf("%s refused: left open: %q", name, left)
 				}
 			}
 		}
@@ -86,15 +86,6 @@ func wantNamed(t *testing.T, err error, errno unix.Errno, names ...string) {
 			t.Errorf("error %q does not say %q", err, name)
 		}
 	}
-}
-
-func descriptors(t *testing.T) int {
-	t.Helper()
-	list, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(list)
 }
 
 // withLimit sets a soft limit for the test.

@@ -34,7 +34,7 @@ func run(m runner, stderr io.Writer, patience time.Duration) int {
 	}
 	before := snapshot()
 	code := m.Run()
-	leaks := before.leftAfter(patience)
+	leaks := before.leftAfter(snapshot, patience)
 	for _, l := range leaks {
 		fmt.Fprintln(stderr, "testenv: left behind by the tests:", l)
 	}
@@ -64,9 +64,9 @@ const mark = "INITBENCH_TESTENV"
 const settling = 5 * time.Second
 
 // leftAfter gives what goes away by itself the time to: a killed orphan is nobody's to wait for.
-func (before world) leftAfter(patience time.Duration) []string {
+func (before world) leftAfter(look func() world, patience time.Duration) []string {
 	for until := time.Now().Add(patience); ; time.Sleep(patience / 100) {
-		leaks := before.left(snapshot())
+		leaks := before.left(look())
 		if len(leaks) == 0 || time.Now().After(until) {
 			return leaks
 		}
@@ -86,14 +86,26 @@ func (before world) left(after world) []string {
 
 // snapshot reads the kernel's and systemd's lists. Elsewhere than on Linux they
 // are empty.
-func snapshot() world {
+func snapshot() world { return worldOf(descriptors, processes, mounts, cgroups, units) }
+
+func worldOf(lists ...func() []string) world {
 	w := make(world)
-	for _, list := range [](func() []string){descriptors, processes, mounts, cgroups, units} {
+	for _, list := range lists {
 		for _, thing := range list() {
 			w[thing] = true
 		}
 	}
 	return w
+}
+
+// Opened notes the descriptors that this process has open. What it returns names those that are open later, were not
+// then, and stay: one that the Go runtime closes meanwhile, or has open for a moment, is not the caller's.
+func Opened() (since func() []string) { return opened(settling) }
+
+func opened(patience time.Duration) (since func() []string) {
+	list := func() world { return worldOf(descriptors) }
+	before := list()
+	return func() []string { return before.leftAfter(list, patience) }
 }
 
 func descriptors() []string {

@@ -29,11 +29,20 @@ func memfdHugetlb(src *source, o Options) (*os.File, int64, error) {
 
 // reserve takes the pages from the pool before they are touched: a page fault that finds none is a SIGBUS.
 func reserve(fd int, size, huge int64) error {
-	err := unix.Fallocate(fd, 0, 0, size)
+	err := fallocate(fd, size)
 	if errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.ENOSPC) {
 		return fmt.Errorf("the pool has not %d free huge pages of %d KiB: fallocate: %w", size/huge, huge>>10, err)
 	}
 	return os.NewSyscallError("fallocate", err)
+}
+
+// fallocate goes on after a signal, as the Go runtime sends them to itself: what was taken by then is kept.
+func fallocate(fd int, size int64) error {
+	for {
+		if err := unix.Fallocate(fd, 0, 0, size); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
 }
 
 // blockSize is that of fd's file system: on hugetlbfs, a huge page.

@@ -68,15 +68,15 @@ func getppids(t *testing.T, cmd *exec.Cmd) int {
 		t.Fatal(err)
 	}
 	pid := cmd.Process.Pid
-	var status unix.WaitStatus
-	if _, err := unix.Wait4(pid, &status, 0, nil); err != nil || !status.Stopped() {
+	status, err := wait(pid)
+	if err != nil || !status.Stopped() {
 		t.Fatalf("status %#x, %v", status, err)
 	}
 	stops := 0 // each call is two: where it begins and where it ends
 	for {
 		err := unix.PtraceSyscall(pid, 0)
 		if err == nil {
-			_, err = unix.Wait4(pid, &status, 0, nil)
+			status, err = wait(pid)
 		}
 		var regs unix.PtraceRegs
 		if err == nil {
@@ -119,5 +119,15 @@ func TestPlantWithoutRuntime(t *testing.T) {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.HasPrefix(string(out), "plant: "+filepath.Dir(path)+"/baseline: No such file") {
 		t.Errorf("%v, said %q", err, out)
+	}
+}
+
+func wait(pid int) (unix.WaitStatus, error) {
+	for {
+		var status unix.WaitStatus
+		_, err := unix.Wait4(pid, &status, 0, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return status, err
+		}
 	}
 }

@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/internal/testenv"
 )
 
 // Catches an init that runs in no cgroup, or whatever it finds, when the one made early is gone by the time of the join.
@@ -68,8 +70,8 @@ func (c *trial) watch(what uint32) (await func() error) {
 	}
 	return func() error {
 		defer func() { _ = unix.Close(fd) }() // nothing was written to it
-		if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 60_000); n != 1 {
-			return fmt.Errorf("nothing happened in %s: %v", c.pod, err)
+		if err := testenv.Await(fd, unix.POLLIN, time.Minute); err != nil {
+			return fmt.Errorf("watch %s: %w", c.pod, err)
 		}
 		return nil
 	}
@@ -101,8 +103,8 @@ func (c *trial) awaitPopulated() error {
 		if strings.Contains(string(buf[:n]), "populated 1") {
 			return nil
 		}
-		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}, 10_000); err != nil && err != unix.EINTR {
-			return fmt.Errorf("poll: %w", err)
+		if err := testenv.Await(fd, unix.POLLPRI, time.Minute); err != nil {
+			return fmt.Errorf("watch cgroup.events of %s: %w", c.cgroup, err)
 		}
 	}
 }
@@ -141,7 +143,7 @@ func (c *trial) killInit() {
 	if err := unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0); err != nil {
 		c.t.Fatal(err)
 	}
-	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 10_000); n != 1 {
+	if err := testenv.Await(pidfd, unix.POLLIN, 10*time.Second); err != nil {
 		c.t.Fatalf("init lives on: %v", err)
 	}
 }

@@ -105,7 +105,10 @@ func listening(network, address string) func(*testing.T) func() {
 func memfd(t *testing.T) func() {
 	fd, err := unix.MemfdCreate("initbench-census", unix.MFD_CLOEXEC)
 	check(t, err)
-	check(t, unix.Fallocate(fd, 0, 0, 3<<20))
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); { // of the signals that the Go runtime sends to itself
+		err = unix.Fallocate(fd, 0, 0, 3<<20)
+	}
+	check(t, err)
 	return func() { check(t, unix.Close(fd)) }
 }
 

@@ -223,8 +223,8 @@ func (c *container) status() specs.ContainerState {
 // wait reaps init and returns its wait status.
 func (c *container) wait() unix.WaitStatus {
 	c.t.Helper()
-	var status unix.WaitStatus
-	if _, err := unix.Wait4(c.pid, &status, 0, nil); err != nil {
+	status, err := testenv.Wait(c.pid)
+	if err != nil {
 		c.t.Fatalf("wait for init: %v", err)
 	}
 	return status

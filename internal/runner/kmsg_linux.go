@@ -40,7 +40,7 @@ func openKernelLog() (*kernelLog, error) {
 
 func (k *kernelLog) Close() error { return k.f.Close() }
 
-// await returns when there is something to read, or the limit is over.
+// await returns when there is something to read, the limit is over, or a signal came: its caller looks, and waits again.
 func (k *kernelLog) await(limit time.Duration) error {
 	raw, err := k.f.SyscallConn()
 	if err != nil {

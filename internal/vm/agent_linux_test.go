@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/yamux"
+	"github.com/initbench/initbench/internal/testenv"
 	"golang.org/x/sys/unix"
 )
 
@@ -242,8 +243,8 @@ func TestWhatACommandLeavesIsKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It was killed before the status came, so this ends; a survivor hangs the test.
-	if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1); err != nil {
+	// It was killed before the status came.
+	if err := testenv.Await(fd, unix.POLLIN, time.Minute); err != nil {
 		t.Error(err)
 	}
 	if err := unix.Close(fd); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/initbench/initbench/internal/builtin/embed"
 	"github.com/initbench/initbench/internal/builtin/embed/protocol"
+	"github.com/initbench/initbench/internal/testenv"
 )
 
 // starting starts the test binary in a role, as an embedder.
@@ -184,11 +185,7 @@ func TestNoEmbedderOutlivesItsHarness(t *testing.T) {
 // awaitEnd fails, and kills the process, when that is still there after a time that means never.
 func awaitEnd(t *testing.T, pidfd int) {
 	t.Helper()
-	n, err := 0, error(unix.EINTR)
-	for errors.Is(err, unix.EINTR) {
-		n, err = unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int(time.Minute.Milliseconds()))
-	}
-	if err != nil || n != 1 {
+	if err := testenv.Await(pidfd, unix.POLLIN, time.Minute); err != nil {
 		t.Errorf("the embedder is still there: %v", err)
 		_ = unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0)
 	}

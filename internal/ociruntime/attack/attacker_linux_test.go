@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/initbench/initbench/internal/testenv"
 	"golang.org/x/sys/unix"
 )
 
@@ -117,15 +119,10 @@ func (a *attacker) kill() error {
 	if err := unix.PidfdSendSignal(a.pidfd, unix.SIGKILL, nil, 0); err != nil {
 		return err
 	}
-	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(a.pidfd), Events: unix.POLLIN}}, -1)
-		if n == 1 {
-			return errors.Join(unix.Close(a.pidfd), a.fifo.Close())
-		}
-		if !errors.Is(err, unix.EINTR) {
-			return err
-		}
+	if err := testenv.Await(a.pidfd, unix.POLLIN, time.Minute); err != nil {
+		return err
 	}
+	return errors.Join(unix.Close(a.pidfd), a.fifo.Close())
 }
 
 func (a *attacker) target() target {

@@ -137,7 +137,11 @@ func fallocated(mode uint32) func(fd int) error {
 		if mode == 0 {
 			at = st.Size
 		}
-		return unix.Fallocate(fd, mode, at, int64(os.Getpagesize()))
+		for {
+			if err := unix.Fallocate(fd, mode, at, int64(os.Getpagesize())); !errors.Is(err, unix.EINTR) {
+				return err
+			}
+		}
 	}
 }
 

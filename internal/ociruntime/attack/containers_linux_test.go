@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/internal/testenv"
 )
 
 // bundle is the image's working directory. In it lies the config.json that the runtime opens when the image has it executed.
@@ -272,7 +273,7 @@ func (n start) finish(err error) error {
 	if err != nil {
 		return err
 	}
-	_, err = unix.Wait4(pid, nil, 0, nil)
+	_, err = testenv.Wait(pid)
 	return err
 }
 
@@ -338,7 +339,7 @@ func (c *container) end() {
 	if err := unix.Kill(c.pid, unix.SIGKILL); err != nil {
 		c.site.t.Error(err)
 	}
-	if _, err := unix.Wait4(c.pid, nil, 0, nil); err != nil {
+	if _, err := testenv.Wait(c.pid); err != nil {
 		c.site.t.Error(err)
 	}
 }

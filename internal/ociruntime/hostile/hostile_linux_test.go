@@ -78,7 +78,7 @@ func endChildren(t *testing.T) {
 			if err := unix.Kill(pid, unix.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := unix.Wait4(pid, nil, 0, nil); err != nil {
+			if _, err := testenv.Wait(pid); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -301,8 +301,7 @@ func TestStartKillsInit(t *testing.T) {
 			t.Fatalf("%s: left %v, the pid file holds %s", kind, pids, pid.String())
 		}
 		m.expect("start", 0)
-		var status unix.WaitStatus
-		if _, err := unix.Wait4(children(t)[0], &status, 0, nil); err != nil || status.Signal() != unix.SIGKILL {
+		if status, err := testenv.Wait(children(t)[0]); err != nil || status.Signal() != unix.SIGKILL {
 			t.Errorf("%s: init ended with %v, %v; want SIGKILL", kind, status, err)
 		}
 		if out := m.read(stdout.Name()); out.String() != says {

@@ -114,11 +114,13 @@ func (p Policy) Check(all []scenarios.Scenario) error {
 	return nil
 }
 
-// rules reports whether anything that is measured can fail a gate.
+// rules reports whether anything that is measured can fail a gate. A metric is asked by its own name, also where the scenario
+// judges it as one of all.
 func (p Policy) rules(all []scenarios.Scenario) bool {
-	fails := func(name string) bool { return p.severity(name) == verdict.Fail }
-	return slices.ContainsFunc(p.Ceilings, func(c verdict.Ceiling) bool { return c.Severity == verdict.Fail }) ||
-		slices.ContainsFunc(all, func(sc scenarios.Scenario) bool { return slices.ContainsFunc(sc.Judge, fails) })
+	fails := func(sc scenarios.Scenario) bool {
+		return slices.ContainsFunc(verdict.MetricNames(), func(name string) bool { return sc.Judges(name) && p.severity(name) == verdict.Fail })
+	}
+	return slices.ContainsFunc(p.Ceilings, func(c verdict.Ceiling) bool { return c.Severity == verdict.Fail }) || slices.ContainsFunc(all, fails)
 }
 
 // measuredBy names the catalogue's scenarios that measure a ceiling.

@@ -239,6 +239,33 @@ func TestAPolicyByWhichNothingRulesIsRefused(t *testing.T) {
 	}
 }
 
+// Catches a severity of all kinds that takes the place of one kind's own, of which alone a gate can fail or none can.
+func TestTheSpecificSeverityRules(t *testing.T) {
+	leaks, err := scenarios.Load("handle-leak")
+	if err != nil {
+		t.Fatal(err)
+	}
+	each := "metrics:\n"
+	for _, name := range verdict.MetricNames() {
+		each += "  " + name + ": {severity: warn}\n"
+	}
+	for text, want := range map[string]bool{
+		"metrics: {leak.*: {severity: warn}}":                                  false,
+		"metrics: {leak.*: {severity: warn}, leak.mounts: {severity: fail}}":   true,
+		"metrics: {leak.*: {severity: ignore}, leak.mounts: {severity: fail}}": true,
+		"metrics: {leak.mounts: {severity: warn}}":                             true,
+		each + "  leak.*: {severity: fail}\n":                                  false,
+	} {
+		p, err := Parse("p.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Check([]scenarios.Scenario{leaks}); (err == nil) != want {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 // Catches a path that is waited for, or an error that does not name it.
 func TestWhatIsNoFileIsRefused(t *testing.T) {
 	dir := t.TempDir()

@@ -34,7 +34,7 @@ func resolveBuiltin(ref Ref) (Binary, error) {
 	if path, err := exec.LookPath(builtinBinary); err == nil {
 		return resolvePath(ref, path)
 	}
-	return Binary{}, &EnvError{What: "runtime builtin", Reason: builtinBinary + " lies neither beside initbench nor on PATH",
+	return Binary{}, &EnvError{What: "find the built-in runtime", Reason: builtinBinary + " lies neither beside initbench nor on PATH",
 		Remedy: "make build makes both"}
 }
 

@@ -34,6 +34,9 @@ const longest = 1000
 // independent values. Its variance is therefore enlarged by the correlations of the ranks of the series without its trend,
 // as Hamed and Rao did (1998, J. Hydrology 204: 182): a pool of connections that breathes is no leak.
 //
+// The interval is infinite where no pairs are left beyond its ends: of fewer than five values at 95 %, where every order is too
+// likely by chance, and of a series that remembers itself so well that it amounts to as few.
+//
 // A single step, as of something that is made at first use and kept, leaves half of all pairs level and hence the interval's
 // lower end at zero: that is no slope.
 func SlopeOf(series []float64, confidence float64) Trend {

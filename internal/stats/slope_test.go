@@ -59,6 +59,22 @@ func TestFewValuesBoundNoSlope(t *testing.T) {
 	}
 }
 
+// Catches a straight line that is taken for a series which remembers itself, of which nothing could be said.
+func TestAStraightLineIsBounded(t *testing.T) {
+	for _, slope := range []float64{1, -2, 0.1, 1.0 / 3, 1e6 + 0.7} {
+		for _, n := range []int{5, 9, 10, 20, exactKendall, exactKendall + 1, 100} {
+			line := make([]float64, n)
+			for i := range line {
+				line[i] = slope*float64(i) + 7
+			}
+			got := SlopeOf(line, 0.95)
+			if off := math.Abs(slope) * 1e-9; got.Inflation != 1 || !(math.Abs(got.Slope.Lo-slope) < off && math.Abs(got.Slope.Hi-slope) < off) {
+				t.Errorf("%d values that rise by %g: %+v", n, slope, got)
+			}
+		}
+	}
+}
+
 // Catches missing values that close the ranks: every other count of a series that rises by 3 is missing.
 func TestMissingValuesKeepTheirPlaces(t *testing.T) {
 	var values []float64

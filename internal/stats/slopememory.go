@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"math"
 	"slices"
 )
 
@@ -15,11 +16,7 @@ const shortestMemory = 10
 // sum ends at the first lag that is not positive, as Geyer's initial sequence does (1992, Statistical Science 7: 473), and it errs in 9 %.
 func memory(x, y []float64, slope float64) float64 {
 	n := float64(len(y))
-	rest := make([]float64, len(y))
-	for i := range y {
-		rest[i] = y[i] - slope*x[i]
-	}
-	ranks := midranks(rest)
+	ranks := midranks(withoutTrend(x, y, slope))
 	sum := 0.0
 	for k := 1; k < len(y)-2; k++ {
 		r, lag := correlation(ranks, k), float64(k)
@@ -29,6 +26,20 @@ func memory(x, y []float64, slope float64) float64 {
 		sum += (n - lag) * (n - lag - 1) * (n - lag - 2) * r
 	}
 	return 1 + 2*sum/(n*(n-1)*(n-2))
+}
+
+// withoutTrend is what is left of a series. What differs by less than floating point can tell is made equal: of a straight
+// line nothing is left, and the ranks of its rounding would be taken for a memory.
+func withoutTrend(x, y []float64, slope float64) []float64 {
+	rest := make([]float64, len(y))
+	unit := (slices.Max(y) - slices.Min(y)) * 1e-9
+	for i := range y {
+		rest[i] = y[i] - slope*x[i]
+		if unit > 0 {
+			rest[i] = math.Round((rest[i] - y[0]) / unit)
+		}
+	}
+	return rest
 }
 
 // midranks gives equal values the mean of their ranks.
@@ -52,17 +63,14 @@ func midranks(values []float64) []float64 {
 	return ranks
 }
 
-// correlation is that of a series with itself k places later; 0 of one that does not vary.
-func correlation(values []float64, k int) float64 {
-	mean := 0.0
-	for _, v := range values {
-		mean += v / float64(len(values))
-	}
+// correlation is that of a series' ranks with themselves k places later; 0 of one that does not vary.
+func correlation(ranks []float64, k int) float64 {
+	mean := float64(len(ranks)+1) / 2 // ties or not, and without a sum's rounding, by which all that are equal would seem to vary alike
 	var with, all float64
-	for i, v := range values {
+	for i, v := range ranks {
 		all += (v - mean) * (v - mean)
-		if i+k < len(values) {
-			with += (v - mean) * (values[i+k] - mean)
+		if i+k < len(ranks) {
+			with += (v - mean) * (ranks[i+k] - mean)
 		}
 	}
 	if all == 0 {

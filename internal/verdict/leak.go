@@ -26,6 +26,8 @@ type Leak struct {
 	Late bool
 	// Both arms have a count that rises and do not release it: no regression, and no virtue.
 	Both bool
+	// everywhere: what is seen of all pairs of sessions together is seen of each alone.
+	everywhere bool
 }
 
 // Growth is that of one arm, over its sessions.
@@ -139,6 +141,7 @@ func (j *judge) growthRow(sc scenarios.Scenario, group key, m metric, what count
 	trend := trendOf(between(b.sessions, cand.sessions, sc.Cycles), 1-r.Looks.Level)
 	r.change = trend.Slope
 	r.Change, r.ChangeLo, r.ChangeHi = trend.Slope.Center, trend.Slope.Lo, trend.Slope.Hi
+	r.Leak.everywhere = everywhere(b.sessions, cand.sessions, sc.Cycles, trend.Slope)
 	if !constant(between(b.sessions, cand.sessions, sc.Cycles)) { // of two that move alike there is nothing to test
 		r.test(trend.P)
 	}
@@ -255,6 +258,21 @@ func between(b, c []leakSeries, cycles int) []float64 {
 	return diff
 }
 
+// everywhere reports whether each pair of sessions by itself moves to the side of zero on which all together are. What wanders, as a count does
+// that remembers itself for tens of cycles, may rise over one session as if it leaked, and then the mean does; a leak rises in each.
+func everywhere(b, c []leakSeries, cycles int, all stats.Interval) bool {
+	side := place(all, 0)
+	if side != worse && side != better {
+		return false // there is no trend to be seen again
+	}
+	for i := range min(len(b), len(c)) {
+		if place(trendOf(between(b[i:i+1], c[i:i+1], cycles), all.Confidence).Slope, 0) != side {
+			return false
+		}
+	}
+	return true
+}
+
 func constant(series []float64) bool {
 	return !slices.ContainsFunc(series, func(x float64) bool { return x != series[0] })
 }
@@ -286,8 +304,8 @@ func trendOf(series []float64, confidence float64) stats.Trend {
 	return t
 }
 
-// ruleGrowth has no margin. A claim takes two witnesses: the trend over the cycles, and what is left when nothing more is released. The first
-// alone is what is released late, the second alone may have been made once.
+// ruleGrowth has no margin. A claim takes two witnesses: the trend over the cycles, of all sessions together and of each, and what is left
+// when nothing more is released. The first alone is what is released late, the second alone may have been made once.
 func (r *row) ruleGrowth(opts Options, family int) (Ruling, string) {
 	l, where := r.Leak, place(r.change, 0)
 	known := len(l.Baseline.Kept) > 0 && len(l.Candidate.Kept) > 0
@@ -302,7 +320,7 @@ func (r *row) ruleGrowth(opts Options, family int) (Ruling, string) {
 	case known && l.Candidate.least() > max(0, l.Baseline.most()):
 		return Inconclusive, fmt.Sprintf("no trend, but each session of the candidate left more (%s) than any of the baseline (%s): longer sessions would tell",
 			keptText(l.Candidate), keptText(l.Baseline))
-	case where == better && significant && known && l.Baseline.least() > max(0, l.Candidate.most()):
+	case where == better && significant && l.everywhere && known && l.Baseline.least() > max(0, l.Candidate.most()):
 		return Improved, fmt.Sprintf("it rises more slowly, and less of it is never released (%s, then %s)", keptText(l.Baseline), keptText(l.Candidate))
 	case l.Quiet:
 		return Pass, "it never changed"
@@ -320,6 +338,9 @@ func (r *row) ruleGrowth(opts Options, family int) (Ruling, string) {
 func (r *row) ruleRise() (Ruling, string) {
 	b, c := r.Leak.Baseline, r.Leak.Candidate
 	switch {
+	case c.least() > max(0, b.most()) && !r.Leak.everywhere:
+		return Inconclusive, fmt.Sprintf("it rises faster in all sessions together, but not in each pair of them by itself, and %s was left, of the baseline's %s: longer ones would tell",
+			keptText(c), keptText(b))
 	case c.least() > max(0, b.most()):
 		return Regressed, fmt.Sprintf("it is never released: %s left after a session, of the baseline's %s", keptText(c), keptText(b))
 	case c.most() <= max(0, b.least()): // any session of the baseline: what one of them left by chance excuses nothing

@@ -137,7 +137,7 @@ func TestMendedLeakImproves(t *testing.T) {
 	}
 }
 
-// Catches a leak that passes because one session of the baseline happened to leave more.
+// Catches a leak that passes because one session of the baseline happened to leave more, and one that is told though sessions differ.
 func TestOneSessionOfTheBaselineExcusesNothing(t *testing.T) {
 	for _, test := range []struct {
 		baseline, candidate []int64
@@ -149,9 +149,13 @@ func TestOneSessionOfTheBaselineExcusesNothing(t *testing.T) {
 		{[]int64{0, 0}, []int64{0, 5}, Inconclusive},
 	} {
 		r := &row{}
-		r.Leak = &Leak{Baseline: Growth{Kept: test.baseline}, Candidate: Growth{Kept: test.candidate}}
+		r.Leak = &Leak{Baseline: Growth{Kept: test.baseline}, Candidate: Growth{Kept: test.candidate}, everywhere: true}
 		if got, why := r.ruleRise(); got != test.want {
 			t.Errorf("%v, then %v: %s (%s), want %s", test.baseline, test.candidate, got, why, test.want)
+		}
+		r.Leak.everywhere = false
+		if got, why := r.ruleRise(); got == Regressed || test.want == Pass && got != Pass {
+			t.Errorf("%v, then %v, not seen in each session: %s (%s)", test.baseline, test.candidate, got, why)
 		}
 	}
 }
@@ -291,18 +295,8 @@ var noises = map[string]func() counting{
 			return 40
 		}
 	},
-	// A pool of connections, or what lingers: what is there is likely to be there a cycle later. With a memory of 0.9 instead of 0.8 it is 6 in 100 gates that
-	// claim something, of a kind that wanders so in all of its sessions.
-	"remembering": func() counting {
-		x := 0.0
-		return func(_, cycle int, r *rand.Rand) int64 {
-			if cycle == 0 {
-				x = r.NormFloat64() * 4
-			}
-			x = 0.8*x + r.NormFloat64()*2.4
-			return 40 + int64(x)
-		}
-	},
+	"remembering":     func() counting { return remembering(0.8) },
+	"remembering 0.9": func() counting { return remembering(0.9) },
 	// Go's collector closes what nobody refers to, every so often.
 	"sawtooth": func() counting {
 		phase := 0
@@ -319,10 +313,29 @@ var noises = map[string]func() counting{
 	},
 }
 
-// Catches a gate of a runtime against itself that accuses it of a leak more often than it says it does.
+// remembering is a pool of connections, or what lingers: what is there is likely to be there a cycle later.
+func remembering(memory float64) counting {
+	x := 0.0
+	return func(_, cycle int, r *rand.Rand) int64 {
+		if cycle == 0 {
+			x = r.NormFloat64() * 4
+		}
+		x = memory*x + r.NormFloat64()*4*math.Sqrt(1-memory*memory)
+		return 40 + int64(x)
+	}
+}
+
+// Catches a gate of a runtime against itself that accuses it of a leak more often than docs/verdict.md says. The seeds are fixed; of 600 others
+// none claimed anything by a memory of 0.8, and 2 by one of 0.9.
 func TestNoiseIsNoLeak(t *testing.T) {
 	for name, noise := range noises {
-		const runs = 60
+		runs, most := 60, 0.01
+		switch name {
+		case "remembering":
+			runs = 100
+		case "remembering 0.9":
+			runs, most = 100, 0.03
+		}
 		claims, open := 0, 0
 		for seed := range uint64(runs) {
 			v := mustJudge(t, world{seed: seed, kinds: map[string]counting{"fd:socket:netlink": noise(), "mounts": noise()}, judge: []string{netlink, "leak.mounts"}}.run(2))
@@ -336,8 +349,8 @@ func TestNoiseIsNoLeak(t *testing.T) {
 			}
 		}
 		t.Logf("%s: %d claims, %d open of %d rows that have noise", name, claims, open, runs*4)
-		if share := float64(claims) / runs; share > 0.05 {
-			t.Errorf("%s: %d claims in %d gates: more than 5 %%", name, claims, runs)
+		if share := float64(claims) / float64(runs); share > most {
+			t.Errorf("%s: %d claims in %d gates: more than %g %%", name, claims, runs, most*100)
 		}
 	}
 }

@@ -199,10 +199,7 @@ func TestProgramMatchesItsSource(t *testing.T) {
 // Catches a binary that does not come out of its source. With other tools than made it the bytes may differ,
 // and what they do is for the tests above.
 func TestProgramRebuilds(t *testing.T) {
-	// make test installs gcc and sets this for the lanes on the host, where to lack it is then a failure. A guest has none.
-	if _, err := exec.LookPath("gcc"); err != nil && os.Getenv("INITBENCH_TEST_NETWORK") != "1" {
-		t.Skip("needs gcc: ", err)
-	}
+	testenv.Require(t, testenv.Compiler)
 	out := filepath.Join(t.TempDir(), "idle")
 	if said, err := exec.Command("sh", "program/build.sh", out).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)

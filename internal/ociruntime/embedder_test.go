@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/initbench/initbench/internal/testenv"
 )
 
 var builtin151 = Ref{Kind: EmbedderRef, Name: "builtin", Version: "v1.5.1"}
@@ -95,9 +97,7 @@ func TestLanguage(t *testing.T) {
 
 // Catches source that the real compiler does not take for the oldest generation, or a binary that names another version.
 func TestEmbedderForReal(t *testing.T) {
-	if !networkAllowed() {
-		t.Skip("downloads modules: INITBENCH_TEST_NETWORK is not 1")
-	}
+	testenv.Require(t, testenv.Network)
 	opts := Options{CacheDir: t.TempDir(), Log: testLog{t}}
 	bin, err := ResolveEmbedder(context.Background(), Ref{Kind: EmbedderRef, Name: "builtin", Version: "v1.1.15"}, opts)
 	if err != nil {

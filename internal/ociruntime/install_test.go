@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/initbench/initbench/internal/testenv"
 )
 
 // fakeGo stands in for the go command, gcc and pkg-config. It notes each install
@@ -444,9 +446,7 @@ func TestInstallOutputIsBounded(t *testing.T) {
 // Catches a machine on which everything is in place and the real go command still
 // does not make the binary that was asked for.
 func TestInstallForReal(t *testing.T) {
-	if !networkAllowed() {
-		t.Skip("downloads a module: INITBENCH_TEST_NETWORK is not 1")
-	}
+	testenv.Require(t, testenv.Network)
 	opts := Options{CacheDir: t.TempDir(), Log: testLog{t}}
 	bin := mustResolve(t, opts)
 	if !bin.Static {
@@ -462,10 +462,6 @@ func TestInstallForReal(t *testing.T) {
 		t.Errorf("a version that does not exist: %v; want a RefError", err)
 	}
 }
-
-// networkAllowed is granted by the environment, as make test does, and never probed: a
-// test that finds the network down has found something.
-func networkAllowed() bool { return os.Getenv("INITBENCH_TEST_NETWORK") == "1" }
 
 type testLog struct{ t *testing.T }
 

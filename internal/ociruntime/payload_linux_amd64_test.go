@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/initbench/initbench/internal/testenv"
 )
 
 func payloadOnDisk(t *testing.T) string {
@@ -105,9 +107,7 @@ func TestPayloadMatchesItsSource(t *testing.T) {
 // Catches a binary that does not come out of its source. Byte for byte where the
 // tools are those that made it; with others, the build must still behave.
 func TestPayloadRebuilds(t *testing.T) {
-	if _, err := exec.LookPath("gcc"); err != nil && !networkAllowed() {
-		t.Skip("needs gcc, which make test installs: ", err)
-	}
+	testenv.Require(t, testenv.Compiler)
 	out := filepath.Join(t.TempDir(), "payload")
 	if msg, err := exec.Command("sh", "payload/build.sh", out).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, msg)

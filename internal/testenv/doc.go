@@ -3,7 +3,8 @@
 //
 // Require skips, with the reason, a test whose needs an ordinary machine does
 // not meet. Where INITBENCH_REQUIRE=1 is set (the guest lane sets it) the same
-// skip is a failure: a lane that quietly tests nothing must not be green.
+// skip is a failure: a lane that quietly tests nothing must not be green. What no guest has is promised by a
+// variable of its own: a network and a compiler by INITBENCH_TEST_NETWORK, a browser by INITBENCH_TEST_BROWSER.
 //
 // Main runs a package's tests and fails the binary when descriptors, processes
 // (its children, and orphans by a variable that they inherited), mounts, cgroups

@@ -25,7 +25,7 @@ func (r *recorder) Skipf(f string, a ...any)  { r.skipped = fmt.Sprintf(f, a...)
 
 // Catches a guest lane that skips its tests and stays green.
 func TestRequireFailsWherePromised(t *testing.T) {
-	absent := Need{"the moon", func() error { return errors.New("not tonight") }}
+	absent := Need{name: "the moon", missing: func() error { return errors.New("not tonight") }}
 	for promised, want := range map[string]recorder{
 		"":  {skipped: "needs the moon: not tonight"},
 		"1": {failed: "needs the moon, which INITBENCH_REQUIRE=1 promises: not tonight"},
@@ -36,6 +36,26 @@ func TestRequireFailsWherePromised(t *testing.T) {
 		if got != want {
 			t.Errorf("INITBENCH_REQUIRE=%q: %+v, want %+v", promised, got, want)
 		}
+	}
+}
+
+// Catches a guest that fails for what no guest has, and a lane that skips what it promised by a name of its own.
+func TestRequireKnowsWhoPromised(t *testing.T) {
+	absent := Need{"the sun", func() error { return errors.New("clouds") }, "INITBENCH_TEST_SUN"}
+	t.Setenv("INITBENCH_REQUIRE", "1")
+	var got recorder
+	if Require(&got, absent); got != (recorder{skipped: "needs the sun: clouds"}) {
+		t.Errorf("%+v, want it skipped", got)
+	}
+	t.Setenv("INITBENCH_TEST_SUN", "1")
+	got = recorder{}
+	if Require(&got, absent); got != (recorder{failed: "needs the sun, which INITBENCH_TEST_SUN=1 promises: clouds"}) {
+		t.Errorf("%+v, want it failed", got)
+	}
+	t.Setenv("INITBENCH_TEST_NETWORK", "")
+	got = recorder{}
+	if Require(&got, Network); got != (recorder{skipped: "needs a network to download from: INITBENCH_TEST_NETWORK is not 1"}) {
+		t.Errorf("%+v, want it skipped", got)
 	}
 }
 

@@ -46,7 +46,7 @@ check_elsewhere() {
 	return $status
 }
 
-check_shell() { shellcheck --severity=warning scripts/*.sh scripts/*/*.sh .ci/run internal/ociruntime/payload/build.sh cgroupjoin/idle/program/build.sh sequence/observe/record.sh internal/network/launch/build.sh; }
+check_shell() { shellcheck --severity=warning scripts/*.sh scripts/*/*.sh .ci/run internal/freestanding/build.sh sequence/observe/record.sh; }
 
 # sums of every file that git knows or would, in a form that diff shows well.
 sums() { git -c safe.directory="$PWD" ls-files -z --cached --others --exclude-standard | xargs -0 sha256sum 2>/dev/null; }

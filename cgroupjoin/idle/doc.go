@@ -10,4 +10,4 @@
 // a runtime that has a scope made early keeps it alive with one.
 package idle
 
-//go:generate sh program/build.sh
+//go:generate sh ../../internal/freestanding/build.sh program/idle

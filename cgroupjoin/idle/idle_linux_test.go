@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/initbench/initbench/internal/freestanding"
 	"github.com/initbench/initbench/internal/testenv"
 )
 
@@ -166,7 +167,7 @@ func TestSourceAgrees(t *testing.T) {
 
 // sources is what the program is built from, carried by the test binary: a guest has no source tree.
 //
-//go:embed program/idle.c program/build.sh program/idle_linux_amd64.from
+//go:embed program/idle.c program/idle_linux_amd64.from
 var sources embed.FS
 
 func read(t *testing.T, name string) []byte {
@@ -189,7 +190,7 @@ func sum(parts ...[]byte) string {
 // Catches, without a compiler, a source edited without go generate, and a binary that was not built from it.
 func TestProgramMatchesItsSource(t *testing.T) {
 	from := string(read(t, "idle_linux_amd64.from"))
-	for _, want := range []string{"source " + sum(read(t, "idle.c"), read(t, "build.sh")), "binary " + sum(program)} {
+	for _, want := range []string{"source " + sum(read(t, "idle.c"), freestanding.Script), "binary " + sum(program)} {
 		if !strings.Contains(from, want+"\n") {
 			t.Errorf("built from something else than %q: run go generate:\n%s", want, from)
 		}
@@ -201,7 +202,7 @@ func TestProgramMatchesItsSource(t *testing.T) {
 func TestProgramRebuilds(t *testing.T) {
 	testenv.Require(t, testenv.Compiler)
 	out := filepath.Join(t.TempDir(), "idle")
-	if said, err := exec.Command("sh", "program/build.sh", out).CombinedOutput(); err != nil {
+	if said, err := exec.Command("sh", "../../internal/freestanding/build.sh", "program/idle", out).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	from, err := os.ReadFile(out + ".from")

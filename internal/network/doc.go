@@ -21,4 +21,4 @@
 // No run asks for a network yet: its tests alone feed it.
 package network
 
-//go:generate sh launch/build.sh
+//go:generate sh ../freestanding/build.sh launch/launch

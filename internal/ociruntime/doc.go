@@ -27,4 +27,4 @@
 // [EnvError], and so is installing a runtime anywhere but on Linux.
 package ociruntime
 
-//go:generate sh payload/build.sh
+//go:generate sh ../freestanding/build.sh payload/payload

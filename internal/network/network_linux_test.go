@@ -20,9 +20,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/initbench/initbench/internal/freestanding"
 	"github.com/initbench/initbench/internal/journal"
 	"github.com/initbench/initbench/internal/pool"
-	"github.com/initbench/initbench/internal/freestanding"
 	"github.com/initbench/initbench/internal/testenv"
 )
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 )
@@ -108,6 +109,15 @@ func failuresFirst(group []outcome) {
 
 var rounds = flag.Int("rounds", 24, "how many searches are simulated of each family of curves")
 
+// -short simulates a quarter: under the race detector, which slows what has no goroutines tenfold.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if testing.Short() {
+		*rounds = (*rounds + 3) / 4
+	}
+	os.Exit(m.Run())
+}
+
 // allowed is whether so few of n is to be expected one time in a thousand, if the share is as promised.
 func allowed(held, n int, promised float64) bool { return binomialCDF(held, n, promised) > 0.001 }
 
@@ -151,7 +161,11 @@ func count(is bool) int {
 // Catches an edge that is missed by a step, ends of the grid that are not told, and starts that are wasted: every place
 // of a sharp edge on the gate's grid, also below and beyond it.
 func TestSharpEdgesTakeFewStarts(t *testing.T) {
-	for _, n := range []int{1, 2, 8} {
+	atOnce := []int{1, 2, 8}
+	if testing.Short() {
+		atOnce = atOnce[1:2]
+	}
+	for _, n := range atOnce {
 		var starts []int
 		for place := range NewSearch(gateSearch).limits + 1 {
 			s := NewSearch(gateSearch)
@@ -357,7 +371,7 @@ func TestTheCurvesIntervalsHoldTheTruth(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	held, points := 0, 0
 	for _, f := range families() {
-		for range max(1, *rounds/4) {
+		for range max(6, *rounds/4) { // fewer say too little: the intervals of one search hang together
 			s, curve := NewSearch(gateSearch), f.make(r)
 			s.run(t, r, 2, curve, asProposed)
 			for _, p := range s.Curve() {

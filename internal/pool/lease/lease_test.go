@@ -27,6 +27,15 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, take(strings.Fields(args)))
 		os.Exit(1)
 	}
+	if args := os.Getenv(leaser); args != "" {
+		peak, err := peakOfLeasing(strings.Fields(args))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Println(peak)
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 

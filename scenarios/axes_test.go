@@ -107,7 +107,7 @@ func TestParseRefusesBadAxes(t *testing.T) {
 }
 
 func built(order sequence.Order, clone memfdclone.Where, strategy memfdclone.Strategy, size int64, place cgroupjoin.Place, limit int64) Cell {
-	return Cell{cgroupjoin.Cgroupfs, order, place, limit, Build{clone, strategy, size}, Join{}}
+	return Cell{cgroupjoin.Cgroupfs, order, place, limit, Build{clone, strategy, size}, Join{}, Enumeration{}}
 }
 
 // Catches a cell that is measured although it is another under a second name, or cannot be had at all; and one that is left out

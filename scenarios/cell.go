@@ -17,11 +17,13 @@ type Cell struct {
 	Limit  int64             `json:"limit_bytes,omitempty"` // 0: none asked
 	Build  Build             `json:"build,omitzero"`
 	Join   Join              `json:"join,omitzero"`
+	// Enumerate is what the payload does beside its own work.
+	Enumerate Enumeration `json:"enumerate,omitzero"`
 }
 
 // Cell is the one that a measured trial belongs to.
 func (t Trial) Cell() Cell {
-	return Cell{Driver: t.Driver, Order: t.Order, Place: t.Place, Limit: t.Limit, Build: t.Build, Join: t.Join}
+	return Cell{Driver: t.Driver, Order: t.Order, Place: t.Place, Limit: t.Limit, Build: t.Build, Join: t.Join, Enumerate: t.Enumerate}
 }
 
 // Cells yields every combination of the scenario's axes that r has, in the order reports show them, and why it is never
@@ -64,7 +66,8 @@ func (s Scenario) axes(built bool) []axis {
 	}
 	all = append(all, axisOf("orders", s.AllOrders(), func(c *Cell, o sequence.Order) { c.Order = o }))
 	if !built {
-		return append(all, axisOf("limits", s.bounds(), setBound))
+		all = append(all, axisOf("limits", s.bounds(), setBound))
+		return append(all, s.Enumerate.axes()...)
 	}
 	all = append(all, s.buildAxes()...)
 	if s.Headroom == nil {

@@ -99,6 +99,8 @@ func (d *decoder) scenario(root node) Scenario {
 		{"places", false, func(p string, v node) { s.Places = words[cgroupjoin.Place](d, p, v) }},
 		{"clock", false, func(p string, v node) { s.Clock = Clock(d.text(p, v)) }},
 		{"huge_pages", false, func(p string, v node) { s.HugePages = HugePages(d.text(p, v)) }},
+		{"network", false, func(p string, v node) { s.Network = d.network(p, v) }},
+		{"enumerate", false, func(p string, v node) { s.Enumerate = d.enumerate(p, v) }},
 		{"joins", false, func(p string, v node) { s.Joins = d.joins(p, v) }},
 		{"runtimes", false, func(p string, v node) { s.Runtimes = d.runtimes(p, v) }},
 	})

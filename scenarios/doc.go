@@ -28,6 +28,8 @@
 //	collector: off                # of that process's Go runtime
 //	watch: [1, felix, a.service]  # processes whose descriptors are counted too
 //	clock: instructions           # in a guest whose time counts instructions; see below
+//	network: {pools: [{base: "fd0d:0ce5::/48", size: 64}]} # a network namespace and an address of each pool for every container
+//	enumerate: {bits: [4, 32], how: [eager, lazy], record: 80} # the payload enumerates 2^BITS subnets
 //	clones: [init, parent]        # axes of the built-in runtime alone: who makes the copy,
 //	strategies: [memfd, bind]     # how,
 //	sizes: [8MiB, 16MiB]          # and how much there is to copy

@@ -3,6 +3,9 @@ package scenarios
 import (
 	"fmt"
 	"slices"
+
+	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/sequence"
 )
 
 // Slot is a cell that is planned, with the arms that are compared in it.
@@ -76,15 +79,27 @@ func (d *Draft) Shuffle(decision string, round, n int, swap func(i, j int)) {
 	d.p.stream("", decision, round).Shuffle(n, swap)
 }
 
-// text tells cells apart, for the randomness of each.
+// text tells cells apart, for the randomness of each. Of a cell of no payload's work it is what it was before there were others: a run that
+// was begun then goes on as it was planned.
 func (c Cell) text() string {
-	return fmt.Sprintf("%+v", c)
+	text := fmt.Sprintf("%+v", struct {
+		Driver cgroupjoin.Driver
+		Order  sequence.Order
+		Place  cgroupjoin.Place
+		Limit  int64
+		Build  Build
+		Join   Join
+	}{c.Driver, c.Order, c.Place, c.Limit, c.Build, c.Join})
+	if c.Enumerate == (Enumeration{}) {
+		return text
+	}
+	return text + " " + c.Enumerate.String()
 }
 
 // Timed tells whether the scenario's trials have to run alone: a figure of time is judged, or its
-// containers share a batch whose size is the experiment.
+// containers share a batch whose size is the experiment, or their network's steps are timed.
 func (s Scenario) Timed() bool {
-	if s.Joins != nil || s.Concurrent {
+	if s.Joins != nil || s.Concurrent || s.Network != nil {
 		return true
 	}
 	return slices.ContainsFunc(s.Judge, func(name string) bool {

@@ -23,6 +23,10 @@ const (
 
 	JoinLatency = "join.latency" // of a join measured alone
 
+	// Of containers that a scenario gives a network, whatever the runtime.
+	NetworkLatency    = "network.latency"     // from the making of a container's network namespace to its last address
+	NetworkMemoryPeak = "network.memory.peak" // of the CNI plugin that had the most memory meanwhile
+
 	// What the observer saw, so of observed trials alone.
 	ContainerChargedAtExec = "container.memory.charged_at_exec" // the container's charge when its payload had been exec'd
 	StartSyscalls          = "start.syscalls"                   // of both cgroups, from create's spawn to the payload's exec
@@ -85,6 +89,8 @@ func Metrics() []Metric {
 		{StartBytesCopied, "bytes", PerTrial, ObservedLane, RunsClock},
 		{OrderJoinFirst, "fraction", PerTrial, ObservedLane, RunsClock},
 		{JoinLatency, "ns", PerTrial, TimedLane, RunsClock},
+		{NetworkLatency, "ns", PerTrial, TimedLane, RunsClock},
+		{NetworkMemoryPeak, "bytes", PerTrial, AnyLane, RunsClock},
 		{StartThreshold, "bytes", PerSearch, AnyLane, RunsClock},
 		{OOMRate, "fraction", PerTrial, AnyLane, RunsClock},
 	}, leakMetrics()...)

@@ -45,7 +45,7 @@ func (s Spec) sizeOf(sc Scenario) (trials int64, product string, ok bool) {
 // too many, product says what they are made of.
 func (s Scenario) size(arms int) (trials int64, product string, ok bool) {
 	measured, product, fits := multiply("container starts",
-		factor{len(s.Drivers), "drivers"}, factor{len(s.AllOrders()), "orders"}, factor{len(s.bounds()), "limits"}, factor{arms, "runtimes"},
+		factor{len(s.Drivers), "drivers"}, factor{len(s.AllOrders()), "orders"}, factor{len(s.bounds()), "limits"}, factor{s.Enumerate.cells(), "enumerations"}, factor{arms, "runtimes"},
 		factor{s.Trials, s.unit()}, factor{s.Containers, "containers"})
 	if !fits {
 		return 0, product, false
@@ -251,6 +251,7 @@ func measured(sc Scenario, c Cell) Trial {
 		Observe:   sc.Observe || c.Order != sequence.Natural,
 		BatchSize: sc.Containers, Concurrent: sc.Concurrent, Timeout: sc.Timeout, Payload: sc.Payload, HugePages: sc.HugePages,
 		Cycles: sc.Cycles, Embedded: sc.Embedded, Collector: sc.Collector,
+		Network: sc.Network != nil, Enumerate: c.Enumerate,
 	}
 }
 
@@ -260,6 +261,7 @@ func warmup(sc Scenario, driver cgroupjoin.Driver) Trial {
 		Scenario: sc.Name, Driver: driver, Order: sequence.Natural,
 		BatchSize: 1, Warmup: true, Timeout: sc.Timeout, Payload: sc.Payload, HugePages: sc.HugePages,
 		Cycles: min(sc.Cycles, warmCycles), Embedded: sc.Embedded, Collector: sc.Collector,
+		Network: sc.Network != nil,
 	}
 }
 

@@ -181,7 +181,7 @@ func TestEstimate(t *testing.T) {
 // Catches a metric that was renamed: policies and stored results know it by this name.
 func TestMetricNamesAreStable(t *testing.T) {
 	want := "start.latency create.latency batch.total start.cpu start.latency.instructions start.cpu.instructions container.memory.peak runtime.memory.peak " +
-		"container.memory.charged_at_exec start.syscalls start.pagefaults start.forks start.bytes_copied order.join_first join.latency start.threshold oom.rate"
+		"container.memory.charged_at_exec start.syscalls start.pagefaults start.forks start.bytes_copied order.join_first join.latency network.latency network.memory.peak start.threshold oom.rate"
 	if got := strings.ReplaceAll(Scenario{}.metricWords(), ", ", " "); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

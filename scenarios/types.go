@@ -64,6 +64,10 @@ type Scenario struct {
 	Clock Clock `json:"clock,omitempty"`
 	// HugePages that the trials may get; empty means what the machine does.
 	HugePages HugePages `json:"huge_pages,omitempty"`
+	// Network gives each container a network namespace with addresses; nil: it has an empty one of the runtime's making.
+	Network *Network `json:"network,omitempty"`
+	// Enumerate has the payloads enumerate the subnets of address pools.
+	Enumerate *Enumerate `json:"enumerate,omitempty"`
 	// Joins makes every trial a join measured alone: no runtime is started.
 	Joins *Joins `json:"joins,omitempty"`
 	// Runtimes a user's file brings along; the command line's come on top.
@@ -167,10 +171,13 @@ type Trial struct {
 	Group   int `json:"group,omitempty"`
 	InGroup int `json:"in_group,omitempty"`
 	// Cycles, Embedded and Collector are those of a session; see Scenario, which alone says what is watched (Spec.WatchedIn).
-	Cycles    int           `json:"cycles,omitempty"`
-	Embedded  bool          `json:"embedded,omitempty"`
-	Collector Collector     `json:"collector,omitempty"`
-	HugePages HugePages     `json:"huge_pages,omitempty"`
+	Cycles    int       `json:"cycles,omitempty"`
+	Embedded  bool      `json:"embedded,omitempty"`
+	Collector Collector `json:"collector,omitempty"`
+	HugePages HugePages `json:"huge_pages,omitempty"`
+	// Network: the container gets one; which, its scenario says (Spec.NetworkOf).
+	Network   bool          `json:"network,omitempty"`
+	Enumerate Enumeration   `json:"enumerate,omitzero"`
 	Timeout   time.Duration `json:"timeout_ns"`
 	Payload   Payload       `json:"payload"`
 }

@@ -111,7 +111,7 @@ func (p shownPlan) writeList(w io.Writer, all []scenarios.Cell, indent string) e
 }
 
 func containerWords(c scenarios.Cell) []string {
-	return []string{string(c.Driver), string(c.Order), limitWord(c.Limit), orDash(string(c.Place))}
+	return []string{string(c.Driver), string(c.Order), limitWord(c.Limit) + enumerating(c.Enumerate), orDash(string(c.Place))}
 }
 
 func buildWords(c scenarios.Cell) []string {

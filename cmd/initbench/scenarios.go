@@ -338,6 +338,13 @@ func (p shownPlan) writeSummary(w io.Writer) error {
 	if s.Containers > 1 {
 		fmt.Fprintf(tw, "containers\t%d in each trial, %s\n", s.Containers, pace(s.Concurrent))
 	}
+	for i, pool := range s.Network.AddressPools() {
+		what := ""
+		if i == 0 {
+			what = "network"
+		}
+		fmt.Fprintf(tw, "%s\ta subnet of %s\n", what, pool)
+	}
 	fmt.Fprintf(tw, "judged\t%s\n", strings.Join(s.Judge, ", "))
 	if s.Clock != scenarios.RunsClock {
 		fmt.Fprintf(tw, "clock\tcounts %s, in a guest of its own\n", s.Clock)
@@ -427,6 +434,7 @@ func purpose(t scenarios.Trial) string {
 			what += ", limit on " + string(t.Place)
 		}
 	}
+	what += enumerating(t.Enumerate)
 	if t.Join.Threads > 1 {
 		what += fmt.Sprintf(", %d threads", t.Join.Threads)
 	}
@@ -434,6 +442,14 @@ func purpose(t scenarios.Trial) string {
 		what += ", busy"
 	}
 	return what
+}
+
+// enumerating is ", eager 2^32", or nothing of a payload that enumerates nothing.
+func enumerating(e scenarios.Enumeration) string {
+	if e == (scenarios.Enumeration{}) {
+		return ""
+	}
+	return ", " + e.String()
 }
 
 func limitWord(limit int64) string {

@@ -113,5 +113,8 @@ func (r *Record) check() error {
 	if _, err := cgroupjoin.ParseDriver(string(r.Driver)); err != nil {
 		return fmt.Errorf("trial %d: %w", r.Index, err)
 	}
+	if err := r.checkAttachment(); err != nil {
+		return err
+	}
 	return r.checkCensus()
 }

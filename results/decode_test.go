@@ -18,7 +18,7 @@ func TestOwnLinesAreReadFast(t *testing.T) {
 	var rec results.Record
 	fill(reflect.ValueOf(&rec).Elem())
 	rec.Kind, rec.Schema, rec.Outcome, rec.Driver = "trial", results.Schema, results.Started, cgroupjoin.Systemd
-	rec.Cycles, rec.Census = 20, session().Census
+	rec.Cycles, rec.Census, rec.Attachment = 20, session().Census, connected().Attachment
 	var timeline results.TrialTimeline
 	fill(reflect.ValueOf(&timeline).Elem())
 	timeline.Kind, timeline.Schema = "timeline", results.Schema
@@ -63,7 +63,7 @@ func fill(v reflect.Value) {
 
 // Catches a line that the fast decoder reads and encoding/json reads otherwise, or refuses.
 func FuzzDecodersAgree(f *testing.F) {
-	seeds := []any{records1[0], records1[2], observed(), builtIn()[0], builtIn()[1], session(),
+	seeds := []any{records1[0], records1[2], observed(), builtIn()[0], builtIn()[1], session(), connected(),
 		results.TrialTimeline{Kind: "timeline", Schema: 1, Trial: 7, Timeline: timeline1}}
 	for _, line := range seeds {
 		f.Add(mustMarshal(f, line))

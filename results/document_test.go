@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/initbench/initbench/internal/pool"
 	"github.com/initbench/initbench/memfdclone"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -38,6 +39,13 @@ var sections = map[reflect.Type]string{
 	reflect.TypeFor[scenarios.Build]():   "### Build",
 	reflect.TypeFor[scenarios.Join]():    "### Join",
 	reflect.TypeFor[memfdclone.Report](): "### Clone report",
+
+	reflect.TypeFor[scenarios.Network]():     "### Network",
+	reflect.TypeFor[pool.Written]():          "### Pool",
+	reflect.TypeFor[scenarios.Enumerate]():   "### Enumerate",
+	reflect.TypeFor[scenarios.Enumeration](): "### Enumeration",
+	reflect.TypeFor[results.Attachment]():    "### Network attachment",
+	reflect.TypeFor[results.NetworkStep]():   "### Network step",
 
 	reflect.TypeFor[results.Census]():     "### Census",
 	reflect.TypeFor[results.Series]():     "### Series",

@@ -24,6 +24,7 @@ func FuzzDecodeLine(f *testing.F) {
 		f.Add(mustMarshal(f, run.Environments[0]))
 	}
 	f.Add(mustMarshal(f, session()))
+	f.Add(mustMarshal(f, connected()))
 	timeline, err := results.EncodeTimeline(7, timeline1)
 	if err != nil {
 		f.Fatal(err)

@@ -133,6 +133,8 @@ type Record struct {
 	JoinNS *int64 `json:"join_ns,omitempty"`
 	// Census is what a session counted; nil of a trial that is none, and of a session that counted nothing.
 	Census *Census `json:"census,omitempty"`
+	// Attachment is what the container's network was and took; nil of a trial without, and of one that ended before it was made.
+	Attachment *Attachment `json:"network_attachment,omitempty"`
 	// Leaks lists what the trial left behind and initbench had to remove.
 	Leaks    []string `json:"leaks,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`

@@ -18,7 +18,7 @@
 // It refuses to change the machine for good: the bridge has no address, nothing is forwarded or masqueraded, so that no
 // sysctl and no rule of a firewall would have to be restored. Containers reach each other and nobody else.
 //
-// No run asks for a network yet: its tests alone feed it.
+// internal/runner feeds it, for scenarios that ask for a network.
 package network
 
 //go:generate sh ../freestanding/build.sh launch/launch

@@ -47,6 +47,25 @@ func LeaksOf(base, container string) ([]Leak, error) {
 	return slices.DeleteFunc(append(spaces, addresses...), func(l Leak) bool { return l.Container != container }), nil
 }
 
+// LeaksOf is the function of that name for a container that was attached here, and knows its veth besides.
+func (n *Network) LeaksOf(a Attachment) ([]Leak, error) {
+	all, err := LeaksOf(n.config.Base, a.Container)
+	if err != nil || a.Veth == "" {
+		return all, err
+	}
+	plugged, err := links("")
+	if err != nil {
+		return nil, fmt.Errorf("leaks of %s: %w", a.Container, err)
+	}
+	for _, l := range plugged {
+		if l.Kind == Veth && l.Name == a.Veth && l.Network == n.Name {
+			l.Container = a.Container
+			all = append(all, l)
+		}
+	}
+	return all, nil
+}
+
 // Free frees what LeaksOf lists, without any plugin: nobody else may be attaching or detaching that container.
 func Free(base string, leaks []Leak) (err error) {
 	for _, l := range leaks {
@@ -212,6 +231,14 @@ func Clean(ctx context.Context, base string) ([]Leak, error) {
 		err = errors.Join(err, removeDead(ctx, base, name))
 	}
 	return found, err
+}
+
+// CleanOne does so with the network of a name, such as one that a journal has.
+func CleanOne(ctx context.Context, base, name string) error {
+	if !namePattern.MatchString(name) {
+		return fmt.Errorf("remove network %.60q: no name of ours", name)
+	}
+	return removeDead(ctx, base, name)
 }
 
 func removeDead(ctx context.Context, base, name string) error {

@@ -67,7 +67,9 @@ type Attachment struct {
 	// NetNS is the path to give the runtime, as linux.namespaces[].path.
 	NetNS     string
 	Addresses []netip.Prefix
-	Steps     []Step
+	// Veth is the end of its interface that is plugged into the bridge.
+	Veth  string
+	Steps []Step
 }
 
 // Leak is something of a network that is there.

@@ -153,8 +153,25 @@ func (n *Network) Attach(ctx context.Context, container string) (a Attachment, e
 	if err != nil {
 		return a, fmt.Errorf("attach %s: %w", container, err)
 	}
-	a.Addresses, err = addresses(result)
+	if a.Addresses, err = addresses(result); err != nil {
+		return a, err
+	}
+	a.Veth, err = vethOf(result, n.Name)
 	return a, err
+}
+
+// vethOf is the one interface of a result that is on the host and is not the bridge.
+func vethOf(result types.Result, bridge string) (string, error) {
+	r, err := types100.NewResultFromResult(result)
+	if err != nil {
+		return "", fmt.Errorf("attach: %w", err)
+	}
+	for _, i := range r.Interfaces {
+		if i != nil && i.Sandbox == "" && i.Name != bridge {
+			return i.Name, nil
+		}
+	}
+	return "", nil
 }
 
 // NetNS is where a container's namespace is, or will be: the path to give the runtime.
@@ -171,7 +188,14 @@ func addresses(result types.Result) ([]netip.Prefix, error) {
 	}
 	var out []netip.Prefix
 	for _, ip := range r.IPs {
-		out = append(out, prefixOf(ip.Address))
+		if ip == nil {
+			return nil, errors.New("attach: the plugin's result has an address that is null")
+		}
+		p := prefixOf(ip.Address)
+		if !p.IsValid() {
+			return nil, fmt.Errorf("attach: the plugin's result has %s, which is no address with the length of a prefix", ip.Address.String())
+		}
+		out = append(out, p)
 	}
 	return out, nil
 }

@@ -133,10 +133,10 @@ func forwarding(t *testing.T) string {
 }
 
 // Catches two containers with one address, addresses outside of the pool's subnet or that are not in the container, steps without
-// time or memory, and anything that a run leaves when it ends as it should.
-func TestFiftyContainers(t *testing.T) {
+// time or memory, and anything that a run leaves when it ends as it should. Fifty at once are the runner's test.
+func TestContainers(t *testing.T) {
 	guest(t)
-	const containers = 50
+	const containers = 4
 	base, before := t.TempDir(), forwarding(t)
 	n := makeNetwork(t, base)
 	seen := map[netip.Addr]string{}
@@ -155,7 +155,7 @@ func TestFiftyContainers(t *testing.T) {
 			}
 			seen[p.Addr()] = c
 		}
-		if i%20 == 0 {
+		if i == 0 {
 			inside := output(t, "ip", "-n", filepath.Base(a.NetNS), "-o", "addr")
 			for _, want := range []string{a.Addresses[0].String(), a.Addresses[1].String(), "127.0.0.1/8"} {
 				if !strings.Contains(inside, want) {

@@ -22,6 +22,8 @@ type BundleSpec struct {
 	// memory.swap.max 0. It says nothing without a limit: the runtime specification
 	// cannot express it, and the trial's own parent cgroup has to.
 	NoSwap bool
+	// NetNS is the path of a network namespace to be in; empty has the runtime make one.
+	NetNS string
 	// Args of the payload, without its name.
 	Args []string
 }
@@ -54,6 +56,8 @@ func (s BundleSpec) validate() error {
 		return errors.New("no cgroup path: the runtime would choose one of its own")
 	case s.MemoryLimit < 0:
 		return fmt.Errorf("negative memory limit %d", s.MemoryLimit)
+	case s.NetNS != "" && !filepath.IsAbs(s.NetNS):
+		return errors.New("the network namespace is not an absolute path")
 	case len(s.Args) == 0:
 		return errors.New("no arguments for the payload")
 	}
@@ -67,7 +71,7 @@ func (s BundleSpec) validate() error {
 //   - No capabilities and no user: the payload needs neither, and fewer steps differ between runtimes.
 //   - No seccomp profile: containerd and the kubelet give none unless asked, and compiling
 //     one costs more than all the rest of init.
-//   - No hooks and no interfaces but lo in the network namespace. The namespace itself stays,
+//   - No hooks. No interfaces but lo in the network namespace, unless the caller made one. Otherwise the namespace stays all the same,
 //     though making it and, later and in the background, tearing it down takes the kernel
 //     longer than the other namespaces together: each pod pays for one.
 func bundleConfig(s BundleSpec) (*specs.Spec, error) {
@@ -82,7 +86,7 @@ func bundleConfig(s BundleSpec) (*specs.Spec, error) {
 		Mounts:   mounts(),
 		Linux: &specs.Linux{
 			CgroupsPath:   s.CgroupsPath,
-			Namespaces:    namespaces(),
+			Namespaces:    namespaces(s.NetNS),
 			Resources:     resources(s),
 			MaskedPaths:   maskedPaths(),
 			ReadonlyPaths: readonlyPaths(),
@@ -102,13 +106,13 @@ func process(args []string) *specs.Process {
 }
 
 // namespaces include the cgroup namespace, which containerd and Docker add on cgroup v2 hosts.
-func namespaces() []specs.LinuxNamespace {
+func namespaces(netNS string) []specs.LinuxNamespace {
 	return []specs.LinuxNamespace{
 		{Type: specs.PIDNamespace},
 		{Type: specs.IPCNamespace},
 		{Type: specs.UTSNamespace},
 		{Type: specs.MountNamespace},
-		{Type: specs.NetworkNamespace},
+		{Type: specs.NetworkNamespace, Path: netNS},
 		{Type: specs.CgroupNamespace},
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/journal"
+	"github.com/initbench/initbench/internal/network"
 )
 
 const (
@@ -34,8 +35,8 @@ func Remains(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// findRemains puts units and cgroups before directories: a process that is
-// killed lets go of its mounts.
+// findRemains puts units and cgroups before networks and directories: a process that is
+// killed lets go of its namespaces and mounts.
 func findRemains(ctx context.Context) (all []journal.Entry, journals []string, err error) {
 	found, err := journal.Find(journal.Base())
 	if err != nil {
@@ -52,6 +53,11 @@ func findRemains(ctx context.Context) (all []journal.Entry, journals []string, e
 		journals = append(journals, r.Path)
 		all = append(all, stillThere(r.Entries)...)
 	}
+	networks, err := findNetworks()
+	if err != nil {
+		return nil, nil, err
+	}
+	all = append(all, networks...)
 	dirs, err := filepath.Glob(filepath.Join(journal.Base(), "run-*"))
 	for _, d := range dirs {
 		all = append(all, journal.Entry{Kind: journal.Dir, Name: d})
@@ -59,13 +65,26 @@ func findRemains(ctx context.Context) (all []journal.Entry, journals []string, e
 	return unique(all), journals, err
 }
 
-// stillThere keeps the entries that exist. Units are left out: systemd's own
-// list has those it still knows.
+// stillThere keeps the entries that exist. Units and networks are left out: systemd's own
+// list has those it still knows, and findNetworks all of which there is anything.
 func stillThere(entries []journal.Entry) []journal.Entry {
 	return slices.DeleteFunc(slices.Clone(entries), func(e journal.Entry) bool {
 		_, err := os.Lstat(e.Name)
-		return e.Kind == journal.Unit || err != nil
+		return e.Kind == journal.Unit || e.Kind == network.Kind || err != nil
 	})
+}
+
+// findNetworks lists those of which the kernel or the disk has anything, named in a journal or not.
+func findNetworks() ([]journal.Entry, error) {
+	leaks, err := network.Leaks(journal.Base())
+	if err != nil {
+		return nil, fmt.Errorf("networks: %w", err)
+	}
+	var all []journal.Entry
+	for _, l := range leaks {
+		all = append(all, journal.Entry{Kind: network.Kind, Name: l.Network})
+	}
+	return all, nil
 }
 
 // unique drops repetitions, and cgroups that go with one above them.
@@ -120,6 +139,8 @@ func removeEntry(ctx context.Context, e journal.Entry) error {
 		return cgroupjoin.RemoveCgroup(ctx, cgroupRoot, procRoot, e.Name)
 	case journal.Unit:
 		return cgroupjoin.RemoveUnit(ctx, cgroupRoot, procRoot, e.Name)
+	case network.Kind:
+		return network.CleanOne(ctx, journal.Base(), e.Name)
 	case journal.Dir:
 		return removeDir(e.Name)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/journal"
+	"github.com/initbench/initbench/internal/network"
 	"github.com/initbench/initbench/internal/ociruntime"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -43,6 +44,7 @@ type collector struct {
 	// trees are those that the next trial of their kind is made in.
 	trees     map[treeKey]*reusedTree
 	madeTrees int
+	networks  map[string]*network.Network // by scenario
 	mounts    *mounts
 	// shared guards what trials that are made together have in common: journal, sink and notes, and what follows.
 	shared sync.Mutex
@@ -265,7 +267,7 @@ func (c *collector) note(format string, args ...any) {
 
 // close removes what the run shares. The journal stays when anything of the run does.
 func (c *collector) close() error {
-	errs := []error{c.closeObserver(), c.removeTrees()}
+	errs := []error{c.closeObserver(), c.removeTrees(), c.removeNetworks()}
 	if c.builds != nil {
 		errs = append(errs, c.builds.close())
 	}
@@ -358,6 +360,7 @@ func (c *collector) runOne(ctx context.Context, t scenarios.Trial) error {
 	case t.Cycles > 0:
 		m, err = c.runSession(ctx, p)
 	default:
+		p.attach(ctx)
 		m = c.call(ctx, p)
 	}
 	end, cleanErr := c.conclude(p, m)
@@ -370,7 +373,7 @@ func (c *collector) runOne(ctx context.Context, t scenarios.Trial) error {
 	return c.store(end)
 }
 
-// runAtOnce starts all trials of a batch together. They are recorded when the
+// runAtOnce starts all trials of a batch together, once all have their networks. They are recorded when the
 // last has ended, so that an interrupted batch is made again as a whole.
 func (c *collector) runAtOnce(ctx context.Context, batch []scenarios.Trial) error {
 	c.forgetKills()
@@ -387,6 +390,7 @@ func (c *collector) runAtOnce(ctx context.Context, batch []scenarios.Trial) erro
 	}
 	of := make([]measured, len(all))
 	if err == nil {
+		attachAll(ctx, all)
 		var wg sync.WaitGroup
 		for i := range all {
 			wg.Go(func() { of[i] = c.call(ctx, all[i]) })

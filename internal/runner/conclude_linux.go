@@ -26,7 +26,9 @@ func (c *collector) conclude(p *prepared, m measured) (concluded, error) {
 	end.timeline = timeline
 	leaks, removeErr := c.giveTree(ctx, p, &end.Record)
 	end.Leaks = append(leaks, c.diskLeaks(p)...)
-	return end, errors.Join(readErr, lookErr, c.discard(p, removeErr))
+	left, freeErr := p.freeNetwork()
+	end.Leaks = append(end.Leaks, left...)
+	return end, errors.Join(readErr, lookErr, c.discard(p, errors.Join(removeErr, freeErr)))
 }
 
 // concluded is a trial that is over.
@@ -107,6 +109,7 @@ func (c *collector) record(p *prepared, m measured, r cgroupjoin.Reading) result
 	if m.session != nil {
 		m.session.describe(&rec)
 	}
+	rec.Attachment = p.attached.describe()
 	return rec
 }
 

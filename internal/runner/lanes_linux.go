@@ -25,6 +25,9 @@ func CanRun(ctx context.Context, s scenarios.Spec) error {
 	if err := CanMeasure(ctx, Drivers(s)); err != nil {
 		return err
 	}
+	if err := canConnect(s); err != nil {
+		return err
+	}
 	if !anyScenario(s, scenarios.Scenario.Imposes) {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/network"
 	"github.com/initbench/initbench/internal/ociruntime"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -30,11 +31,13 @@ type prepared struct {
 	cli    ociruntime.CLI
 	binary results.RuntimeID
 	// unready is why the runtime cannot be called as the trial asks.
-	unready error
-	stdout  *capture
-	stderr  *capture
-	nonce   string
-	hold    *hold // nil where the payload does not wait
+	unready  error
+	stdout   *capture
+	stderr   *capture
+	nonce    string
+	hold     *hold            // nil where the payload does not wait
+	network  *network.Network // nil where the container has none of ours
+	attached *attached        // nil before it is
 
 	enforcer *enforce.Enforcer // nil in the natural order
 	watch    *observe.Watch    // nil where nothing watches
@@ -68,6 +71,9 @@ func (c *collector) prepare(ctx context.Context, t scenarios.Trial) (*prepared, 
 	p.scope = p.id
 	p.dir = filepath.Join(c.work, strconv.Itoa(t.Index))
 	c.choose(p)
+	if err := c.connect(p); err != nil {
+		return p, err
+	}
 	if err := c.takeTree(ctx, p); err != nil {
 		return p, fmt.Errorf("cgroups: %w", err)
 	}
@@ -123,7 +129,10 @@ func (c *collector) makeBundle(p *prepared) error {
 		Rootfs:      c.rootfs,
 		CgroupsPath: p.tree.CgroupsPath(),
 		NoSwap:      c.swap,
-		Args:        ociruntime.Payload{Nonce: p.nonce, AnonBytes: p.Payload.AnonBytes, Hold: p.hold != nil}.Args(),
+		Args:        ociruntime.Payload{Nonce: p.nonce, AnonBytes: p.Payload.AnonBytes, Enumerate: enumeration(p.Enumerate), Hold: p.hold != nil}.Args(),
+	}
+	if p.network != nil {
+		spec.NetNS = p.network.NetNS(p.id)
 	}
 	if p.Place == cgroupjoin.OnContainer {
 		spec.MemoryLimit = p.Limit
@@ -141,13 +150,14 @@ func (c *collector) call(ctx context.Context, p *prepared) measured {
 	defer cancel()
 	m := measured{}
 	m.startNS = now()
-	if m.phase, m.spawnErr = "build", p.unready; m.spawnErr == nil {
+	if m.phase, m.spawnErr = p.ready(); m.spawnErr == nil {
 		c.create(ctx, p, &m)
 	}
 	if m.create.ok() {
 		c.start(ctx, p, &m)
 	}
 	c.remove(p, &m)
+	p.detach(&m)
 	p.stdout.finish()
 	p.stderr.finish()
 	m.output = p.stderr.text()

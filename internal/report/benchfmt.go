@@ -119,6 +119,14 @@ func fileConfig(key, value string) benchfmt.Config {
 	return benchfmt.Config{Key: key, Value: []byte(strings.Join(strings.Fields(value), " ")), File: true}
 }
 
+// benchEnumeration is "/subnets=2^32/how=eager", or nothing.
+func benchEnumeration(e scenarios.Enumeration) string {
+	if e == (scenarios.Enumeration{}) {
+		return ""
+	}
+	return fmt.Sprintf("/subnets=2^%d/how=%s", e.Bits, e.How)
+}
+
 // benchName turns start.latency into StartLatency/scenario=startup/driver=cgroupfs/order=natural.
 func benchName(metric, scenario, driver, order string, build scenarios.Build, place cgroupjoin.Place, limitBytes int64) string {
 	var b strings.Builder

@@ -39,6 +39,8 @@ var sections = map[reflect.Type]string{
 	reflect.TypeFor[jsonHeld]():        "### A ceiling",
 	reflect.TypeFor[jsonSummary]():     "## A summary",
 	reflect.TypeFor[jsonSession]():     "### Sessions",
+	reflect.TypeFor[jsonNetwork]():     "### A network",
+	reflect.TypeFor[jsonNetworkStep](): "### A network's step",
 	reflect.TypeFor[jsonCell]():        "### A cell",
 	reflect.TypeFor[jsonSpread]():      "### A spread",
 	reflect.TypeFor[jsonMatrix]():      "### A matrix",
@@ -63,7 +65,7 @@ var sections = map[reflect.Type]string{
 
 // elsewhere are types that docs/results.md defines.
 var elsewhere = []reflect.Type{
-	reflect.TypeFor[results.RuntimeID](), reflect.TypeFor[scenarios.Build](), reflect.TypeFor[results.Environment](),
+	reflect.TypeFor[results.RuntimeID](), reflect.TypeFor[scenarios.Build](), reflect.TypeFor[scenarios.Enumeration](), reflect.TypeFor[results.Environment](),
 	reflect.TypeFor[sequence.Finding](), reflect.TypeFor[sequence.Enforcement](), reflect.TypeFor[sequence.Timeline](),
 }
 

@@ -55,37 +55,38 @@ type jsonVerdict struct {
 
 // jsonMetric: docs/verdict.md defines every field of these types, and a test holds the two together.
 type jsonMetric struct {
-	Name      string           `json:"name"`
-	Unit      verdict.Unit     `json:"unit"`
-	Driver    string           `json:"driver"`
-	Order     string           `json:"order"`
-	Build     *scenarios.Build `json:"build,omitempty"`
-	Place     cgroupjoin.Place `json:"limit_place,omitempty"`
-	Limit     *int64           `json:"limit_bytes"`
-	Baseline  jsonArm          `json:"baseline"`
-	Candidate jsonArm          `json:"candidate"`
-	Change    number           `json:"change"`
-	P         number           `json:"p"`
-	Verdict   verdict.Ruling   `json:"verdict"`
-	Reason    string           `json:"reason"`
-	Scenario  string           `json:"scenario"`
-	Process   string           `json:"process,omitempty"`
-	ChangeLo  number           `json:"change_lo"`
-	ChangeHi  number           `json:"change_hi"`
-	Margin    number           `json:"margin"`
-	PHolm     number           `json:"p_holm"`
-	Relative  bool             `json:"relative"`
-	Why       string           `json:"why"`
-	Ladder    []jsonRung       `json:"ladder,omitempty"`
-	Severity  verdict.Severity `json:"severity"`
-	Open      bool             `json:"open"`
-	Stuck     bool             `json:"stuck"`
-	Family    int              `json:"family"`
-	Rank      int              `json:"rank"`
-	Looks     jsonLooks        `json:"looks"`
-	Paragraph string           `json:"paragraph,omitempty"`
-	Trace     string           `json:"trace,omitempty"`
-	Leak      *jsonLeak        `json:"leak,omitempty"`
+	Name      string                 `json:"name"`
+	Unit      verdict.Unit           `json:"unit"`
+	Driver    string                 `json:"driver"`
+	Order     string                 `json:"order"`
+	Build     *scenarios.Build       `json:"build,omitempty"`
+	Place     cgroupjoin.Place       `json:"limit_place,omitempty"`
+	Limit     *int64                 `json:"limit_bytes"`
+	Enumerate *scenarios.Enumeration `json:"enumerate,omitempty"`
+	Baseline  jsonArm                `json:"baseline"`
+	Candidate jsonArm                `json:"candidate"`
+	Change    number                 `json:"change"`
+	P         number                 `json:"p"`
+	Verdict   verdict.Ruling         `json:"verdict"`
+	Reason    string                 `json:"reason"`
+	Scenario  string                 `json:"scenario"`
+	Process   string                 `json:"process,omitempty"`
+	ChangeLo  number                 `json:"change_lo"`
+	ChangeHi  number                 `json:"change_hi"`
+	Margin    number                 `json:"margin"`
+	PHolm     number                 `json:"p_holm"`
+	Relative  bool                   `json:"relative"`
+	Why       string                 `json:"why"`
+	Ladder    []jsonRung             `json:"ladder,omitempty"`
+	Severity  verdict.Severity       `json:"severity"`
+	Open      bool                   `json:"open"`
+	Stuck     bool                   `json:"stuck"`
+	Family    int                    `json:"family"`
+	Rank      int                    `json:"rank"`
+	Looks     jsonLooks              `json:"looks"`
+	Paragraph string                 `json:"paragraph,omitempty"`
+	Trace     string                 `json:"trace,omitempty"`
+	Leak      *jsonLeak              `json:"leak,omitempty"`
 }
 
 // jsonLooks says how often a row was looked at.
@@ -148,7 +149,7 @@ func verdictJSON(v verdict.Verdict) ([]byte, error) {
 
 func metricJSON(m verdict.Metric) jsonMetric {
 	out := jsonMetric{
-		Name: m.Name, Unit: m.Unit, Driver: string(m.Driver), Order: string(m.Order), Build: buildJSON(m.Build), Place: m.Place, Limit: orNull(m.Limit),
+		Name: m.Name, Unit: m.Unit, Driver: string(m.Driver), Order: string(m.Order), Build: buildJSON(m.Build), Place: m.Place, Limit: orNull(m.Limit), Enumerate: enumerationJSON(m.Enumerate),
 		Baseline: armJSON(m, m.Baseline), Candidate: armJSON(m, m.Candidate),
 		Change: number(m.Change), P: number(m.P), Verdict: m.Ruling, Reason: m.Reason, Scenario: m.Scenario, Process: m.Process, Leak: leakJSON(m.Leak),
 		ChangeLo: number(m.ChangeLo), ChangeHi: number(m.ChangeHi), Margin: number(m.Margin), PHolm: number(m.PHolm),

@@ -197,7 +197,7 @@ func (x *exposition) asides(findings []verdict.Finding, warnings []string) {
 // row adds both arms of a row, its change and what was ruled.
 func (x *exposition) row(m verdict.Metric) {
 	of := conditionTags(m.Scenario, m.Driver, string(m.Order), m.Build, m.Place, m.Limit)
-	of = append(of, tag{"process", m.Process})
+	of = append(of, tag{"process", m.Process}, tag{"enumerate", m.Enumerate.String()})
 	named := append([]tag{{"metric", m.Name}}, of...)
 	for i, a := range []verdict.Arm{m.Baseline, m.Candidate} {
 		arm := tag{"arm", []string{"baseline", "candidate"}[i]}

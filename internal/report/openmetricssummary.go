@@ -35,7 +35,7 @@ func summaryOpenMetrics(w io.Writer, s verdict.Summary) error {
 
 func (x *exposition) cell(c verdict.CellSummary) {
 	of := append([]tag{{"runtime", c.Runtime}}, conditionTags(c.Scenario, c.Driver, string(c.Order), c.Build, c.Place, c.Limit)...)
-	of = append(of, tag{"lane", string(c.Lane)})
+	of = append(of, tag{"lane", string(c.Lane)}, tag{"enumerate", c.Enumerate.String()})
 	x.outcomes(c.Outcomes, of)
 	x.spread(scenarios.StartLatency, c.Start, of)
 	x.spread(scenarios.CreateLatency, c.Create, of)
@@ -49,6 +49,10 @@ func (x *exposition) cell(c verdict.CellSummary) {
 		if peak.arm.Known() {
 			x.estimate(promName(peak.name), verdict.Bytes, "Median "+peak.name+" of the starts.", peak.arm.Center, peak.arm.Lo, peak.arm.Hi, of...)
 		}
+	}
+	if n := c.Network; n.N > 0 {
+		x.add(promName(scenarios.NetworkLatency), "seconds", "Median "+scenarios.NetworkLatency+".", n.AttachNS/1e9, of...)
+		x.add(promName(scenarios.NetworkMemoryPeak), "bytes", "Median "+scenarios.NetworkMemoryPeak+".", n.PeakBytes, of...)
 	}
 	x.add(promName(scenarios.ContainerChargedAtExec), "bytes", "Median "+scenarios.ContainerChargedAtExec+".", c.Charges.AtExec, of...)
 	x.sides(scenarios.StartSyscalls, c.Counters.Syscalls, of)

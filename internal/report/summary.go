@@ -96,7 +96,7 @@ func summaryGrids(s verdict.Summary, between string) []*grid {
 		if built(cells) {
 			continue
 		}
-		for _, g := range []*grid{latencies(cells, between), orders(cells), charges(cells), batches(cells), peaks(cells, between)} {
+		for _, g := range []*grid{latencies(cells, between), orders(cells), charges(cells), batches(cells), peaks(cells, between), networks(cells)} {
 			if g != nil {
 				grids = append(grids, g)
 			}
@@ -150,7 +150,8 @@ func condition(cells []verdict.CellSummary, c verdict.CellSummary, more ...strin
 	if ordered(cells) {
 		columns = append(columns, string(c.Order))
 	}
-	return append(append(columns, verdict.PlacedLimit(c.Build, c.Place, c.Limit)), more...)
+	limit := verdict.PlacedLimit(c.Build, c.Place, c.Limit) + phrase.After(", ", c.Enumerate.String())
+	return append(append(columns, limit), more...)
 }
 
 func latencies(cells []verdict.CellSummary, between string) *grid {
@@ -365,7 +366,7 @@ func victims(list []verdict.VictimSummary) *grid {
 		if v.Build != (scenarios.Build{}) {
 			continue
 		}
-		g.add(v.Scenario, v.Runtime+phrase.After(" ", verdict.BuildText(v.Build)), string(v.Driver), string(v.Order), verdict.PlacedLimit(v.Build, v.Place, v.Limit), v.Comm, fmt.Sprint(v.N), b(v.Anon), b(v.File), b(v.Shmem))
+		g.add(v.Scenario, v.Runtime+phrase.After(" ", verdict.BuildText(v.Build)), string(v.Driver), string(v.Order), verdict.PlacedLimit(v.Build, v.Place, v.Limit)+phrase.After(", ", v.Enumerate.String()), v.Comm, fmt.Sprint(v.N), b(v.Anon), b(v.File), b(v.Shmem))
 	}
 	return g
 }
@@ -409,7 +410,7 @@ func cellName(c verdict.CellSummary) string {
 	if c.Order != sequence.Natural {
 		name += ", " + string(c.Order)
 	}
-	return name
+	return name + phrase.After(", ", c.Enumerate.String())
 }
 
 func summaryBenchfmt(w io.Writer, s verdict.Summary) error {
@@ -436,7 +437,8 @@ func summaryBenchfmt(w io.Writer, s verdict.Summary) error {
 				{"container.memory.peak", "B/op", c.ContainerPeak.Values},
 				{"runtime.memory.peak", "B/op", c.RuntimePeak.Values},
 			} {
-				b.values(config, benchName(m.name, c.Scenario, string(c.Driver), string(c.Order), c.Build, c.Place, c.Limit), m.unit, m.values...)
+				name := benchName(m.name, c.Scenario, string(c.Driver), string(c.Order), c.Build, c.Place, c.Limit)
+				b.values(config, name+benchEnumeration(c.Enumerate), m.unit, m.values...)
 			}
 		}
 	}

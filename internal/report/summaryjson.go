@@ -39,6 +39,8 @@ type jsonCell struct {
 	Build         *scenarios.Build        `json:"build,omitempty"`
 	Place         cgroupjoin.Place        `json:"limit_place,omitempty"`
 	Limit         *int64                  `json:"limit_bytes"`
+	Enumerate     *scenarios.Enumeration  `json:"enumerate,omitempty"`
+	Network       *jsonNetwork            `json:"network,omitempty"`
 	Lane          verdict.Lane            `json:"lane"`
 	Trials        int                     `json:"n"`
 	NotCounted    int                     `json:"not_counted"`
@@ -98,18 +100,19 @@ type jsonBatch struct {
 }
 
 type jsonVictim struct {
-	Scenario string           `json:"scenario"`
-	Runtime  string           `json:"runtime"`
-	Driver   string           `json:"driver"`
-	Order    string           `json:"order"`
-	Build    *scenarios.Build `json:"build,omitempty"`
-	Place    cgroupjoin.Place `json:"limit_place,omitempty"`
-	Limit    *int64           `json:"limit_bytes"`
-	Comm     string           `json:"comm"`
-	N        int              `json:"n"`
-	Anon     number           `json:"anon_bytes"`
-	File     number           `json:"file_bytes"`
-	Shmem    number           `json:"shmem_bytes"`
+	Scenario  string                 `json:"scenario"`
+	Runtime   string                 `json:"runtime"`
+	Driver    string                 `json:"driver"`
+	Order     string                 `json:"order"`
+	Build     *scenarios.Build       `json:"build,omitempty"`
+	Place     cgroupjoin.Place       `json:"limit_place,omitempty"`
+	Limit     *int64                 `json:"limit_bytes"`
+	Enumerate *scenarios.Enumeration `json:"enumerate,omitempty"`
+	Comm      string                 `json:"comm"`
+	N         int                    `json:"n"`
+	Anon      number                 `json:"anon_bytes"`
+	File      number                 `json:"file_bytes"`
+	Shmem     number                 `json:"shmem_bytes"`
 }
 
 func summaryJSON(s verdict.Summary) ([]byte, error) {
@@ -126,7 +129,7 @@ func summaryJSON(s verdict.Summary) ([]byte, error) {
 	for _, v := range s.Victims {
 		out.Victims = append(out.Victims, jsonVictim{
 			Scenario: v.Scenario, Runtime: v.Runtime, Driver: string(v.Driver), Order: string(v.Order),
-			Build: buildJSON(v.Build), Place: v.Place, Limit: orNull(v.Limit), Comm: v.Comm, N: v.N,
+			Build: buildJSON(v.Build), Place: v.Place, Limit: orNull(v.Limit), Enumerate: enumerationJSON(v.Enumerate), Comm: v.Comm, N: v.N,
 			Anon: number(v.Anon), File: number(v.File), Shmem: number(v.Shmem),
 		})
 	}
@@ -136,6 +139,7 @@ func summaryJSON(s verdict.Summary) ([]byte, error) {
 func cellJSON(c verdict.CellSummary) jsonCell {
 	out := jsonCell{
 		Scenario: c.Scenario, Runtime: c.Runtime, Driver: string(c.Driver), Order: string(c.Order), Build: buildJSON(c.Build), Place: c.Place, Limit: orNull(c.Limit),
+		Enumerate: enumerationJSON(c.Enumerate), Network: networkJSON(c.Network),
 		Lane: c.Lane, Trials: c.Trials(), NotCounted: c.NotCounted, NotApplicable: c.NotApplicable, Failure: c.Failure,
 		Outcomes: map[results.Outcome]int{}, Start: spreadJSON(c.Start), Create: spreadJSON(c.Create),
 		ContainerPeak: medianJSON(c.ContainerPeak), RuntimePeak: medianJSON(c.RuntimePeak),
@@ -159,6 +163,14 @@ func cellJSON(c verdict.CellSummary) jsonCell {
 		}
 	}
 	return out
+}
+
+// enumerationJSON is nil of a payload that enumerates nothing.
+func enumerationJSON(e scenarios.Enumeration) *scenarios.Enumeration {
+	if e == (scenarios.Enumeration{}) {
+		return nil
+	}
+	return &e
 }
 
 func spreadJSON(s verdict.Spread) jsonSpread {

@@ -29,6 +29,7 @@ func metricName(m verdict.Metric) string {
 	if m.Order != sequence.Natural {
 		name += ", " + string(m.Order)
 	}
+	name += phrase.After(", ", m.Enumerate.String())
 	return name + phrase.After(", ", verdict.BuildText(m.Build))
 }
 

@@ -20,9 +20,11 @@ type Distribution struct {
 	Build    scenarios.Build
 	Place    cgroupjoin.Place // of the limit
 	Limit    int64
-	Runtime  string // the arm
-	Unit     Unit
-	Values   []Valued // rising
+	// Enumerate is what the payloads did.
+	Enumerate scenarios.Enumeration
+	Runtime   string // the arm
+	Unit      Unit
+	Values    []Valued // rising
 	// Median with its interval, at Confidence.
 	Median     Arm
 	Confidence float64
@@ -93,7 +95,7 @@ func (d *Distributions) All(confidence float64) []Distribution {
 	var all []Distribution
 	for _, k := range d.order {
 		out := Distribution{
-			Scenario: k.scenario, Driver: k.driver, Order: k.order, Build: k.build, Place: k.place, Limit: k.limit, Runtime: k.runtime,
+			Scenario: k.scenario, Driver: k.driver, Order: k.order, Build: k.build, Place: k.place, Limit: k.limit, Enumerate: k.enumerate, Runtime: k.runtime,
 			Unit: Nanoseconds, Values: units(d.points[k]),
 		}
 		all = append(all, out.described(confidence))
@@ -110,7 +112,7 @@ func DistributionsOf(v Verdict) []Distribution {
 		}
 		for i, arm := range []Arm{m.Baseline, m.Candidate} {
 			out := Distribution{
-				Scenario: m.Scenario, Driver: m.Driver, Order: m.Order, Build: m.Build, Place: m.Place, Limit: m.Limit,
+				Scenario: m.Scenario, Driver: m.Driver, Order: m.Order, Build: m.Build, Place: m.Place, Limit: m.Limit, Enumerate: m.Enumerate,
 				Runtime: armNames[i], Unit: m.Unit,
 			}
 			for _, value := range slices.Sorted(slices.Values(arm.Values)) {

@@ -160,6 +160,8 @@ func conditions(sc scenarios.Scenario) []fact {
 		{"concurrent", fmt.Sprint(sc.Concurrent)},
 		{"timeout", sc.Timeout.String()},
 		{"payload", fmt.Sprintf("%s of anonymous memory", scenarios.FormatSize(sc.Payload.AnonBytes))},
+		{"network", networkText(sc.Network)},
+		{"enumerated", enumerateText(sc.Enumerate)},
 		{"clock", string(sc.Clock)},
 		{"huge pages", string(sc.HugePages)},
 		{"cycles", fmt.Sprint(sc.Cycles)},

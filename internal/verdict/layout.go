@@ -18,6 +18,8 @@ type key struct {
 	join     scenarios.Join
 	place    cgroupjoin.Place
 	limit    int64
+	// enumerate is what the payloads did beside their own work.
+	enumerate scenarios.Enumeration
 }
 
 // keyOf is the cell of a record. Of a search it has neither limit nor place: its limits are outcomes of one another.
@@ -39,7 +41,7 @@ func keyIn(scenario string, c scenarios.Cell) key {
 	if c.Limit == 0 {
 		c.Place = ""
 	}
-	return key{scenario, c.Driver, c.Order, c.Build, c.Join, c.Place, c.Limit}
+	return key{scenario, c.Driver, c.Order, c.Build, c.Join, c.Place, c.Limit, c.Enumerate}
 }
 
 // layout has the cells of a scenario that are planned for a runtime, in groups: those that differ in their limit

@@ -57,6 +57,9 @@ func DefaultMargins() map[string]Margin {
 		scenarios.StartForks: {Fraction: 0.10, AtLeast: 3},
 		// A copy is made or it is not.
 		scenarios.StartBytesCopied: {Fraction: 0.01, AtLeast: 64 << 10},
+		// Four processes are started one after the other: no quieter than a start. Their memory is a Go program's of its own.
+		scenarios.NetworkLatency:    {Fraction: 0.05},
+		scenarios.NetworkMemoryPeak: {Fraction: 0.08},
 		// Limits are set in whole MiB, and each of two brackets may be two steps wide.
 		scenarios.StartThreshold: {AtLeast: 1 << 20},
 		// One rung of a ladder of five. 0 of 18 against 0 of 18 excludes 18 points; a

@@ -87,6 +87,10 @@ func withReader(m metric) metric {
 		m.read = func(r *results.Record) (int64, bool) { return value(r.JoinNS) }
 	case scenarios.StartCPU:
 		m.read = startCPU
+	case scenarios.NetworkLatency:
+		m.read = func(r *results.Record) (int64, bool) { return r.Attachment.AttachNS() }
+	case scenarios.NetworkMemoryPeak:
+		m.read = func(r *results.Record) (int64, bool) { return r.Attachment.PluginPeak() }
 	case scenarios.ContainerChargedAtExec:
 		m.read = chargedAtExec
 	case scenarios.StartSyscalls:

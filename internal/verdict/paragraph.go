@@ -155,6 +155,9 @@ func (m Metric) conditions() string {
 	if m.Limit != 0 {
 		parts = append(parts, "limit "+scenarios.FormatSize(m.Limit)+onPlace(m.Place))
 	}
+	if m.Enumerate != (scenarios.Enumeration{}) {
+		parts = append(parts, "the payload enumerating "+m.Enumerate.String()+" subnets")
+	}
 	return strings.Join(parts, ", ")
 }
 

@@ -78,7 +78,7 @@ func (j *judge) everywhere(pool key) []spot {
 				continue
 			}
 			for _, s := range plan.ladder(k) {
-				s.where = " in " + sc.Name + inBuild(k.build) + s.where
+				s.where = " in " + sc.Name + inBuild(k.build) + s.where + enumerating(k.enumerate)
 				spots = append(spots, s)
 			}
 		}

@@ -25,7 +25,7 @@ func (r *row) sentence(why string) string {
 }
 
 func (r *row) key() key {
-	return key{scenario: r.Scenario, driver: r.Driver, order: r.Order, build: r.Build, place: r.Place, limit: r.Limit}
+	return key{scenario: r.Scenario, driver: r.Driver, order: r.Order, build: r.Build, place: r.Place, limit: r.Limit, enumerate: r.Enumerate}
 }
 
 // label names a row: "start.latency (startup, cgroupfs, 16MiB)".
@@ -42,6 +42,9 @@ func cellText(k key) string {
 	}
 	if k.limit != 0 {
 		parts = append(parts, scenarios.FormatSize(k.limit))
+	}
+	if k.enumerate != (scenarios.Enumeration{}) {
+		parts = append(parts, k.enumerate.String())
 	}
 	return strings.Join(parts, ", ")
 }
@@ -204,6 +207,14 @@ func atLimit(limit int64) string {
 		return ""
 	}
 	return " at " + scenarios.FormatSize(limit)
+}
+
+// enumerating is ", eager 2^32", or nothing of a payload that enumerates nothing.
+func enumerating(e scenarios.Enumeration) string {
+	if e == (scenarios.Enumeration{}) {
+		return ""
+	}
+	return ", " + e.String()
 }
 
 // failure is why a trial that was neither a start nor a kill was none, with the first thing the runtime said.

@@ -145,7 +145,7 @@ func (j *judge) metricRows(sc scenarios.Scenario, plan layout, group key, m metr
 func newRow(k key, m metric) row {
 	return row{kind: m.kind, per: "trial", Metric: Metric{
 		Scenario: k.scenario, Name: m.name, Unit: m.unit, Relative: m.kind == distribution,
-		Driver: k.driver, Order: k.order, Build: k.build, Place: k.place, Limit: k.limit,
+		Driver: k.driver, Order: k.order, Build: k.build, Place: k.place, Limit: k.limit, Enumerate: k.enumerate,
 		P: math.NaN(), PHolm: math.NaN(),
 	}}
 }

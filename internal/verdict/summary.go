@@ -45,6 +45,8 @@ type CellSummary struct {
 	Build    scenarios.Build
 	Place    cgroupjoin.Place // of the limit
 	Limit    int64            // bytes; 0: none
+	// Enumerate is what the payloads did; the zero value is nothing beside their own work.
+	Enumerate scenarios.Enumeration
 	// Lane of its trials: the latencies of two lanes do not compare.
 	Lane Lane
 	// Outcomes counts the trials by how they ended; the sum is all that count.
@@ -66,6 +68,8 @@ type CellSummary struct {
 	// Charges are of the observed trials, those that were killed included. Counters are of those that started.
 	Charges  ChargeSummary
 	Counters CounterSummary
+	// Network is that of scenarios with one.
+	Network NetworkSummary
 }
 
 // ImposingSummary says how imposing the cell's order went and what it cost a trial: medians.
@@ -126,8 +130,10 @@ type VictimSummary struct {
 	Build    scenarios.Build
 	Place    cgroupjoin.Place // of the limit
 	Limit    int64
-	Comm     string
-	N        int
+	// Enumerate is what the payloads did.
+	Enumerate scenarios.Enumeration
+	Comm      string
+	N         int
 	// Bytes the victim held.
 	Anon, File, Shmem float64
 }
@@ -168,6 +174,7 @@ type described struct {
 	victims  map[string][][3]float64 // by the process's name
 	// Bytes, of trials with a finding.
 	clone, toContainer, toRuntime, exec []float64
+	network                             attachments
 }
 
 func newDescribed() described {
@@ -257,6 +264,7 @@ func (s *survey) identify(r *results.Record) {
 
 func (d *described) add(r *results.Record) {
 	d.charge(r)
+	d.network.add(r)
 	d.outcomes[r.Outcome]++
 	if v := r.Victim; v != nil {
 		d.victims[v.Comm] = append(d.victims[v.Comm], [3]float64{float64(v.AnonBytes), float64(v.FileBytes), float64(v.ShmemBytes)})
@@ -442,7 +450,7 @@ func (s *survey) cell(sc scenarios.Scenario, k cellKey) CellSummary {
 	d := s.side(k)
 	lane := laneOf(&scenarios.Trial{Order: k.order, Observe: sc.Observe}, sc.Observes())
 	c := CellSummary{
-		Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Build: k.build, Place: k.place, Limit: k.limit, Lane: lane,
+		Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Build: k.build, Place: k.place, Limit: k.limit, Enumerate: k.enumerate, Lane: lane,
 		Outcomes: d.told.outcomes, NotApplicable: d.count.NotApplicable, NotCounted: d.apart(), Failure: d.failure,
 		Start: s.spread(d.side, lane, d.startIn(lane)), Create: s.spread(d.side, lane, scenarios.CreateLatency),
 		ContainerPeak: s.peak(d.side, lane, scenarios.ContainerMemoryPeak), RuntimePeak: s.peak(d.side, lane, scenarios.RuntimeMemoryPeak),
@@ -455,6 +463,7 @@ func (s *survey) cell(sc scenarios.Scenario, k cellKey) CellSummary {
 			Syscalls: d.counted(lane, scenarios.StartSyscalls), PageFaults: d.counted(lane, scenarios.StartPageFaults),
 		},
 	}
+	c.Network = d.told.network.summary()
 	c.Imposing.Notifications, c.Imposing.HeldNS = middle(d.notifications), middle(d.held)
 	if sc.Containers > 1 {
 		c.Batch = batches(d.side, sc, lane)
@@ -548,7 +557,7 @@ func (s *survey) describeVictims(k cellKey) {
 }
 
 func victim(k cellKey, comm string, kills [][3]float64) VictimSummary {
-	v := VictimSummary{Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Build: k.build, Place: k.place, Limit: k.limit, Comm: comm, N: len(kills)}
+	v := VictimSummary{Scenario: k.scenario, Runtime: k.runtime, Driver: k.driver, Order: k.order, Build: k.build, Place: k.place, Limit: k.limit, Enumerate: k.enumerate, Comm: comm, N: len(kills)}
 	for i, held := range []*float64{&v.Anon, &v.File, &v.Shmem} {
 		var values []float64
 		for _, kill := range kills {

@@ -148,7 +148,9 @@ type Metric struct {
 	// Process whose descriptors are counted; empty where none's are.
 	Process string
 	// Limit is memory.max in bytes; 0 when there is none, or when the row pools all of Ladder.
-	Limit     int64
+	Limit int64
+	// Enumerate is what the payloads did; the zero value is nothing beside their own work.
+	Enumerate scenarios.Enumeration
 	Baseline  Arm
 	Candidate Arm
 	// Change of the candidate against the baseline with its interval: relative

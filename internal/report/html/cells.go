@@ -48,7 +48,7 @@ func (d *drawer) cells(s verdict.Summary) section {
 }
 
 func summaryCells(key string, c verdict.CellSummary) []cell {
-	where := conditions{scenario: c.Scenario, driver: c.Driver, order: c.Order, build: c.Build, place: c.Place, limit: c.Limit}
+	where := conditions{scenario: c.Scenario, driver: c.Driver, order: c.Order, build: c.Build, place: c.Place, limit: c.Limit, enumerate: c.Enumerate}
 	name := of(part{Text: c.Runtime, Class: "name"}, dim(cellTitle(where)))
 	name.Head = true
 	outcomes := of(outcomeParts(key, c)...)

@@ -29,10 +29,11 @@ type conditions struct {
 	place         cgroupjoin.Place
 	limit         int64
 	observe       bool
+	enumerate     scenarios.Enumeration
 }
 
 func conditionsOf(r *results.Record) conditions {
-	c := conditions{r.Scenario, r.Arm, r.Driver, r.Order, r.Build, r.Join, r.Place, r.Limit, r.Observe}
+	c := conditions{r.Scenario, r.Arm, r.Driver, r.Order, r.Build, r.Join, r.Place, r.Limit, r.Observe, r.Enumerate}
 	if c.order == "" {
 		c.order = sequence.Natural // a record from before there were orders
 	}

@@ -74,7 +74,7 @@ func byCell(all []verdict.Distribution) (groups [][]verdict.Distribution) {
 }
 
 func distributionCell(x verdict.Distribution) conditions {
-	return conditions{scenario: x.Scenario, driver: x.Driver, order: x.Order, build: x.Build, place: x.Place, limit: x.Limit}
+	return conditions{scenario: x.Scenario, driver: x.Driver, order: x.Order, build: x.Build, place: x.Place, limit: x.Limit, enumerate: x.Enumerate}
 }
 
 func cellTitle(c conditions) string {
@@ -87,6 +87,9 @@ func cellTitle(c conditions) string {
 	}
 	if c.limit != 0 {
 		parts = append(parts, "limit "+verdict.PlacedLimit(c.build, c.place, c.limit))
+	}
+	if c.enumerate != (scenarios.Enumeration{}) {
+		parts = append(parts, c.enumerate.String())
 	}
 	return strings.Join(parts, ", ")
 }
@@ -214,7 +217,7 @@ func (d *drawer) latencyOf(one verdict.Distribution) (key string, median verdict
 		return d.cellKey(one), one.Median
 	}
 	for i, m := range d.in.Verdict.Metrics {
-		same := conditions{scenario: m.Scenario, driver: m.Driver, order: m.Order, build: m.Build, place: m.Place, limit: m.Limit} == distributionCell(one)
+		same := conditions{scenario: m.Scenario, driver: m.Driver, order: m.Order, build: m.Build, place: m.Place, limit: m.Limit, enumerate: m.Enumerate} == distributionCell(one)
 		if !verdict.IsStartLatency(m.Name) || !same {
 			continue
 		}
@@ -229,7 +232,7 @@ func (d *drawer) latencyOf(one verdict.Distribution) (key string, median verdict
 // cellKey is where the summary has the same median; empty where it has another, of other trials.
 func (d *drawer) cellKey(one verdict.Distribution) string {
 	for i, c := range d.in.Summary.Cells {
-		same := conditions{scenario: c.Scenario, driver: c.Driver, order: c.Order, build: c.Build, place: c.Place, limit: c.Limit} == distributionCell(one)
+		same := conditions{scenario: c.Scenario, driver: c.Driver, order: c.Order, build: c.Build, place: c.Place, limit: c.Limit, enumerate: c.Enumerate} == distributionCell(one)
 		if same && c.Runtime == one.Runtime && c.Start.N == len(one.Values) && c.Start.Median == one.Median.Center {
 			return fmt.Sprintf("cells.%d.start.latency.", i)
 		}

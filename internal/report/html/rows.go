@@ -74,6 +74,9 @@ func conditionsText(m verdict.Metric) string {
 	if m.Build != (scenarios.Build{}) {
 		parts = append(parts, verdict.BuildText(m.Build))
 	}
+	if m.Enumerate != (scenarios.Enumeration{}) {
+		parts = append(parts, m.Enumerate.String())
+	}
 	return strings.Join(parts, ", ")
 }
 

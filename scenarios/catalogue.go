@@ -10,6 +10,8 @@ import (
 	"path"
 	"strings"
 	"syscall"
+
+	"github.com/initbench/initbench/internal/yamlpos"
 )
 
 // MaxFileBytes is the largest scenario file read, a hundred times the catalogue's
@@ -70,58 +72,17 @@ func Names() []string {
 	return names
 }
 
-// slips of the hand at the most: two letters exchanged are two.
-const slips = 2
+// fewest letters that are the beginning of one name and no other by more than chance.
+const fewest = 2
 
 // suggestion names the scenario that arg is the beginning of, or that a slip of the hand away from it would have named.
 func suggestion(arg string) string {
 	for _, name := range Names() {
-		if len(arg) > slips && strings.HasPrefix(name, arg) {
-			return suggest(name)
+		if len(arg) > fewest && strings.HasPrefix(name, arg) {
+			return yamlpos.Suggest(name)
 		}
 	}
-	return DidYouMean(arg, Names())
-}
-
-func suggest(word string) string { return "did you mean " + word + "? else " }
-
-// DidYouMean suggests the nearest of the words that got is only slips away from; empty where none is.
-func DidYouMean(got string, words []string) string {
-	best, least := "", slips+1
-	for _, w := range words {
-		if n := distance(got, w); n < least && n < len(w) && len(got) > slips {
-			best, least = w, n
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return suggest(best)
-}
-
-// distance is Levenshtein's: letters put in, left out or changed. A name that no
-// scenario's can be near is not measured: what a user wrote may be long.
-func distance(a, b string) int {
-	if len(a) > MaxNameLength {
-		return len(a)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		left := row[0] // of the row above
-		row[0] = i + 1
-		for j := range len(b) {
-			change := left
-			if a[i] != b[j] {
-				change++
-			}
-			left = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return yamlpos.DidYouMean(arg, Names())
 }
 
 // LoadFile reads a user's scenario file. Every error is an *Error.
@@ -206,5 +167,5 @@ func typeName(mode fs.FileMode) string {
 }
 
 func tooLarge(name string) *Error {
-	return &Error{Pos: Position{name, 1, 1}, Wrong: "too large for a scenario", Right: fmt.Sprintf("the most is %s", FormatSize(MaxFileBytes))}
+	return &Error{Pos: Position{File: name, Line: 1, Column: 1}, Wrong: "too large for a scenario", Right: fmt.Sprintf("the most is %s", FormatSize(MaxFileBytes))}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/yamlpos"
 	"github.com/initbench/initbench/memfdclone"
 	"github.com/initbench/initbench/sequence"
 )
@@ -23,11 +24,11 @@ func Parse(file string, data []byte) (Scenario, error) {
 	if len(data) > MaxFileBytes {
 		return Scenario{}, tooLarge(file)
 	}
-	root, err := parseYAML(file, data, scenarioFile)
+	root, err := yamlpos.Parse(file, data, scenarioFile)
 	if err != nil {
 		return Scenario{}, err
 	}
-	d := decoder{at: map[string]Position{"": root.pos}}
+	d := decoder{at: map[string]Position{"": root.Pos}}
 	s := d.scenario(root)
 	if d.err != nil {
 		return Scenario{}, d.err
@@ -83,13 +84,13 @@ func (d *decoder) scenario(root node) Scenario {
 		{"embedded", false, func(p string, v node) { s.Embedded = d.boolean(p, v) }},
 		{"collector", false, func(p string, v node) { s.Collector = Collector(d.text(p, v)) }},
 		{"watch", false, func(p string, v node) { s.Watch = d.watch(p, v) }},
-		{"trials", !root.has("search"), func(p string, v node) { s.Trials = d.count(p, v) }},
+		{"trials", !root.Has("search"), func(p string, v node) { s.Trials = d.count(p, v) }},
 		{"warmup", false, func(p string, v node) { s.Warmup = d.count(p, v) }},
 		{"containers", false, func(p string, v node) { s.Containers = d.count(p, v) }},
 		{"concurrent", false, func(p string, v node) { s.Concurrent = d.boolean(p, v) }},
 		{"timeout", false, func(p string, v node) { s.Timeout = d.duration(p, v) }},
 		{"payload", false, func(p string, v node) { s.Payload = d.payload(p, v) }},
-		{"judge", !root.has("cycles"), func(p string, v node) { s.Judge = d.texts(p, v) }},
+		{"judge", !root.Has("cycles"), func(p string, v node) { s.Judge = d.texts(p, v) }},
 		{"clones", false, func(p string, v node) { s.Clones = words[memfdclone.Where](d, p, v) }},
 		{"strategies", false, func(p string, v node) { s.Strategies = words[memfdclone.Strategy](d, p, v) }},
 		{"sizes", false, func(p string, v node) {
@@ -107,7 +108,7 @@ func (d *decoder) scenario(root node) Scenario {
 	if s.limited() && s.Place == "" {
 		s.Place = cgroupjoin.OnContainer
 	}
-	if s.Search != nil && !root.has("trials") {
+	if s.Search != nil && !root.Has("trials") {
 		s.Trials = s.Search.Most
 	}
 	s.sessionDefaults(root)
@@ -119,27 +120,27 @@ func (d *decoder) mapping(path, what string, n node, fields []field) {
 	if !d.isA(path, n, aMapping, "write "+what+" as `key: value`") {
 		return
 	}
-	for _, e := range n.fields {
-		f, ok := fieldNamed(fields, e.key)
+	for _, e := range n.Keys {
+		f, ok := fieldNamed(fields, e.Name)
 		if !ok {
-			d.fail(e.pos, "unknown key "+quoted(e.key), what+" has "+keys(fields))
+			d.fail(e.Pos, "unknown key "+quoted(e.Name), what+" has "+keys(fields))
 			return
 		}
-		d.read(join(path, f.key), f.read, e.value)
+		d.read(join(path, f.key), f.read, e.Value)
 	}
 	for _, f := range fields {
-		if f.required && !n.has(f.key) {
-			d.fail(n.pos, what+" without "+f.key, "add "+f.key)
+		if f.required && !n.Has(f.key) {
+			d.fail(n.Pos, what+" without "+f.key, "add "+f.key)
 		}
 	}
 }
 
 func (d *decoder) read(path string, read func(string, node), v node) {
-	if v.kind == aNull {
-		d.fail(v.pos, path+" without a value", "write one, or leave the key out")
+	if v.Kind == aNull {
+		d.fail(v.Pos, path+" without a value", "write one, or leave the key out")
 	}
 	if d.err == nil {
-		d.at[path] = v.pos
+		d.at[path] = v.Pos
 		read(path, v)
 	}
 }
@@ -149,25 +150,25 @@ func (d *decoder) each(path string, n node, read func(path string, v node)) {
 	if !d.isA(path, n, aSequence, "write a list, as in [a, b]") {
 		return
 	}
-	if len(n.items) == 0 {
-		d.fail(n.pos, path+" is an empty list", "name at least one, or leave the key out")
+	if len(n.Items) == 0 {
+		d.fail(n.Pos, path+" is an empty list", "name at least one, or leave the key out")
 		return
 	}
-	if len(n.items) > MaxLimits {
-		d.fail(n.pos, fmt.Sprintf("%s: %d items", path, len(n.items)), fmt.Sprintf("the most is %d", MaxLimits))
+	if len(n.Items) > MaxLimits {
+		d.fail(n.Pos, fmt.Sprintf("%s: %d items", path, len(n.Items)), fmt.Sprintf("the most is %d", MaxLimits))
 		return
 	}
-	for i, item := range n.items {
+	for i, item := range n.Items {
 		d.read(fmt.Sprintf("%s[%d]", path, i), read, item)
 	}
 }
 
 // isA reports whether n looks like want, and fails if not.
-func (d *decoder) isA(path string, n node, want kind, right string) bool {
-	if n.kind == want {
+func (d *decoder) isA(path string, n node, want yamlpos.Kind, right string) bool {
+	if n.Kind == want {
 		return true
 	}
-	d.fail(n.pos, describe(path, n)+", not "+string(want), right)
+	d.fail(n.Pos, describe(path, n)+", not "+string(want), right)
 	return false
 }
 
@@ -176,20 +177,11 @@ func (d *decoder) isA(path string, n node, want kind, right string) bool {
 func describe(path string, n node) string {
 	switch {
 	case path == "":
-		return "the file is " + string(n.kind)
-	case n.text == "":
-		return path + " is " + string(n.kind)
+		return "the file is " + string(n.Kind)
+	case n.Text == "":
+		return path + " is " + string(n.Kind)
 	}
-	return path + " " + quoted(n.text) + " is " + string(n.kind)
-}
-
-func (n node) has(key string) bool {
-	for _, e := range n.fields {
-		if e.key == key {
-			return true
-		}
-	}
-	return false
+	return path + " " + quoted(n.Text) + " is " + string(n.Kind)
 }
 
 func fieldNamed(fields []field, key string) (field, bool) {
@@ -220,7 +212,7 @@ func (d *decoder) text(path string, v node) string {
 	if !d.isA(path, v, aText, "write a word, or put it in quotes") {
 		return ""
 	}
-	return v.text
+	return v.Text
 }
 
 func (d *decoder) texts(path string, v node) (all []string) {
@@ -237,37 +229,37 @@ func words[T ~string](d *decoder, path string, v node) (all []T) {
 }
 
 func (d *decoder) boolean(path string, v node) bool {
-	return d.isA(path, v, aBool, "write true or false") && v.text == "true"
+	return d.isA(path, v, aBool, "write true or false") && v.Text == "true"
 }
 
 // count reads a whole number of at most MaxTrials, which no count in a scenario
 // has reason to pass. Only plain decimal digits are one: YAML readers do not agree on
 // what 0x10, 010, 1_000 and 1e3 are.
 func (d *decoder) count(path string, v node) int {
-	digits := strings.TrimPrefix(v.text, "-")
-	plain := !v.quoted && digits != "" && (digits == "0" || digits[0] != '0') && strings.Trim(digits, "0123456789") == ""
+	digits := strings.TrimPrefix(v.Text, "-")
+	plain := !v.Quoted && digits != "" && (digits == "0" || digits[0] != '0') && strings.Trim(digits, "0123456789") == ""
 	// The parser takes a number beyond 64 bits for text: it is still a number to whoever wrote it.
 	if !plain && !d.isA(path, v, aNumber, "write a whole number such as 10") {
 		return 0
 	}
-	n, err := strconv.Atoi(v.text)
+	n, err := strconv.Atoi(v.Text)
 	switch {
 	case !plain:
-		d.fail(v.pos, fmt.Sprintf("%s %s is not a whole number in plain digits", path, quoted(v.text)), "write one such as 10")
+		d.fail(v.Pos, fmt.Sprintf("%s %s is not a whole number in plain digits", path, quoted(v.Text)), "write one such as 10")
 	case err != nil || n > MaxTrials:
-		d.fail(v.pos, fmt.Sprintf("%s %s is out of range", path, quoted(v.text)), fmt.Sprintf("the most is %d", MaxTrials))
+		d.fail(v.Pos, fmt.Sprintf("%s %s is out of range", path, quoted(v.Text)), fmt.Sprintf("the most is %d", MaxTrials))
 	}
 	return n
 }
 
 func (d *decoder) size(path string, v node) int64 {
-	if v.kind != aText && v.kind != aNumber {
+	if v.Kind != aText && v.Kind != aNumber {
 		d.isA(path, v, aText, "write a size such as 16MiB")
 		return 0
 	}
-	n, err := ParseSize(v.text)
+	n, err := ParseSize(v.Text)
 	if err != nil {
-		d.fail(v.pos, path+" "+quoted(v.text)+" is not a size", sizeHint(err))
+		d.fail(v.Pos, path+" "+quoted(v.Text)+" is not a size", sizeHint(err))
 	}
 	return n
 }
@@ -281,13 +273,13 @@ func sizeHint(err error) string {
 
 func (d *decoder) duration(path string, v node) time.Duration {
 	const right = "write a number and a unit, such as 500ms, 30s or 2m"
-	if v.kind != aText && v.kind != aNumber {
+	if v.Kind != aText && v.Kind != aNumber {
 		d.isA(path, v, aText, right)
 		return 0
 	}
-	t, err := time.ParseDuration(v.text)
-	if err != nil || v.kind == aNumber {
-		d.fail(v.pos, path+" "+quoted(v.text)+" is not a duration", right)
+	t, err := time.ParseDuration(v.Text)
+	if err != nil || v.Kind == aNumber {
+		d.fail(v.Pos, path+" "+quoted(v.Text)+" is not a duration", right)
 	}
 	return t
 }
@@ -307,7 +299,7 @@ func (d *decoder) runtimes(path string, v node) (all []Runtime) {
 func (d *decoder) runtime(path string, v node) (r Runtime) {
 	d.mapping(path, "a runtime", v, []field{
 		{"name", true, func(path string, v node) { r.Name = d.text(path, v) }},
-		{"ref", true, func(path string, v node) { r.Ref, r.Pos = d.text(path, v), v.pos }},
+		{"ref", true, func(path string, v node) { r.Ref, r.Pos = d.text(path, v), v.Pos }},
 	})
 	return r
 }

@@ -11,7 +11,7 @@ const unlimited = "none"
 
 // limits reads the ladder, a list of sizes or {from, to, step|factor}; a list may have none in it.
 func (d *decoder) limits(path string, v node) (none bool, all []int64) {
-	if v.kind == aMapping {
+	if v.Kind == aMapping {
 		return false, d.ladder(path, v)
 	}
 	return d.sizesOrNone(path, v, d.size)
@@ -27,10 +27,10 @@ func (d *decoder) headroom(path string, v node) *Headroom {
 func (d *decoder) sizesOrNone(path string, v node, size func(string, node) int64) (none bool, all []int64) {
 	d.each(path, v, func(p string, item node) {
 		switch {
-		case item.kind != aText || item.text != unlimited:
+		case item.Kind != aText || item.Text != unlimited:
 			all = append(all, size(p, item))
 		case none || len(all) > 0:
-			d.fail(item.pos, p+" none after others", "write none first, and once")
+			d.fail(item.Pos, p+" none after others", "write none first, and once")
 		default:
 			none = true
 		}
@@ -40,13 +40,13 @@ func (d *decoder) sizesOrNone(path string, v node, size func(string, node) int64
 
 // signedSize is a size that may be below nothing.
 func (d *decoder) signedSize(path string, v node) int64 {
-	text, negative := strings.CutPrefix(v.text, "-")
-	if !negative || v.kind != aText && v.kind != aNumber {
+	text, negative := strings.CutPrefix(v.Text, "-")
+	if !negative || v.Kind != aText && v.Kind != aNumber {
 		return d.size(path, v)
 	}
 	n, err := ParseSize(text)
 	if err != nil {
-		d.fail(v.pos, path+" "+quoted(v.text)+" is not a size", sizeHint(err))
+		d.fail(v.Pos, path+" "+quoted(v.Text)+" is not a size", sizeHint(err))
 	}
 	return -n
 }

@@ -23,7 +23,7 @@ func (d *decoder) ladder(path string, v node) []int64 {
 	if d.err != nil {
 		return nil
 	}
-	if f := l.flaw(v.has("step"), v.has("factor")); f != nil {
+	if f := l.flaw(v.Has("step"), v.Has("factor")); f != nil {
 		d.fail(d.where(path+f.path), path+f.wrong, f.right)
 		return nil
 	}

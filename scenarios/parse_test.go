@@ -49,8 +49,8 @@ runtimes:
 		Trials: 6, Containers: 5, Concurrent: true, Timeout: 90 * time.Second,
 		Payload: Payload{AnonBytes: 1 << 20}, Judge: []string{OOMRate, StartSyscalls},
 		Runtimes: []Runtime{
-			{Name: "old", Ref: "runc@v1.1.14", Pos: Position{"mine.yaml", 21, 10}},
-			{Name: "crun", Ref: "/usr/bin/crun", Pos: Position{"mine.yaml", 22, 23}},
+			{Name: "old", Ref: "runc@v1.1.14", Pos: Position{File: "mine.yaml", Line: 21, Column: 10}},
+			{Name: "crun", Ref: "/usr/bin/crun", Pos: Position{File: "mine.yaml", Line: 22, Column: 23}},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -55,13 +55,13 @@ func (d *decoder) search(path string, v node) *Search {
 // share reads a number between 0 and 1, in plain digits as count does.
 func (d *decoder) share(path string, v node) float64 {
 	const right = "write a number between 0 and 1, such as 0.95"
-	if v.kind != aNumber {
+	if v.Kind != aNumber {
 		d.isA(path, v, aNumber, right)
 		return 0
 	}
-	x, err := strconv.ParseFloat(v.text, 64)
-	if err != nil || strings.Trim(v.text, "0123456789.") != "" || !isShare(x) {
-		d.fail(v.pos, path+" "+quoted(v.text), right)
+	x, err := strconv.ParseFloat(v.Text, 64)
+	if err != nil || strings.Trim(v.Text, "0123456789.") != "" || !isShare(x) {
+		d.fail(v.Pos, path+" "+quoted(v.Text), right)
 	}
 	return x
 }

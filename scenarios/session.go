@@ -40,10 +40,10 @@ func (s *Scenario) sessionDefaults(root node) {
 	if s.Cycles == 0 {
 		return
 	}
-	if !root.has("judge") {
+	if !root.Has("judge") {
 		s.Judge = []string{AllLeaks}
 	}
-	if !root.has("timeout") {
+	if !root.Has("timeout") {
 		s.Timeout = max(DefaultTimeout, time.Duration(min(s.Cycles, MaxCycles))*cycleTimeout)
 	}
 }
@@ -51,8 +51,8 @@ func (s *Scenario) sessionDefaults(root node) {
 // watch reads names; a PID is one too, however YAML takes it.
 func (d *decoder) watch(path string, v node) (all []string) {
 	d.each(path, v, func(p string, item node) {
-		if item.kind == aNumber {
-			all = append(all, item.text)
+		if item.Kind == aNumber {
+			all = append(all, item.Text)
 			return
 		}
 		all = append(all, d.text(p, item))

@@ -92,7 +92,7 @@ func TestSizeDoesNotOverflow(t *testing.T) {
 // Catches two files that mean different binaries by one name, and one arm measured twice.
 func TestNewSpecMergesRuntimes(t *testing.T) {
 	a, b := valid("a"), valid("b")
-	a.Runtimes = []Runtime{{Name: "old", Ref: "runc@v1.1.14", Pos: Position{"a.yaml", 4, 9}}}
+	a.Runtimes = []Runtime{{Name: "old", Ref: "runc@v1.1.14", Pos: Position{File: "a.yaml", Line: 4, Column: 9}}}
 	b.Runtimes = []Runtime{{Name: "new", Ref: "runc@v1.1.15"}, {Name: "old", Ref: "runc@v1.1.14"}}
 	spec, err := NewSpec([]Scenario{a, b}, []Runtime{{Name: "crun", Ref: "crun"}}, 7)
 	if err != nil {
@@ -105,7 +105,7 @@ func TestNewSpecMergesRuntimes(t *testing.T) {
 	if got := strings.Join(names, " "); got != "old new crun" || spec.Seed != 7 {
 		t.Errorf("got arms %s, seed %d", got, spec.Seed)
 	}
-	b.Runtimes[1] = Runtime{Name: "old", Ref: "/usr/bin/runc", Pos: Position{"b.yaml", 5, 12}}
+	b.Runtimes[1] = Runtime{Name: "old", Ref: "/usr/bin/runc", Pos: Position{File: "b.yaml", Line: 5, Column: 12}}
 	_, err = NewSpec([]Scenario{a, b}, nil, 7)
 	want := `b.yaml:5:12: runtime old is "/usr/bin/runc" here: it is "runc@v1.1.14" in a.yaml:4:9: rename one`
 	if err == nil || err.Error() != want {

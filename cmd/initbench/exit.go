@@ -8,11 +8,10 @@ import (
 	"strings"
 
 	"github.com/initbench/initbench/internal/ociruntime"
-	"github.com/initbench/initbench/internal/pool"
 	"github.com/initbench/initbench/internal/runner"
 	"github.com/initbench/initbench/internal/vm"
+	"github.com/initbench/initbench/internal/yamlpos"
 	"github.com/initbench/initbench/results"
-	"github.com/initbench/initbench/scenarios"
 )
 
 // Exit codes are part of the command-line contract.
@@ -69,13 +68,12 @@ func exitCode(ctx context.Context, err error, stderr io.Writer) int {
 
 func isInput(err error) bool {
 	var (
-		usage    *usageError
-		scenario *scenarios.Error
-		ref      *ociruntime.RefError
-		stored   *results.InputError
-		vmUsage  *vm.UsageError
-		pools    *pool.Error
+		usage   *usageError
+		refused *yamlpos.Error // a scenario, a policy or an address pool
+		ref     *ociruntime.RefError
+		stored  *results.InputError
+		vmUsage *vm.UsageError
 	)
-	return errors.As(err, &usage) || errors.As(err, &scenario) || errors.As(err, &ref) ||
-		errors.As(err, &stored) || errors.As(err, &vmUsage) || errors.As(err, &pools) || strings.HasPrefix(err.Error(), "unknown command")
+	return errors.As(err, &usage) || errors.As(err, &refused) || errors.As(err, &ref) ||
+		errors.As(err, &stored) || errors.As(err, &vmUsage) || strings.HasPrefix(err.Error(), "unknown command")
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/internal/yamlpos"
 	"github.com/initbench/initbench/scenarios"
 )
 
@@ -71,7 +72,7 @@ func (d *decoder) mapping(path, what string, n node, may []key) {
 	for _, e := range n.Keys {
 		i := slices.IndexFunc(may, func(k key) bool { return k.name == e.Name })
 		if i < 0 {
-			d.fail(e.Pos, "unknown key "+quoted(e.Name), scenarios.DidYouMean(e.Name, namesOf(may))+what+" has "+strings.Join(namesOf(may), ", "))
+			d.fail(e.Pos, "unknown key "+quoted(e.Name), yamlpos.DidYouMean(e.Name, namesOf(may))+what+" has "+strings.Join(namesOf(may), ", "))
 			return
 		}
 		d.value(join(path, e.Name), e.Value, may[i].read)
@@ -124,7 +125,7 @@ func (d *decoder) scalar(path string, v node, right string) string {
 func word[T ~string](d *decoder, path string, v node, all []T) T {
 	got := T(d.text(path, v))
 	if d.err == nil && !slices.Contains(all, got) {
-		d.fail(v.Pos, path+" "+quoted(string(got)), scenarios.DidYouMean(string(got), wordsOf(all))+"write "+strings.Join(wordsOf(all), ", "))
+		d.fail(v.Pos, path+" "+quoted(string(got)), yamlpos.DidYouMean(string(got), wordsOf(all))+"write "+strings.Join(wordsOf(all), ", "))
 	}
 	return got
 }
@@ -242,7 +243,7 @@ func (d *decoder) known(name string, pos scenarios.Position) bool {
 	if slices.Contains(names, name) {
 		return true
 	}
-	d.fail(pos, "unknown metric "+quoted(name), scenarios.DidYouMean(name, names)+"write one of "+strings.Join(names, ", "))
+	d.fail(pos, "unknown metric "+quoted(name), yamlpos.DidYouMean(name, names)+"write one of "+strings.Join(names, ", "))
 	return false
 }
 

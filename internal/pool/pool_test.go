@@ -39,8 +39,8 @@ func TestTheIncidentIsRefused(t *testing.T) {
 // Catches mistakes that are let in, and refusals without a place or a way out.
 func TestParseRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                  "f:1:1: no pool: write one as",
-		"# nothing":                         "f:1:1: no pool",
+		"":                                  "f:1:1: the file is empty: write one pool as",
+		"# nothing":                         "f:1:1: the file is empty",
 		"[]":                                "f:1:1: no pool",
 		"{}":                                "f:1:1: a pool without a base",
 		`{"base":"10.0.0.0/8"}`:             "f:1:1: a pool without a size",
@@ -55,7 +55,7 @@ func TestParseRefuses(t *testing.T) {
 		`{"base":"::ffff:10.0.0.0/104","size":120}`:                       `f:1:9: base "::ffff:10.0.0.0/104" is an IPv4 address written as IPv6`,
 		`{"base":"fe80::%eth0/64","size":64}`:                             `f:1:9: base "fe80::%eth0/64" is no prefix`,
 		`{"base":8,"size":24}`:                                            "f:1:9: a base that is no text",
-		`{"base":"10.0.0.0/8","size":24,"sise":1}`:                        `f:1:32: unknown key "sise": a pool has base and size`,
+		`{"base":"10.0.0.0/8","size":24,"sise":1}`:                        `f:1:32: unknown key "sise": did you mean size? else a pool has base and size`,
 		`{"base":"10.0.0.0/8","base":"10.0.0.0/8","size":24}`:             `f:1:22: key "base" a second time`,
 		"- base: 10.0.0.0/8\n  size: 24\n- base: fd00::/8\n  size: 64":    "f:4:9: " + `{"base":"fd00::/8","size":64} would be 72057594037927936 subnets`,
 		"- base: 10.0.0.0/8\n  size: 24\n- base: 10.1.0.0/16\n  size: 24": "f:4:9: base 10.1.0.0/16 overlaps that of pools[0], 10.0.0.0/8",

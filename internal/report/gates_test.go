@@ -18,8 +18,8 @@ import (
 
 // gateList has a line for each gate of gateRecords, as scripts/bench/gates.sh prints it, judged by the default policy.
 const (
-	gateRecords = "../../docs/runs/gates.tar.gz"
-	gateList    = "../../docs/runs/gates.txt"
+	gateRecords = "../../docs/gates/records.tar.gz"
+	gateList    = "../../docs/gates/list.txt"
 )
 
 // Catches a list of gates that says what their records do not, or leaves out one that went wrong.

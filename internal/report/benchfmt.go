@@ -76,7 +76,7 @@ func verdictBenchfmt(w io.Writer, v verdict.Verdict) error {
 		config := append([]benchfmt.Config{fileConfig("arm", arm)}, common...)
 		for _, m := range v.Metrics {
 			a := []verdict.Arm{m.Baseline, m.Candidate}[i]
-			unit, name := benchUnit(m.Name, m.Unit), benchName(m.Name, m.Scenario, string(m.Driver), string(m.Order), m.Build, m.Place, m.Limit)+phrase.After("/process=", m.Process)
+			unit, name := benchUnit(m.Name, m.Unit), benchName(m.Name, m.Scenario, string(m.Driver), string(m.Order), m.Build, m.Place, m.Limit)+benchEnumeration(m.Enumerate)+phrase.After("/process=", m.Process)
 			switch {
 			case a.N == 0 || math.IsNaN(a.Center): // nothing was measured: no line
 			case a.Values == nil:

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/initbench/initbench/internal/policy"
 	"github.com/initbench/initbench/internal/verdict"
 )
@@ -46,6 +48,21 @@ func TestFindingsListTheirGates(t *testing.T) {
 	}
 	if want, err := os.ReadFile(gateList); err != nil || string(want) != list {
 		t.Errorf("%s is not what the records give: go test -run Findings -update (%v)", gateList, err)
+	}
+	counts := map[string]int{}
+	for _, line := range lines {
+		name := strings.Fields(line)[1]
+		switch i := strings.LastIndex(name, "-"); {
+		case strings.HasPrefix(name, "aa-"):
+			counts["aa"]++
+		case strings.Contains(name, "-to-"):
+			counts["upgrades"]++
+		default:
+			counts[name[:i]]++
+		}
+	}
+	if diff := cmp.Diff(map[string]int{"aa": 20, "sleep-cgroupfs": 10, "sleep-systemd": 10, "anon": 10, "syscalls": 10, "upgrades": 12}, counts); diff != "" {
+		t.Errorf("gates that were made (-want +got):\n%s", diff)
 	}
 	for _, line := range lines {
 		switch kind, _, _ := strings.Cut(strings.Fields(line)[1], "-"); {

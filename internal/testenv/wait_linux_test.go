@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -18,12 +19,15 @@ func TestAwait(t *testing.T) {
 	if err := Await(pipe[0], unix.POLLIN, 0); err == nil {
 		t.Error("an empty pipe has something to read")
 	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	waiting := unix.Gettid()
 	interrupted := make(chan error, 1)
 	go func() {
 		defer func() { _, _ = unix.Write(pipe[1], []byte{1}) }() // Await tells when it is not there
 		for range 100 {
-			// What the runtime preempts itself with: it goes to any thread, so also to the one that waits.
-			if err := unix.Kill(os.Getpid(), unix.SIGURG); err != nil {
+			// What the runtime preempts itself with, to the thread that waits.
+			if err := unix.Tgkill(os.Getpid(), waiting, unix.SIGURG); err != nil {
 				interrupted <- err
 				return
 			}

@@ -292,6 +292,13 @@ func TestInterruptedCycleIsRemoved(t *testing.T) {
 		}()
 		if _, err := s.e.Cycle(ctx, embed.Container{ID: "held", Bundle: s.bundle, Systemd: s.systemd}); !errors.Is(err, why) {
 			t.Errorf("%v, want what it was interrupted for", err)
+			both, err := os.OpenFile(held, os.O_RDWR, 0) // a payload that never ran leaves the reader waiting for ever
+			if err == nil {
+				err = both.Close()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := <-running; err != nil {
 			t.Error(err)

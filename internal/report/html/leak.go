@@ -28,14 +28,32 @@ func (d *drawer) leaks(v verdict.Verdict) section {
 	counted := false
 	for i, m := range v.Metrics {
 		counted = counted || m.Leak != nil
-		if m.Leak != nil && !m.Leak.Quiet && len(m.Leak.Candidate.Mean) > 1 && len(m.Leak.Baseline.Mean) > 1 && len(s.Figures) < mostFigures {
-			s.Figures = append(s.Figures, d.leak(fmt.Sprintf("leak-%d", i), m))
+		switch {
+		case m.Leak == nil || m.Leak.Quiet:
+		case len(m.Leak.Candidate.Mean) < 2 || len(m.Leak.Baseline.Mean) < 2: // not counted, or what a payload was handed
+			s.Texts = append(s.Texts, told{m.Name + phrase.After(" of ", m.Process) + ", " + string(m.Driver), m.Reason})
+		default:
+			s.add(d.leak(fmt.Sprintf("leak-%d", i), m))
 		}
 	}
-	switch {
-	case !counted:
+	if !counted {
 		return section{}
-	case len(s.Figures) == 0:
+	}
+	return s.orQuiet()
+}
+
+// add has a figure drawn, or told of where there are enough.
+func (s *section) add(f figure) {
+	if len(s.Figures) == mostFigures {
+		s.Texts = append(s.Texts, told{"not drawn", f.Title})
+		return
+	}
+	s.Figures = append(s.Figures, f)
+}
+
+// orQuiet says that nothing ever changed where there is nothing else to say.
+func (s section) orQuiet() section {
+	if len(s.Figures)+len(s.Texts) == 0 {
 		s.Missing = noLeak
 	}
 	return s
@@ -69,7 +87,8 @@ func (d *drawer) left(v verdict.Summary) section {
 	var order []of
 	for _, one := range v.Sessions {
 		if len(one.Mean) < 2 {
-			continue // what a payload was handed, or what could not be counted: the table of the run says it
+			s.Texts = append(s.Texts, uncurved(one)...)
+			continue
 		}
 		at := of{one.Scenario, one.Kind, one.Process, one.Driver, one.Order}
 		if !one.Quiet && cycles[at] == 0 {
@@ -77,17 +96,26 @@ func (d *drawer) left(v verdict.Summary) section {
 		}
 		curves[at] = append(curves[at], grown{d.arm(one.Runtime), one.Growth, one.Slope.Center})
 	}
-	for i, at := range order[:min(len(order), mostFigures)] {
+	for i, at := range order {
 		title := at.kind + phrase.After(" of ", at.process) + ", " + string(at.driver) + ", " + at.scenario
 		if at.order != sequence.Natural {
 			title += ", " + string(at.order)
 		}
-		s.Figures = append(s.Figures, leakFigure(fmt.Sprintf("leak-%d", i), title, "", cycles[at], curves[at]))
+		s.add(leakFigure(fmt.Sprintf("leak-%d", i), title, "", cycles[at], curves[at]))
 	}
-	if len(order) == 0 {
-		s.Missing = noLeak
+	return s.orQuiet()
+}
+
+// uncurved tells what has no curve: what could not be counted, and what a payload was handed.
+func uncurved(s verdict.SessionSummary) []told {
+	label := s.Runtime + ", " + s.Thing() + ", " + string(s.Driver) + ", " + s.Scenario
+	switch {
+	case s.Unread != "":
+		return []told{{label, "not counted: " + s.Unread}}
+	case s.Quiet:
+		return nil
 	}
-	return s
+	return []told{{label, s.KeptText() + phrase.After(", such as ", s.Named())}}
 }
 
 func leakFigure(id, title, about string, cycles int, all []grown) figure {

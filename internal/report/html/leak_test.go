@@ -37,6 +37,13 @@ func TestPageOfSessions(t *testing.T) {
 	if got := page(); !strings.Contains(got, noLeak) || strings.Contains(got, "bpf-programs, systemd") {
 		t.Errorf("of a run in which nothing rose: %s", got)
 	}
+	unread, handed := of, of
+	unread.Runtime, unread.Kind, unread.Unread = "a", "units", "no answer from systemd"
+	handed.Runtime, handed.Growth = "b", verdict.Growth{Kept: []int64{1}, Names: []string{"fd 6: /sys/fs/cgroup"}}
+	s.Sessions = []verdict.SessionSummary{unread, handed, quiet}
+	if got := page(); strings.Contains(got, noLeak) || !strings.Contains(got, "not counted: no answer from systemd") || !strings.Contains(got, "fd 6: /sys/fs/cgroup") {
+		t.Errorf("what could not be counted and what a payload was handed are not told: %s", got)
+	}
 	s.Sessions = []verdict.SessionSummary{flat, rising, quiet}
 	got := page()
 	if strings.Count(got, `count against cycle: bpf-programs, systemd, handle-leak`) != 1 || strings.Contains(got, "mounts, systemd") {

@@ -46,7 +46,7 @@ func (d *drawer) outcomes() section {
 	}
 	switch {
 	case len(groups) == 0:
-		s.Missing = "No scenario of this run has memory limits."
+		s.Missing = "No scenario of this run climbs a ladder of memory limits or searches for one."
 	case len(groups) > mostFigures:
 		s.Texts = append(s.Texts, told{"not drawn", fmt.Sprintf("%d more groups of limits; the order matrix has them", len(groups)-mostFigures)})
 	}

@@ -89,11 +89,27 @@ func calibrate(cmd *cobra.Command, f *calibrateFlags, args []string) error {
 	}
 	opts := p.Options()
 	opts.Ceilings = nil // bounds on a candidate say nothing of a machine
-	c, err := w.Calibrate(h, opts, f.gates)
-	if err != nil {
+	c, err := w.Calibrate(cmd.Context(), h, opts, f.gates, f.playing(notes))
+	switch {
+	case cmd.Context().Err() != nil:
+		return &codeError{exitInterrupted, "interrupted: nothing is proposed"}
+	case err != nil:
 		return err
+	case len(c.Rows) == 0:
+		return &results.InputError{Path: run.Dir, Why: "has no metric with a margin in per cent: there is nothing to calibrate"}
 	}
 	return f.answer(cmd, c, p)
+}
+
+// playing says every ten seconds which of the gates is simulated.
+func (f *calibrateFlags) playing(notes io.Writer) func(gate int) {
+	last := time.Now()
+	return func(gate int) {
+		if time.Since(last) >= plainEvery {
+			last = time.Now()
+			_, _ = fmt.Fprintf(notes, "simulating gate %d of %d\n", gate, f.gates) // notes are only advice
+		}
+	}
 }
 
 func (f *calibrateFlags) check(cmd *cobra.Command, args []string) (policy.Policy, error) {

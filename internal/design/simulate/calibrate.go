@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math"
@@ -57,9 +58,15 @@ type Calibrated struct {
 
 // Calibrate plays gates of the world's runtime against itself, and then each row by itself. The header has the
 // design, its scenarios those that the world has.
-func (w *World) Calibrate(h results.Header, judge verdict.Options, gates int) (Calibration, error) {
+//
+// told is called with the number of each gate before it is played; it may take minutes until all are. It ends with the context's error when that is over.
+func (w *World) Calibrate(ctx context.Context, h results.Header, judge verdict.Options, gates int, told func(gate int)) (Calibration, error) {
 	c := Calibration{Gates: gates, MaxTime: h.Design.MaxTime}
 	for seed := range gates {
+		if err := ctx.Err(); err != nil {
+			return c, err
+		}
+		told(seed + 1)
 		p, err := w.Gate(h, judge, nil, uint64(seed))
 		if err != nil {
 			return c, err
@@ -70,7 +77,7 @@ func (w *World) Calibrate(h results.Header, judge verdict.Options, gates int) (C
 	alarms := stats.Count{X: float64(c.Regressed), N: float64(gates)}
 	iv := stats.Difference([]stats.Stratum{{Base: alarms, Cand: alarms}}, 0.95).Cand
 	c.FalseAlarms, c.FalseAlarmsLo, c.FalseAlarmsHi = alarms.Rate(), iv.Lo, iv.Hi
-	return c, w.rows(h, judge, &c)
+	return c, w.rows(ctx, h, judge, &c)
 }
 
 func (c *Calibration) count(p Played) {
@@ -85,7 +92,7 @@ func (c *Calibration) count(p Played) {
 }
 
 // rows calibrates each distribution by itself, with the blocks it has where all scenarios but its own settle as they do.
-func (w *World) rows(h results.Header, judge verdict.Options, c *Calibration) error {
+func (w *World) rows(ctx context.Context, h results.Header, judge verdict.Options, c *Calibration) error {
 	for _, sc := range h.Spec.Scenarios {
 		whole, err := w.Gate(h, Unsettled(judge, sc.Judge...), nil, 1)
 		if err != nil {
@@ -94,6 +101,9 @@ func (w *World) rows(h results.Header, judge verdict.Options, c *Calibration) er
 		for _, m := range whole.Verdict.Metrics {
 			if m.Scenario != sc.Name || !m.Relative || m.Baseline.N == 0 {
 				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return err
 			}
 			row, err := w.row(h, judge, m, familyOf(whole.Verdict))
 			if err != nil {

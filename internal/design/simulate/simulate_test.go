@@ -193,7 +193,7 @@ func TestCalibrate(t *testing.T) {
 	h.Spec.Scenarios = h.Spec.Scenarios[:1]
 	h.Spec.Scenarios[0].Drivers = h.Spec.Scenarios[0].Drivers[:1]
 	h.Spec.Scenarios[0].Judge = []string{scenarios.StartLatency, scenarios.StartCPU}
-	c, err := w.Calibrate(h, untold(), 10)
+	c, err := w.Calibrate(t.Context(), h, untold(), 10, func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}

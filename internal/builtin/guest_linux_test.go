@@ -26,14 +26,14 @@ func binary() string { return filepath.Join(os.Getenv("INITBENCH_TEST_RUNTIMES")
 
 // trial is a bundle, and a pod to run its container in.
 type trial struct {
-	t      *testing.T
-	dir    string // bundle, state and pid file
-	id     string
-	driver cgroupjoin.Driver
-	cli    ociruntime.CLI
-	cgroup string // the container's, absolute
-	pod    string // its parent
-	stdout *os.File
+	t             *testing.T
+	dir           string // bundle, state and pid file
+	id            string
+	driver        cgroupjoin.Driver
+	cli           ociruntime.CLI
+	cgroup        string // the container's, absolute
+	pod           string // its parent
+	stdin, stdout *os.File
 }
 
 // eachDriver runs a test under both.
@@ -106,7 +106,7 @@ func (c *trial) run(argv []string) (said string, code int) {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stderr = stderr
 	if c.stdout != nil {
-		cmd.Stdout = c.stdout
+		cmd.Stdin, cmd.Stdout = c.stdin, c.stdout
 	}
 	err = cmd.Run()
 	var exit *exec.ExitError

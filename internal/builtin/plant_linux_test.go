@@ -51,7 +51,13 @@ func (c *trial) payloadSpeaks() func() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.stdout = in
+	// The payload holds for as long as somebody may write to its standard input: its cgroup is still there to be read.
+	held, holding, err := os.Pipe()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { _, _ = held.Close(), holding.Close() }) // nothing is ever written
+	c.stdin, c.stdout = held, in
 	return func() {
 		c.t.Helper()
 		_, err := bufio.NewReader(out).ReadString('\n')

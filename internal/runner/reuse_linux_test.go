@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/initbench/initbench/cgroupjoin"
@@ -84,10 +85,13 @@ func TestUncleanTreeIsNotReused(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := collect(t, job(s, map[string]string{"leaver": path})).records
-	if len(got) != 2 || len(got[0].Leaks) == 0 || len(got[0].Leaks) != len(got[1].Leaks) {
-		t.Fatalf("records %+v, want the same leaks of two", got)
+	// How many each left depends on whether the shell had forked when it was looked at.
+	if len(got) != 2 || len(got[0].Leaks) == 0 || len(got[1].Leaks) == 0 {
+		t.Fatalf("records %+v, want leaks of each of two", got)
 	}
-	if got[0].Leaks[0] == got[1].Leaks[0] { // its pid is in it
-		t.Errorf("the first trial's leak is the second's too: %v", got[1].Leaks)
+	for _, leak := range got[1].Leaks {
+		if slices.Contains(got[0].Leaks, leak) { // its pid is in it
+			t.Errorf("the first trial's leak is the second's too: %s", leak)
+		}
 	}
 }

@@ -59,11 +59,16 @@ func play(role string) int {
 	return 0
 }
 
-// machineSetting needs a machine that the tests may change settings of, as the guest is, sets one, and sets
-// it back when the test ends.
-func machineSetting(t testing.TB, file, value string) {
+// mayChange needs a machine that the tests may change settings of, as the guest is, this one among them.
+func mayChange(t testing.TB, file string) {
 	t.Helper()
 	testenv.Require(t, testenv.Root, testenv.CgroupV2, testenv.Systemd, testenv.File(file))
+}
+
+// machineSetting changes a setting of the machine's, and sets it back when the test ends.
+func machineSetting(t testing.TB, file, value string) {
+	t.Helper()
+	mayChange(t, file)
 	old, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +93,7 @@ func withTHP(t testing.TB) { t.Helper(); machineSetting(t, thpSysfs+"shmem_enabl
 func withPool(t testing.TB, n int) {
 	t.Helper()
 	const file = "/proc/sys/vm/nr_hugepages"
+	mayChange(t, file)
 	// A machine that has been busy for long has its free memory in small pieces.
 	for _, tidy := range [][2]string{{"/proc/sys/vm/drop_caches", "3"}, {"/proc/sys/vm/compact_memory", "1"}} {
 		if err := os.WriteFile(tidy[0], []byte(tidy[1]), 0); err != nil {

@@ -2,6 +2,7 @@
 // and initbench. harness.sh runs it in a guest.
 //
 //	bench -rounds N -trials N NAME=RUNTIME...
+//	bench -judge FILE
 //
 // What is timed is a container's life as a manager has it: create, start, the payload's end, delete. The loop reads the shell's
 // clock before and after, hyperfine times the same line of shell (and takes off what a shell costs), and
@@ -14,7 +15,8 @@
 //
 // In each round each way makes its trials, in random order, in cgroups of the same shape. The bundle is initbench's own for all.
 // The output is in the Go benchmark format, one line a trial with its latency and one a round with
-// how many trials a minute it came to; then, on stderr, the table that is made of it.
+// how many trials a minute it came to; then, on stderr, the table that is made of it. -judge makes the table of such output on
+// stdout, and judges it again, on any Linux machine.
 //
 // It fails where initbench's lives are not those that loop and hyperfine time, or where it makes fewer trials a minute than hyperfine.
 package main
@@ -38,7 +40,15 @@ func main() {
 	defer stop()
 	rounds := flag.Int("rounds", 8, "")
 	trials := flag.Int("trials", 10, "of each way in a round")
+	judge := flag.String("judge", "", "file of trials")
 	flag.Parse()
+	if *judge != "" {
+		if err := judgeFile(*judge, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(ctx, *rounds, *trials, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

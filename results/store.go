@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/google/renameio/v2/maybe"
@@ -162,6 +163,8 @@ func ReadHeader(dir string) (Header, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return h, &InputError{Path: dir, Why: "holds no run: there is no " + headerFile}
+	case errors.Is(err, syscall.ENOTDIR):
+		return h, &InputError{Path: dir, Why: whyNoDirectory(dir)}
 	case err != nil:
 		return h, &InputError{Path: dir, Why: err.Error()}
 	}
@@ -170,6 +173,19 @@ func ReadHeader(dir string) (Header, error) {
 		return h, &InputError{Path: filepath.Join(dir, headerFile), Why: err.Error()}
 	}
 	return h, checkSchema(filepath.Join(dir, headerFile), h.Schema)
+}
+
+// whyNoDirectory says what a file is that was named in the place of a run's directory, by its name alone: it is not read.
+func whyNoDirectory(file string) string {
+	switch name := filepath.Base(file); {
+	case name == headerFile || name == recordsFile:
+		return "is one file of a run: name the directory that it is in"
+	case strings.Contains(name, ".tar") || strings.HasSuffix(name, ".tgz"):
+		return "is an archive: unpack it (tar xf " + file + ") and name a run's directory"
+	case strings.HasSuffix(name, ".zip"):
+		return "is an archive: unpack it and name a run's directory"
+	}
+	return "is a file: a run is a directory with " + headerFile + " in it"
 }
 
 func checkSchema(where string, schema int) error {

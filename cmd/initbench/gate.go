@@ -155,6 +155,9 @@ func gateSpec(cmd *cobra.Command, g *gateFlags, p policy.Policy) (scenarios.Spec
 	if err := p.Check(all); err != nil {
 		return scenarios.Spec{}, err
 	}
+	for _, note := range p.Notes(all) {
+		_, _ = fmt.Fprintf(g.notes(cmd.ErrOrStderr()), "note: %s\n", note) // notes are only advice
+	}
 	seed, err := g.seedOrRandom(cmd)
 	if err != nil {
 		return scenarios.Spec{}, err

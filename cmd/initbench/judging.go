@@ -51,6 +51,24 @@ func (j *judging) checkExplain(o *outputs) error {
 	return nil
 }
 
+// refuseFor refuses what a run is to be judged by that is no gate's, and so is judged by nothing.
+func (j *judging) refuseFor(run *results.Run) error {
+	flag := ""
+	switch {
+	case run.Header.Gate:
+		return nil
+	case j.explain != "":
+		flag = "--explain " + j.explain
+	case len(j.margins) > 0:
+		flag = "--margin " + j.margins[0]
+	case j.file != "":
+		flag = "--policy " + j.file
+	default:
+		return nil
+	}
+	return usagef("%s: %s is not a gate's, so nothing of it is judged: leave the flag out, or judge the run against another one with initbench compare", flag, run.Dir)
+}
+
 // policy is that of --policy, else the default one.
 func (j *judging) policy() (policy.Policy, error) {
 	if j.file == "" {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/renameio/v2"
@@ -21,13 +22,32 @@ import (
 // htmlFormat is a file's only: nobody reads a page on a terminal.
 const htmlFormat = "html"
 
-// formatOfFile says which format a file is in by how its name ends.
-var formatOfFile = map[string]string{
-	".html": htmlFormat, ".json": report.JSON, ".md": report.Markdown, ".xml": report.JUnit, ".txt": report.Table,
-	".prom": report.OpenMetrics, ".svg": report.SVG,
+// fileFormats says which format a file is in by how its name ends.
+var fileFormats = []struct{ ending, format string }{
+	{".html", htmlFormat}, {".json", report.JSON}, {".md", report.Markdown}, {".xml", report.JUnit}, {".txt", report.Table},
+	{".prom", report.OpenMetrics}, {".svg", report.SVG},
 }
 
-const fileEndings = ".html, .json, .md, .xml, .txt, .prom, .svg"
+// formatOf is empty for a name that says none.
+func formatOf(path string) string {
+	for _, f := range fileFormats {
+		if f.ending == filepath.Ext(path) {
+			return f.format
+		}
+	}
+	return ""
+}
+
+// endingsOf lists the endings of these formats, or of all that have one.
+func endingsOf(formats []string) string {
+	var endings []string
+	for _, f := range fileFormats {
+		if formats == nil || slices.Contains(formats, f.format) {
+			endings = append(endings, f.ending)
+		}
+	}
+	return strings.Join(endings, ", ")
+}
 
 // outputs are where an answer goes: to files, each in the format its name says, or else to standard output.
 type outputs struct {
@@ -38,12 +58,15 @@ type outputs struct {
 func (o *outputs) register(cmd *cobra.Command, formats []string) {
 	fl := cmd.Flags()
 	fl.StringVar(&o.format, "format", "table", "output format: "+strings.Join(formats, ", "))
-	fl.StringArrayVarP(&o.files, "output", "o", nil, "write to this file instead, in the format its name says ("+fileEndings+"; may be repeated)")
+	fl.StringArrayVarP(&o.files, "output", "o", nil, "write to this file instead, in the format its name says ("+endingsOf(nil)+"; may be repeated)")
 	complete(cmd, "format", formats...)
 }
 
 // check refuses what is wrong before anything is read.
 func (o *outputs) check(cmd *cobra.Command, formats []string) error {
+	if o.format == htmlFormat {
+		return usagef("--format html: a page is a file: write -o report.html instead")
+	}
 	if err := checkWord("--format", o.format, formats...); err != nil {
 		return err
 	}
@@ -51,8 +74,8 @@ func (o *outputs) check(cmd *cobra.Command, formats []string) error {
 		return usagef("--format %s and -o %s: the file's name says its format: leave one out", o.format, o.files[0])
 	}
 	for _, path := range o.files {
-		if formatOfFile[filepath.Ext(path)] == "" {
-			return usagef("-o %s: its name does not say a format: let it end in one of %s", path, fileEndings)
+		if formatOf(path) == "" {
+			return usagef("-o %s: its name does not say a format: let it end in one of %s", path, endingsOf(nil))
 		}
 	}
 	return nil
@@ -112,7 +135,7 @@ func keep(path string, draw drawing) error {
 		return usagef("write %s: %w", path, plainCause(err)) // no such directory, or none of ours
 	}
 	defer func() { _ = f.Cleanup() }() // nothing is left to remove once it has its name
-	if err := draw(f, formatOfFile[filepath.Ext(path)]); err != nil {
+	if err := draw(f, formatOf(path)); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if err := f.CloseAtomicallyReplace(); err != nil {

@@ -118,6 +118,11 @@ func printPolicy(w io.Writer, p policy.Policy, all []scenarios.Scenario) error {
 			return err
 		}
 	}
+	for _, note := range p.Notes(all) {
+		if _, err := fmt.Fprintf(w, "note: %s\n", note); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

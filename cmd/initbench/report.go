@@ -2,8 +2,8 @@ package main
 
 import (
 	"errors"
-	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -55,7 +55,7 @@ func storedFormats() []string {
 func reportStored(cmd *cobra.Command, out *outputs, by *judging, run *results.Run) error {
 	spec := run.Header.Spec
 	isTrace := !run.Header.Gate && len(spec.Scenarios) == 1 && spec.Scenarios[0].Name == traceName
-	if err := out.suits(formatsOf(isTrace)); err != nil {
+	if err := errors.Join(out.suits(isTrace), by.refuseFor(run)); err != nil {
 		return err
 	}
 	switch {
@@ -93,22 +93,19 @@ func reportGate(cmd *cobra.Command, out *outputs, by *judging, run *results.Run)
 	return by.answer(cmd, out, v, []*results.Run{run})
 }
 
-// suits refuses a format in which what is stored cannot be shown.
-func (o *outputs) suits(formats []string) error {
-	if len(o.files) == 0 {
-		return checkWord("--format", o.format, formats...)
+// suits refuses a format in which what is stored cannot be shown, and says which can.
+func (o *outputs) suits(isTrace bool) error {
+	formats, files, what := report.Formats(), append(report.Formats(), htmlFormat), "a run"
+	if isTrace {
+		formats, files, what = report.TraceFormats(), report.TraceFormats(), "a trace"
+	}
+	if len(o.files) == 0 && !slices.Contains(formats, o.format) {
+		return usagef("--format %s: what is stored is %s, which is shown as %s", o.format, what, strings.Join(formats, ", "))
 	}
 	for _, path := range o.files {
-		if format := formatOfFile[filepath.Ext(path)]; !slices.Contains(formats, format) {
-			return usagef("-o %s: what is stored cannot be shown as %s", path, format)
+		if format := formatOf(path); !slices.Contains(files, format) {
+			return usagef("-o %s: what is stored is %s, which is not written as %s: let the file end in one of %s", path, what, format, endingsOf(files))
 		}
 	}
 	return nil
-}
-
-func formatsOf(isTrace bool) []string {
-	if isTrace {
-		return report.TraceFormats()
-	}
-	return append(report.Formats(), htmlFormat)
 }

@@ -31,6 +31,7 @@ type fake struct {
 	policy   string // the text of what it is to be judged by; empty: the default one
 	id       string // of the run
 	command  string // that made it; empty: not recorded
+	trace    bool   // its scenario is called as a trace's
 	adaptive bool   // its trials are the design's last look
 }
 
@@ -47,6 +48,7 @@ func (f *fake) parse(args []string) (dir string, err error) {
 	fl.StringVar(&f.id, "id", "made-up", "of the run")
 	fl.StringVar(&f.command, "command", "", "that made it")
 	fl.BoolVar(&f.adaptive, "adaptive", false, "its trials are as many as the last look of its design asks for")
+	fl.BoolVar(&f.trace, "trace", false, "its scenario is called as a trace's")
 	fl.StringVar(&f.clock, "clock", "", "of the guest it was begun in")
 	fl.StringVar(&f.policy, "policy", "", "file it was to be judged by")
 	if err := fl.Parse(args); err != nil {
@@ -131,6 +133,9 @@ func (f *fake) spec() (scenarios.Spec, error) {
 		return scenarios.Spec{}, err
 	}
 	sc.Trials, sc.Drivers = f.trials, []cgroupjoin.Driver{cgroupjoin.Cgroupfs}
+	if f.trace {
+		sc.Name = traceName
+	}
 	arms := []scenarios.Runtime{{Name: "runc", Ref: "runc@v1.1.15"}}
 	if f.gate {
 		arms = []scenarios.Runtime{{Name: "baseline", Ref: "runc@v1.1.14"}, {Name: "candidate", Ref: "runc@v1.1.15"}}

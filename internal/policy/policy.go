@@ -101,17 +101,46 @@ func (p Policy) Check(all []scenarios.Scenario) error {
 			Right: "give one of them the severity fail"}
 	}
 	for i, c := range p.Ceilings {
-		if c.Severity == verdict.Ignore || slices.ContainsFunc(all, c.Measures) {
+		if c.Severity == verdict.Ignore {
 			continue
 		}
+		if err := p.checkCeiling(c, p.at[i], all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p Policy) checkCeiling(c verdict.Ceiling, at scenarios.Position, all []scenarios.Scenario) error {
+	if !slices.ContainsFunc(all, c.Measures) {
 		var names []string
 		for _, sc := range all {
 			names = append(names, sc.Name)
 		}
-		return &scenarios.Error{Pos: p.at[i], Wrong: fmt.Sprintf("ceiling %q: none of the scenarios %v measures it", c.Text, names),
+		return &scenarios.Error{Pos: at, Wrong: fmt.Sprintf("ceiling %q: none of the scenarios %v measures it", c.Text, names),
 			Right: "add a scenario that does, or leave the ceiling out" + measuredBy(c)}
 	}
+	for _, sc := range all {
+		if left, most, ok := p.Options().SearchedRate(c, sc); ok && left > most {
+			return &scenarios.Error{Pos: at, Wrong: fmt.Sprintf("ceiling %q: scenario %s can only leave it open: its search shows where %s are killed at most, and %s may be",
+				c.Text, sc.Name, verdict.Percent(left), verdict.Percent(most)),
+				Right: fmt.Sprintf("allow %s, or write `of SCENARIO` of one whose limits have %s", verdict.Percent(left), scenarios.FormatSize(c.Limit))}
+		}
+	}
 	return nil
+}
+
+// Notes say of ceilings that are held by what a search concludes what that is: the limit itself need not be tried.
+func (p Policy) Notes(all []scenarios.Scenario) (notes []string) {
+	for _, c := range p.Ceilings {
+		for _, sc := range all {
+			if left, _, ok := p.Options().SearchedRate(c, sc); ok && c.Severity != verdict.Ignore {
+				notes = append(notes, fmt.Sprintf("ceiling %s: scenario %s searches, and may start nothing at %[3]s itself: it holds where the search shows that no more than %[4]s are killed with %[3]s or less; "+
+					"a scenario whose limits have %[3]s makes starts there", c.Text, sc.Name, scenarios.FormatSize(c.Limit), verdict.Percent(left)))
+			}
+		}
+	}
+	return notes
 }
 
 // rules reports whether anything that is measured can fail a gate. A metric is asked by its own name, also where the scenario
@@ -135,8 +164,12 @@ func measuredBy(c verdict.Ceiling) string {
 			names = append(names, sc.Name)
 		}
 	}
-	if len(names) == 0 {
+	switch last := len(names) - 1; last {
+	case -1:
 		return ""
+	case 0:
+		return fmt.Sprintf(" (%s measures it)", names[0])
+	default:
+		return fmt.Sprintf(" (%s and %s measure it)", strings.Join(names[:last], ", "), names[last])
 	}
-	return fmt.Sprintf(" (%s measure it)", strings.Join(names, ", "))
 }

@@ -294,7 +294,7 @@ func TestACeilingThatNothingMeasuresIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = p.Check([]scenarios.Scenario{startup})
-	want := `p.yaml:3:5: ceiling "start.threshold <= 12MiB": none of the scenarios [startup] measures it: add a scenario that does, or leave the ceiling out (pod-thresholds, thresholds measure it)`
+	want := `p.yaml:3:5: ceiling "start.threshold <= 12MiB": none of the scenarios [startup] measures it: add a scenario that does, or leave the ceiling out (pod-thresholds and thresholds measure it)`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}

@@ -104,7 +104,19 @@ func unique(all []journal.Entry) []journal.Entry {
 
 // Clean removes what earlier runs left and says on notes what that was. It
 // refuses while a run is under way.
-func Clean(ctx context.Context, notes io.Writer) (err error) {
+func Clean(ctx context.Context, notes io.Writer) error {
+	err := clean(ctx, notes)
+	var busy *journal.BusyError
+	if err == nil || os.Geteuid() == 0 || errors.As(err, &busy) {
+		return err
+	}
+	return &EnvError{Err: fmt.Errorf("%w: %s", err, asRoot)}
+}
+
+// asRoot is told an ordinary user, who could not see even what root's runs wrote down.
+const asRoot = "trials are root's, and so is what they leave: sudo initbench clean"
+
+func clean(ctx context.Context, notes io.Writer) (err error) {
 	lock, err := journal.Lock(journal.Base())
 	if err != nil {
 		return &EnvError{Err: err}
@@ -127,8 +139,12 @@ func Clean(ctx context.Context, notes io.Writer) (err error) {
 	for _, j := range journals {
 		err = errors.Join(err, os.Remove(j))
 	}
-	if len(all) == 0 {
+	switch {
+	case len(all) > 0:
+	case os.Geteuid() == 0:
 		_, _ = fmt.Fprintln(notes, "nothing to remove")
+	default:
+		_, _ = fmt.Fprintln(notes, "nothing to remove that is yours; "+asRoot)
 	}
 	return err
 }

@@ -243,6 +243,27 @@ func TestACeilingOfNothing(t *testing.T) {
 	}
 }
 
+// Catches a pass that does not tell what was concluded from what was seen, and a bound that a search reaches exactly and its arithmetic misses.
+func TestASearchHoldsARateWithoutStartsAtItsLimit(t *testing.T) {
+	for _, c := range []struct{ probability, atMost float64 }{{0.9, 0.1}, {0.95, 0.05}, {0.8, 0}} {
+		sc := thresholds(natural)
+		sc.Drivers, sc.Search.Probability = sc.Drivers[:1], c.probability
+		ceiling := Ceiling{Metric: "oom.rate", Limit: 60 * mib, AtMost: c.atMost}
+		left, most, ok := roomy().SearchedRate(ceiling, sc)
+		if !ok || left > most {
+			t.Errorf("%v: %v of %v, %v", c, left, most, ok)
+		}
+		records := slices.DeleteFunc(sharpAt(8*mib, 8*mib).search(1, sc, nil), func(r results.Record) bool { return r.Limit == ceiling.Limit })
+		v := held(t, runOf(gateOf(sc), records), ceiling)
+		if len(v.Ceilings) != 1 || v.Ceilings[0].Ruling != Pass || !strings.HasSuffix(v.Ceilings[0].Reason, "none was made at this limit itself") {
+			t.Errorf("%v: %+v", c, v.Ceilings)
+		}
+	}
+	if _, _, ok := roomy().SearchedRate(Ceiling{Metric: "oom.rate", Limit: 128 * mib}, thresholds(natural)); ok {
+		t.Error("a limit beyond the search is answered by it")
+	}
+}
+
 // Catches a ceiling that a policy may set though no scenario of the run can hold it.
 func TestACeilingKnowsWhichScenarioMeasuresIt(t *testing.T) {
 	sc := thresholds(natural)

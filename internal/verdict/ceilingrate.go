@@ -76,7 +76,7 @@ func (j *judge) holdSearchedRate(c Ceiling, m metric, sc scenarios.Scenario, gro
 		return h
 	}
 	above, very := s.kills(c.Limit)
-	unlikely := 1 - s.Search.Probability
+	unlikely := unlikely(s.Search)
 	h.Lo, h.Hi = 0, 1
 	if s.Edge.Hi > 0 && s.Edge.Hi <= c.Limit {
 		h.Hi = unlikely
@@ -98,11 +98,35 @@ func (j *judge) holdSearchedRate(c Ceiling, m metric, sc scenarios.Scenario, gro
 	case h.Lo > c.AtMost:
 		h.say(Regressed, fmt.Sprintf("%.0f of %s of the candidate at this limit%s were killed, more than %s whenever one looks", very.X, plural(int(very.N), "start"), h.inOrder(s.Order), Percent(h.Lo)))
 	case h.Hi <= math.Max(c.AtMost, j.zeroIs(m, c)):
-		h.say(Pass, what+fmt.Sprintf(": no more than %s of the starts at this limit are killed", Percent(unlikely)))
+		h.say(Pass, what+fmt.Sprintf(": no more than %s of the starts at this limit are killed%s", Percent(unlikely), unstarted(very)))
 	default:
 		h.say(Inconclusive, what+", which does not settle how often it starts at this limit")
 	}
 	return h
+}
+
+// unlikely is how much of a rate a search leaves possible from the threshold on. Its probability is a decimal fraction, and 1 - 0.95 not quite 0.05.
+func unlikely(s scenarios.Search) float64 { return math.Round((1-s.Probability)*1e9) / 1e9 }
+
+// unstarted tells who reads a pass that it is concluded and not seen.
+func unstarted(very stats.Count) string {
+	if very.N > 0 {
+		return ""
+	}
+	return ", as with less memory no more are: none was made at this limit itself"
+}
+
+// SearchedRate says what a search can show of a ceiling on a rate: at best that no more than left of the starts are killed, where most is
+// what may be. ok is false where a ceiling is not answered by the scenario's search.
+func (o Options) SearchedRate(c Ceiling, sc scenarios.Scenario) (left, most float64, ok bool) {
+	if sc.Search == nil || c.Metric != scenarios.OOMRate || !c.Measures(sc) {
+		return 0, 0, false
+	}
+	most = c.AtMost
+	if most == 0 {
+		most = o.margin(c.Metric).Fraction
+	}
+	return unlikely(*sc.Search), most, true
 }
 
 // zeroIs is how much of a rate has to be excluded where none is allowed.

@@ -6,8 +6,9 @@
 #	scripts/bench/gates.sh [--out DIR] plants N    N gates of each planted change; fails unless all are regressed
 #	scripts/bench/gates.sh [--out DIR] upgrades    releases of runc and what came after them; fails if one could not be made
 #
-# DIR (default gates) keeps the records, for initbench compare to judge again. A gate that is there is not made again,
-# so that what was interrupted goes on.
+# DIR (default gates) keeps the records, for initbench compare to judge again. A gate whose records are there, also those of
+# docs/gates/records.tar.gz, is judged by them and not made again; one that this script was interrupted in goes on. No record is
+# removed. INITBENCH names an initbench that is built.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -28,32 +29,39 @@ upgrades) [ $# = 1 ] || usage ;;
 *) usage ;;
 esac
 
-make -s build >&2
+[ -n "${INITBENCH-}" ] || make -s build >&2
+initbench=${INITBENCH-bin/initbench}
 mkdir -p "$out"
 wrong=0
 
-# gate NAME STATUSES FLAG...: makes it, unless it is there, and says whether it ended with one of these statuses.
+# make_gate DIR FLAG...: makes it, or makes the rest of it. DIR.making is there until it has ended: records without it are whole, or not ours.
+make_gate() {
+	local dir=$1 status=0
+	shift
+	[ ! -e "$dir/run.json" ] || set -- --resume "$dir"
+	[ "$1" = --resume ] || set -- "$@" --out "$dir"
+	: >"$dir.making"
+	"$initbench" gate "$@" --in vm >"$dir.txt" 2>"$dir.log" </dev/null || status=$?
+	case $status in
+	0 | 1 | 3) rm "$dir.making" ;;
+	*) # no answer: interrupted, or not to be measured here
+		tail -n 1 "$dir.log" >&2
+		exit "$status"
+		;;
+	esac
+}
+
+# gate NAME STATUSES FLAG...: makes it, unless its records are there, and says whether by them it ends with one of these statuses.
 gate() {
-	local name=$1 want=$2 status=0 headline
+	local name=$1 want=$2 dir=$out/$1 status=0 said
 	shift 2
-	if [ ! -e "$out/$name.status" ]; then
-		rm -rf "${out:?}/$name"
-		bin/initbench gate "$@" --in vm --out "$out/$name" >"$out/$name.txt" 2>"$out/$name.log" </dev/null || status=$?
-		# Of neither kind is an answer: interrupted, or not to be measured here.
-		case $status in
-		0 | 1 | 3) echo "$status" >"$out/$name.status" ;;
-		*)
-			tail -n 1 "$out/$name.log" >&2
-			exit "$status"
-			;;
-		esac
-	fi
-	status=$(cat "$out/$name.status")
-	headline=$(head -n 1 "$out/$name.txt")
+	if [ ! -e "$dir/run.json" ] || [ -e "$dir.making" ]; then make_gate "$dir" "$@"; fi
+	said=$("$initbench" compare "$dir" 2>&1) || status=$?
+	said=$(head -n 1 <<<"$said")
 	case " $want " in
-	*" $status "*) echo "$status  $name  $headline" ;;
+	*" $status "*) echo "$status  $name  $said" ;;
 	*)
-		echo "$status  $name  $headline  WRONG"
+		echo "$status  $name  $said  WRONG"
 		wrong=$((wrong + 1))
 		;;
 	esac

@@ -47,10 +47,22 @@ func LeaksOf(base, container string) ([]Leak, error) {
 	return slices.DeleteFunc(append(spaces, addresses...), func(l Leak) bool { return l.Container != container }), nil
 }
 
-// LeaksOf is the function of that name for a container that was attached here, and knows its veth besides.
+// LeaksOf is the function of that name for a container that was attached here, or was to be, and knows its veth besides. Where attaching
+// failed, addresses of the network that name no container are listed too, as what they are: they are of one whose attaching failed. Of two at
+// a time, whoever asks first has both.
 func (n *Network) LeaksOf(a Attachment) ([]Leak, error) {
 	all, err := LeaksOf(n.config.Base, a.Container)
-	if err != nil || a.Veth == "" {
+	if err != nil {
+		return nil, err
+	}
+	if len(a.Addresses) == 0 {
+		nameless, err := n.nameless()
+		if err != nil {
+			return nil, fmt.Errorf("leaks of %s: %w", a.Container, err)
+		}
+		all = append(all, nameless...)
+	}
+	if a.Veth == "" {
 		return all, err
 	}
 	plugged, err := links("")
@@ -146,27 +158,57 @@ func addressLeases(base string) ([]Leak, error) {
 		files, lerr := entries(addressesDir(base, name))
 		err = errors.Join(err, lerr)
 		for _, f := range files {
-			if _, perr := netip.ParseAddr(f); perr == nil { // the others are its lock and where it was last
-				out = append(out, Leak{AddressLease, f, name, holder(filepath.Join(addressesDir(base, name), f))})
+			if _, perr := netip.ParseAddr(f); perr != nil {
+				continue // its lock, or where it was last
+			}
+			switch container, herr := holder(filepath.Join(addressesDir(base, name), f)); {
+			case errors.Is(herr, fs.ErrNotExist): // freed meanwhile
+			case herr != nil:
+				err = errors.Join(err, herr)
+			default:
+				out = append(out, Leak{AddressLease, f, name, container})
 			}
 		}
 	}
 	return out, err
 }
 
-// holder reads whose an address is in host-local's own file; empty where it does not say. A file that is being written is empty for a moment.
-func holder(file string) string {
+// nameless are the addresses of the network whose files name no container. host-local makes a file before it writes to it: what it was killed in
+// between stays empty, and no DEL finds it. It has its store's lock meanwhile, so that no file is empty for a moment only while we have that.
+func (n *Network) nameless() ([]Leak, error) {
+	if some, err := n.namelessNow(); err != nil || len(some) == 0 {
+		return nil, err
+	}
+	lock, err := lockWithin(context.Background(), filepath.Join(addressesDir(n.config.Base, n.Name), storeLock))
+	if err != nil {
+		return nil, err
+	}
+	some, err := n.namelessNow()
+	err = errors.Join(err, lock.close())
+	if len(some) > 0 && !lock.held {
+		err = errors.Join(err, fmt.Errorf("whose %s is cannot be told: a plugin does not let go of %s", some[0], storeLock))
+	}
+	return some, err
+}
+
+func (n *Network) namelessNow() ([]Leak, error) {
+	all, err := addressLeases(n.config.Base)
+	return slices.DeleteFunc(all, func(l Leak) bool { return l.Network != n.Name || l.Container != "" }), err
+}
+
+// holder reads whose an address is in host-local's own file; empty where it does not say.
+func holder(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return "" // freed meanwhile
+		return "", err
 	}
 	defer func() { _ = f.Close() }() // only read from
 	const longest = 1 << 10
 	data, err := io.ReadAll(io.LimitReader(f, longest))
 	if err != nil {
-		return ""
+		return "", err
 	}
-	return parseHolder(data)
+	return parseHolder(data), nil
 }
 
 // parseHolder takes the container from what host-local writes: CONTAINER, CR LF, INTERFACE.
@@ -241,41 +283,53 @@ func CleanOne(ctx context.Context, base, name string) error {
 	return removeDead(ctx, base, name)
 }
 
+// removeDead first takes the lock of a network whose process is dead. As long as a plugin of its lives, that one
+// has the lock with the descriptor it inherited, and could go on making what is being removed. What has hung for longer is not waited for.
 func removeDead(ctx context.Context, base, name string) error {
-	lock, err := awaitPlugins(ctx, filepath.Join(networkDir(base, name), lockFile))
+	lock, err := lockWithin(ctx, filepath.Join(networkDir(base, name), lockFile))
 	if err != nil {
 		return fmt.Errorf("remove network %s: %w", name, err)
 	}
-	err = remove(base, name)
-	if lock != nil {
-		err = errors.Join(err, lock.Close())
-	}
-	return err
+	return errors.Join(remove(base, name), lock.close())
 }
 
-const lockFile = "lock"
+const (
+	lockFile  = "lock" // of a network
+	storeLock = "lock" // of host-local's addresses in it
+)
 
-// awaitPlugins takes the lock of a network whose process is dead. As long as a plugin of its lives, that one
-// has the lock with the descriptor it inherited, and could go on making what is being removed. They take milliseconds, or
-// a second under emulation; what has hung for longer is not waited for.
-func awaitPlugins(ctx context.Context, path string) (*os.File, error) {
+// locked is an open file, if there was one, and whether its lock was had in time.
+type locked struct {
+	file *os.File
+	held bool
+}
+
+func (l locked) close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
+}
+
+// lockWithin waits for the lock of a file that plugins have while they work. They take milliseconds, or a second under emulation.
+func lockWithin(ctx context.Context, path string) (locked, error) {
 	const longest, again = 10 * time.Second, 5 * time.Millisecond
-	lock, err := os.OpenFile(path, os.O_RDWR, 0)
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return locked{}, nil
 	}
 	if err != nil {
-		return nil, err
+		return locked{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	for {
-		err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil || ctx.Err() != nil {
-			return lock, nil
+			return locked{file, err == nil}, nil
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return nil, errors.Join(err, lock.Close())
+			return locked{}, errors.Join(err, file.Close())
 		}
 		select {
 		case <-ctx.Done():

@@ -77,12 +77,18 @@ type Leak struct {
 	Kind    LeakKind
 	Name    string
 	Network string
-	// Container is whose it is; empty of what all containers of the network share, and of a veth, whose name does not say.
+	// Container is whose it is; empty of what all containers of the network share, of a veth, whose name does not say, and of an address
+	// whose file was never written: its plugin was killed.
 	Container string
 }
 
 // String is the kind and the name, as a trial's list of what it left has it.
-func (l Leak) String() string { return fmt.Sprintf("%s %s", l.Kind, l.Name) }
+func (l Leak) String() string {
+	if l.Kind == AddressLease && l.Container == "" {
+		return fmt.Sprintf("%s %s, which names no container", l.Kind, l.Name)
+	}
+	return fmt.Sprintf("%s %s", l.Kind, l.Name)
+}
 
 // LeakKind is what sort of thing a Leak is.
 type LeakKind string

@@ -348,10 +348,10 @@ func TestMakeRefuses(t *testing.T) {
 	}
 }
 
-// Catches a clean that removes while a plugin still makes, and one that waits for ever for a plugin that hangs.
-func TestAwaitPlugins(t *testing.T) {
+// Catches a clean that removes while a plugin still makes, one that waits for ever for a plugin that hangs, and one that says it had the lock.
+func TestLockWithin(t *testing.T) {
 	path := filepath.Join(t.TempDir(), lockFile)
-	if lock, err := awaitPlugins(t.Context(), path); lock != nil || err != nil {
+	if lock, err := lockWithin(t.Context(), path); lock.file != nil || lock.held || err != nil {
 		t.Errorf("without a lock: %v, %v", lock, err)
 	}
 	dead, err := os.Create(path)
@@ -382,17 +382,17 @@ func TestAwaitPlugins(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	lock, err := awaitPlugins(ctx, path)
-	if lock == nil || err != nil {
+	lock, err := lockWithin(ctx, path)
+	if lock.file == nil || lock.held || err != nil {
 		t.Errorf("a plugin that hangs: %v, %v", lock, err)
 	}
-	if err := errors.Join(lock.Close(), in.Close(), plugin.Wait(), other.Close()); err != nil {
+	if err := errors.Join(lock.close(), in.Close(), plugin.Wait(), other.Close()); err != nil {
 		t.Error(err)
 	}
-	if lock, err = awaitPlugins(t.Context(), path); lock == nil || err != nil {
+	if lock, err = lockWithin(t.Context(), path); !lock.held || err != nil {
 		t.Errorf("a plugin that ended: %v, %v", lock, err)
 	}
-	if err := lock.Close(); err != nil {
+	if err := lock.close(); err != nil {
 		t.Error(err)
 	}
 }
@@ -456,13 +456,89 @@ func TestLauncher(t *testing.T) {
 	runtime.KeepAlive(ballast)
 }
 
+// Catches a plugin's child that outlives it, and could take an address when nobody looks for one any more: the plugin hangs and is
+// killed, or is killed by others. The child has what a real plugin's has: the network's lock, and the plugin's own output.
+func TestPluginEndsWhole(t *testing.T) {
+	for name, script := range map[string]string{
+		"timeout": "cat $HANG & echo >$UP; wait\n",
+		"killed":  "cat $HANG & echo >$UP; kill -9 $$\n",
+	} {
+		for _, launched := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s,launcher=%v", name, launched), func(t *testing.T) { endsWhole(t, name, script, launched) })
+		}
+	}
+}
+
+func endsWhole(t *testing.T, name, script string, launched bool) {
+	dir := t.TempDir()
+	path, hang, up := filepath.Join(dir, "plugin"), fifo(t, dir, "hang"), fifo(t, dir, "up")
+	r := &runner{now: now, lock: hasLock(t, dir)}
+	if launched {
+		r.launcher = filepath.Join(dir, "launch")
+		if err := writeLauncher(r.launcher); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if name == "timeout" {
+		go func() {
+			_, _ = up.Read(make([]byte, 1)) // one byte, or the test ends in error below
+			cancel()
+		}()
+	}
+	_, err := r.ExecPlugin(ctx, path, nil, []string{"PATH=/bin:/usr/bin", "HANG=" + hang.Name(), "UP=" + up.Name()})
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
+		t.Errorf("a plugin that was killed: %v", err)
+	}
+	if err := r.lock.Close(); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	lock, err := lockWithin(ctx, r.lock.Name())
+	if err = errors.Join(err, lock.close()); !lock.held || err != nil {
+		t.Errorf("the plugin's child lives: its lock is held, %v", err)
+	}
+}
+
+// fifo opens one for both ways, so that nobody who opens it waits for another, and who reads waits until the test ends.
+func fifo(t *testing.T, dir, name string) *os.File {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() }) // whoever reads has its end then
+	return f
+}
+
+func hasLock(t *testing.T, dir string) *os.File {
+	t.Helper()
+	f, err := os.Create(filepath.Join(dir, lockFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 // Catches output of a plugin that crashes the harness, and a failure that does not say which plugin it was.
 func FuzzPluginError(f *testing.F) {
 	f.Add([]byte(`{"cniVersion":"1.0.0","code":7,"msg":"no IP addresses available","details":"in range"}`))
 	f.Add([]byte(`{"msg":1}`))
 	f.Add([]byte(``))
 	f.Fuzz(func(t *testing.T, stdout []byte) {
-		if err := pluginError("bridge", stdout, errors.New("exit status 1")); err == nil || !strings.HasPrefix(err.Error(), "bridge: ") {
+		if err := pluginError("bridge", stdout, nil, errors.New("exit status 1")); err == nil || !strings.HasPrefix(err.Error(), "bridge: ") {
 			t.Fatalf("%q: %v", stdout, err)
 		}
 	})

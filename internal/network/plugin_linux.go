@@ -18,9 +18,10 @@ import (
 	"github.com/containernetworking/cni/pkg/invoke"
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/version"
+	"golang.org/x/sys/unix"
 )
 
-// pluginPatience is how long a killed plugin's own child may keep its output open.
+// pluginPatience is how long what a plugin ran may take to die of SIGKILL: its output is open until then.
 const pluginPatience = 5 * time.Second
 
 // runner starts plugins for libcni and keeps each as a step. It is for one goroutine.
@@ -40,19 +41,20 @@ func (r *runner) FindInPath(plugin string, paths []string) (string, error) {
 }
 
 func (r *runner) ExecPlugin(ctx context.Context, path string, stdin []byte, environ []string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, path)
-	if r.launcher != "" {
-		cmd = exec.CommandContext(ctx, r.launcher, path)
-	}
+	cmd := r.command(ctx, path)
 	report, said, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	defer func() { _, _ = report.Close(), said.Close() }() // what there was to read has been
-	cmd.Env, cmd.Stdin, cmd.WaitDelay = environ, bytes.NewReader(stdin), pluginPatience
-	cmd.ExtraFiles = []*os.File{r.lock, said} // descriptors 3 and 4
+	var stdout, stderr bytes.Buffer
+	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = environ, bytes.NewReader(stdin), &stdout, &stderr
+	cmd.ExtraFiles = []*os.File{r.lock} // descriptor 3
+	if r.launcher != "" {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, said) // descriptor 4; of anybody else who had it the report would have no end
+	}
 	start := r.now()
-	stdout, err := cmd.Output()
+	err = endWhole(cmd)
 	step := Step{Name: stepName(environ, path), StartNS: start, EndNS: r.now()}
 	_ = said.Close() // ours, so that the report ends; the second time is no matter
 	if cmd.ProcessState != nil {
@@ -60,9 +62,36 @@ func (r *runner) ExecPlugin(ctx context.Context, path string, stdin []byte, envi
 	}
 	r.steps = append(r.steps, step)
 	if err != nil {
-		return nil, pluginError(filepath.Base(path), stdout, err)
+		return nil, pluginError(filepath.Base(path), stdout.Bytes(), stderr.Bytes(), err)
 	}
-	return stdout, nil
+	return stdout.Bytes(), nil
+}
+
+// command is a plugin in a process group of its own: ctx kills the plugin, and endWhole the others of the group.
+func (r *runner) command(ctx context.Context, path string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, path)
+	if r.launcher != "" {
+		cmd = exec.CommandContext(ctx, r.launcher, path)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = pluginPatience
+	return cmd
+}
+
+// endWhole runs a command and returns when it has ended with all that it ran. bridge runs host-local, which would outlive a bridge that was killed
+// and take an address when nobody looks for one any more. It is killed while the command is a zombie, so that its group's number is nobody
+// else's. Wait then returns when nobody has the command's output open any more: bridge's stderr is host-local's.
+func endWhole(cmd *exec.Cmd) error {
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	for errors.Is(unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
+	}
+	err := unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
+	if errors.Is(err, unix.ESRCH) {
+		err = nil // somebody else has waited for it
+	}
+	return errors.Join(cmd.Wait(), err)
 }
 
 // peak is a plugin's resident set at its largest as the launcher has it, or what it was not above.
@@ -97,14 +126,13 @@ func stepName(environ []string, path string) StepName {
 }
 
 // pluginError has the plugin's own words: a JSON object on its stdout.
-func pluginError(name string, stdout []byte, err error) error {
+func pluginError(name string, stdout, stderr []byte, err error) error {
 	var said types.Error
 	if json.Unmarshal(stdout, &said) == nil && said.Msg != "" {
 		return fmt.Errorf("%s: %s %s", name, said.Msg, said.Details)
 	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
-		return fmt.Errorf("%s: %w: %s", name, err, bytes.TrimSpace(exit.Stderr))
+	if len(stderr) > 0 {
+		return fmt.Errorf("%s: %w: %s", name, err, bytes.TrimSpace(stderr))
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }

@@ -58,12 +58,16 @@ func (n *Attachment) AttachNS() (ns int64, ok bool) {
 	return last.StartNS + last.TookNS - n.Steps[0].StartNS, true
 }
 
-// PluginPeak is network.memory.peak: of the plugin that had the most memory while the container was attached.
+// PluginPeak is network.memory.peak: of the plugin that had the most memory while the container was attached. There is none where any
+// plugin's is known as a bound alone: that one may have had the most.
 func (n *Attachment) PluginPeak() (bytes int64, ok bool) {
 	if _, attached := n.AttachNS(); !attached {
 		return 0, false
 	}
 	for _, s := range n.Steps[:attachSteps] {
+		if s.AtMost != nil {
+			return 0, false
+		}
 		if s.MaxRSS != nil {
 			bytes, ok = max(bytes, *s.MaxRSS), true
 		}

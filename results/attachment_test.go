@@ -49,6 +49,20 @@ func TestAttachmentFigures(t *testing.T) {
 	}
 }
 
+// Catches a plugin's peak that is claimed to be the largest while of another one no more is known than a bound.
+func TestPluginPeakOfABound(t *testing.T) {
+	n := connected().Attachment
+	n.Steps[2].MaxRSS, n.Steps[2].AtMost = nil, ptr(90<<20)
+	if bytes, ok := n.PluginPeak(); ok {
+		t.Errorf("PluginPeak is %d, the loopback's; the bridge's is not known", bytes)
+	}
+	n = connected().Attachment
+	n.Steps[3].MaxRSS, n.Steps[3].AtMost = nil, ptr(90<<20)
+	if bytes, ok := n.PluginPeak(); !ok || bytes != 9<<20 {
+		t.Errorf("PluginPeak: %d, %v; the one bound is of detaching", bytes, ok)
+	}
+}
+
 // Catches a network that does not come back as it was stored, and one that no run writes and that is read all the same.
 func TestAttachmentIsStrict(t *testing.T) {
 	good := string(mustMarshal(t, connected()))

@@ -35,6 +35,9 @@ func heldOf(h verdict.Held) string {
 	if h.Cell.Limit != 0 {
 		parts = append(parts, verdict.PlacedLimit(h.Cell.Build, h.Cell.Place, h.Cell.Limit))
 	}
+	if e := h.Cell.Enumerate.String(); e != "" {
+		parts = append(parts, e)
+	}
 	return strings.Join(parts, ", ")
 }
 
@@ -61,24 +64,25 @@ func heldValue(h verdict.Held) string {
 }
 
 type jsonHeld struct {
-	Metric    string           `json:"metric"`
-	Text      string           `json:"text"`
-	Unit      verdict.Unit     `json:"unit"`
-	AtMost    number           `json:"at_most"`
-	Scenario  string           `json:"scenario"`
-	Driver    string           `json:"driver"`
-	Order     string           `json:"order"`
-	Build     *scenarios.Build `json:"build,omitempty"`
-	Place     cgroupjoin.Place `json:"limit_place,omitempty"`
-	Limit     *int64           `json:"limit_bytes"`
-	Value     number           `json:"value"`
-	Lo        number           `json:"lo"`
-	Hi        number           `json:"hi"`
-	Severity  verdict.Severity `json:"severity"`
-	Verdict   verdict.Ruling   `json:"verdict"`
-	Reason    string           `json:"reason"`
-	Paragraph string           `json:"paragraph,omitempty"`
-	Trace     string           `json:"trace,omitempty"`
+	Metric    string                 `json:"metric"`
+	Text      string                 `json:"text"`
+	Unit      verdict.Unit           `json:"unit"`
+	AtMost    number                 `json:"at_most"`
+	Scenario  string                 `json:"scenario"`
+	Driver    string                 `json:"driver"`
+	Order     string                 `json:"order"`
+	Build     *scenarios.Build       `json:"build,omitempty"`
+	Place     cgroupjoin.Place       `json:"limit_place,omitempty"`
+	Limit     *int64                 `json:"limit_bytes"`
+	Enumerate *scenarios.Enumeration `json:"enumerate,omitempty"`
+	Value     number                 `json:"value"`
+	Lo        number                 `json:"lo"`
+	Hi        number                 `json:"hi"`
+	Severity  verdict.Severity       `json:"severity"`
+	Verdict   verdict.Ruling         `json:"verdict"`
+	Reason    string                 `json:"reason"`
+	Paragraph string                 `json:"paragraph,omitempty"`
+	Trace     string                 `json:"trace,omitempty"`
 }
 
 func heldJSON(all []verdict.Held) []jsonHeld {
@@ -87,7 +91,7 @@ func heldJSON(all []verdict.Held) []jsonHeld {
 		out = append(out, jsonHeld{
 			Metric: h.Metric, Text: h.Text, Unit: heldUnit(h), AtMost: number(h.AtMost), Scenario: h.Cell.Scenario, Driver: string(h.Cell.Driver),
 			Order: string(h.Cell.Order), Build: buildJSON(h.Cell.Build), Place: h.Cell.Place, Limit: orNull(h.Cell.Limit),
-			Value: number(h.Value), Lo: number(h.Lo), Hi: number(h.Hi), Severity: h.Severity, Verdict: h.Ruling, Reason: h.Reason,
+			Enumerate: enumerationJSON(h.Cell.Enumerate), Value: number(h.Value), Lo: number(h.Lo), Hi: number(h.Hi), Severity: h.Severity, Verdict: h.Ruling, Reason: h.Reason,
 			Paragraph: h.Paragraph, Trace: h.Trace,
 		})
 	}
@@ -105,6 +109,7 @@ func heldNumbers(h verdict.Held) []junitProperty {
 func (x *exposition) held(h verdict.Held) {
 	of := append([]tag{{"metric", h.Metric}, {"ceiling", h.Text}},
 		conditionTags(h.Cell.Scenario, h.Cell.Driver, string(h.Cell.Order), h.Cell.Build, h.Cell.Place, h.Cell.Limit)...)
+	of = append(of, tag{"enumerate", h.Cell.Enumerate.String()})
 	unit, in := baseUnit(heldUnit(h))
 	x.add("ceiling", unit, "What the policy lets the candidate have at most.", h.AtMost/in, of...)
 	x.estimate("ceiling_measured", heldUnit(h), "What of the candidate was held against a ceiling.", h.Value, h.Lo, h.Hi, of...)

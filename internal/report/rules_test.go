@@ -102,6 +102,41 @@ func TestEveryFormatHasTheSameCeilings(t *testing.T) {
 	}
 }
 
+// Catches ceilings over payloads that enumerate, of which no reader can tell which is which; Prometheus refuses a series that is there twice.
+func TestCeilingsOverEnumerationsAreToldApart(t *testing.T) {
+	v := cases(t)[verdict.Pass]
+	for _, bits := range []int{4, 32} {
+		h := verdict.Held{Ceiling: verdict.Ceiling{Metric: scenarios.ContainerMemoryPeak, Text: "container.memory.peak <= 64MiB", AtMost: 64 << 20, Severity: verdict.Fail}, Value: 1 << 20, Lo: 1 << 20, Hi: 1 << 20, Ruling: verdict.Pass}
+		h.Cell = verdict.Metric{Scenario: "address-pool", Driver: cgroupjoin.Cgroupfs, Order: sequence.Natural, Unit: verdict.Bytes, Enumerate: scenarios.Enumeration{Bits: bits, How: scenarios.Eager, RecordBytes: 80}}
+		v.Ceilings = append(v.Ceilings, h)
+	}
+	openMetrics(t, drawn(t, OpenMetrics, v, Options{}))
+	var got struct {
+		Ceilings []struct{ Enumerate scenarios.Enumeration }
+	}
+	if err := json.Unmarshal(drawn(t, JSON, v, Options{}), &got); err != nil {
+		t.Fatal(err)
+	}
+	var r junitReport
+	if err := xml.Unmarshal(drawn(t, JUnit, v, Options{}), &r); err != nil {
+		t.Fatal(err)
+	}
+	for i, h := range v.Ceilings {
+		if got.Ceilings[i].Enumerate != h.Cell.Enumerate {
+			t.Errorf("JSON has %+v of %+v", got.Ceilings[i], h.Cell.Enumerate)
+		}
+		want := h.Cell.Enumerate.String()
+		if name := heldName(h); !strings.Contains(name, want) || junitNamed(r, name) == nil {
+			t.Errorf("JUnit has no case of %s", want)
+		}
+		for _, format := range []string{Table, Markdown} {
+			if text := string(drawn(t, format, v, Options{})); !strings.Contains(text, want) {
+				t.Errorf("%s says nothing of %s", format, want)
+			}
+		}
+	}
+}
+
 func junitNamed(r junitReport, name string) *junitCase {
 	for _, s := range r.Suites {
 		for i, c := range s.Cases {

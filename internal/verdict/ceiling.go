@@ -217,7 +217,7 @@ func (h *Held) say(r Ruling, why string) {
 
 // place names the cell: "startup, cgroupfs".
 func (h *Held) place() string {
-	return cellText(key{scenario: h.Cell.Scenario, driver: h.Cell.Driver, order: h.Cell.Order, build: h.Cell.Build, limit: h.Cell.Limit})
+	return cellText(key{scenario: h.Cell.Scenario, driver: h.Cell.Driver, order: h.Cell.Order, build: h.Cell.Build, limit: h.Cell.Limit, enumerate: h.Cell.Enumerate})
 }
 
 func (j *judge) holdMedian(c Ceiling, m metric, k key) Held {

@@ -285,3 +285,12 @@ func TestACeilingKnowsWhichScenarioMeasuresIt(t *testing.T) {
 		}
 	}
 }
+
+// Catches reasons of two cells that are word for word the same: what their payloads enumerate is all that tells these apart.
+func TestACeilingSaysWhatWasEnumerated(t *testing.T) {
+	h := newHeld(Ceiling{Text: "container.memory.peak <= 64MiB"}, metric{name: scenarios.ContainerMemoryPeak},
+		key{scenario: "address-pool", driver: cgroupjoin.Cgroupfs, order: natural, enumerate: scenarios.Enumeration{Bits: 32, How: scenarios.Lazy, RecordBytes: 80}})
+	if h.say(Pass, "it is within it"); !strings.Contains(h.Reason, "(address-pool, cgroupfs, lazy 2^32): it is") {
+		t.Errorf("the reason is %q", h.Reason)
+	}
+}

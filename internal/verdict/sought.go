@@ -184,7 +184,7 @@ func exactSize(bytes int64) string {
 // Held is a Ceiling and what was measured against it.
 type Held struct {
 	Ceiling
-	// Cell has scenario, driver, order, place and limit of what it was held against.
+	// Cell has scenario, driver, order, place, limit and enumeration of what it was held against.
 	Cell          Metric
 	Value, Lo, Hi float64
 	Ruling        Ruling

@@ -163,9 +163,13 @@ const faults = `(() => {
 // pale is text with less contrast than WCAG 2's level AA asks for: 4.5 to 1.
 const pale = `(() => {
   const out = new Set(), canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-  const rgba = c => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1); return canvas.getImageData(0, 0, 1, 1).data; };
+  const paint = c => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1); return canvas.getImageData(0, 0, 1, 1).data; };
+  const known = new Map(), rgba = c => { if (!known.has(c)) known.set(c, paint(c)); return known.get(c); }; // to paint takes a tenth of a millisecond
   const light = c => { const f = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; return 0.2126 * f(c[0]) + 0.7152 * f(c[1]) + 0.0722 * f(c[2]); };
-  const ground = e => { for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor); if (c[3] > 250) return c; } return [255, 255, 255]; };
+  const grounds = new Map([[null, [255, 255, 255]]]), ground = e => {
+    if (!grounds.has(e)) { const c = rgba(getComputedStyle(e).backgroundColor); grounds.set(e, c[3] > 250 ? c : ground(e.parentElement)); }
+    return grounds.get(e);
+  };
   for (const e of document.querySelectorAll('body *')) {
     if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || !e.getClientRects().length || e.closest('script')) continue;
     const style = getComputedStyle(e), svg = e.closest('svg');

@@ -96,13 +96,19 @@ with_needs() {
 		sed -n 's,^.*/internal/testenv .*:,,p' | grep -v '/internal/report/html$'
 }
 
+# Packages that start no goroutine, nor do their tests (sequential_test.go looks): nothing of theirs can race, and they compute, which takes
+# ten times as long under the detector.
+sequential=(./internal/stats ./internal/design ./internal/verdict ./internal/report)
+
 # The pages are looked at in a browser, which lane 0 may be without: here to have none is a failure. The guest cannot have one.
-# Simulations, which have no goroutines to race or none of interest, are cut short under the detector and played in full without it.
+# Simulated gates are played beside each other: few of them under the detector, all without it.
 lane_race() {
-	local status=0
+	local racing status=0
 	scripts/setup.sh browser || status=1
-	CGO_ENABLED=1 INITBENCH_TEST_BROWSER=1 as_user -race -short ./... || status=1
-	as_user ./internal/stats ./internal/design/simulate || status=1
+	racing=$(go list ./... | grep -vxF "$(go list "${sequential[@]}")") || return 1
+	mapfile -t racing <<<"$racing"
+	CGO_ENABLED=1 INITBENCH_TEST_BROWSER=1 as_user -race -short "${racing[@]}" || status=1
+	as_user "${sequential[@]}" ./internal/design/simulate || status=1
 	return $status
 }
 

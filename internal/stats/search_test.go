@@ -109,7 +109,7 @@ func failuresFirst(group []outcome) {
 
 var rounds = flag.Int("rounds", 24, "how many searches are simulated of each family of curves")
 
-// -short simulates a quarter: under the race detector, which slows what has no goroutines tenfold.
+// -short simulates a quarter.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if testing.Short() {

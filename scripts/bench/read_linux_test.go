@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
 
@@ -57,5 +58,24 @@ func TestReadTrialsRefuses(t *testing.T) {
 		if got, _, err := readTrials(strings.NewReader(bad), "trials"); err == nil {
 			t.Errorf("%s is read as %d samples", what, len(got))
 		}
+	}
+}
+
+// Catches a table in docs/findings.md that is not what the stored trials come to, and trials by which the harness is no longer cheap.
+func TestFindingsTableIsTheTrials(t *testing.T) {
+	var table strings.Builder
+	if err := judgeFile("../../docs/bench/harness.txt", &table); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/findings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	for line := range strings.Lines(table.String()) {
+		want.WriteString("    " + strings.TrimRight(line, " \n") + "\n")
+	}
+	if !strings.Contains(string(page), want.String()) {
+		t.Errorf("docs/findings.md lacks\n%s", want.String())
 	}
 }

@@ -82,6 +82,9 @@ func TestFindingsShowTheirRecords(t *testing.T) {
 			}
 			continue
 		}
+		if strings.HasPrefix(block.command, "go run ./scripts/bench -judge ") {
+			continue // its own test compares the whole table
+		}
 		if !found {
 			t.Errorf("findings.md shows output of %q, which no records are behind", block.command)
 			continue

@@ -21,16 +21,8 @@ func (v *life) oom(ctx context.Context) (lifecycle.Done, error) {
 	if err != nil {
 		return lifecycle.Done{}, err
 	}
-	limit := filepath.Join(v.tree.PodPath(), "memory.max")
-	squeezed, err := squeeze(limit)
-	if err != nil {
-		return lifecycle.Done{}, fmt.Errorf("OOM: %w", err)
-	}
-	said := v.awaitEnd(ctx)
-	if err := squeezed.end(ctx); err != nil {
-		return lifecycle.Done{}, fmt.Errorf("OOM: %w", err)
-	}
-	if err := os.WriteFile(limit, []byte("max"), 0); err != nil {
+	var said string
+	if err := whileSqueezed(ctx, filepath.Join(v.tree.PodPath(), "memory.max"), func() { said = v.awaitEnd(ctx) }); err != nil {
 		return lifecycle.Done{}, fmt.Errorf("OOM: %w", err)
 	}
 	after, err := v.tree.Read()
@@ -38,6 +30,16 @@ func (v *life) oom(ctx context.Context) (lifecycle.Done, error) {
 		said = joinText(said, "the kernel counts no OOM kill")
 	}
 	return lifecycle.Done{Message: said}, err
+}
+
+// whileSqueezed has a memory.max be 0, and nobody be about to make it so, for as long as wait takes and no longer, also where ctx ends.
+func whileSqueezed(ctx context.Context, limit string, wait func()) error {
+	squeezed, err := squeeze(limit)
+	if err != nil {
+		return err
+	}
+	wait()
+	return errors.Join(squeezed.end(ctx), os.WriteFile(limit, []byte("max"), 0))
 }
 
 // squeezing is a write of 0 to a memory.max, on a thread of its own: memory_max_write() goes on reclaiming and killing for as long as anything
@@ -65,13 +67,14 @@ func squeeze(limit string) (*squeezing, error) {
 	return s, nil
 }
 
-// end returns when the write has. It comes to an end by itself where nothing is left to kill; else it is interrupted,
-// and then the limit is in force all the same.
+// end returns when the write has, whatever becomes of ctx: who removed the limit before would have it set again. The write comes to
+// an end by itself where nothing is left to kill; else it is interrupted, at once where ctx is over, and then the limit is in force all the same.
 func (s *squeezing) end(ctx context.Context) error {
 	const byItself = 200 * time.Millisecond
 	select {
 	case err := <-s.done:
 		return err
+	case <-ctx.Done():
 	case <-time.After(byItself):
 	}
 	again := time.NewTicker(often)
@@ -84,8 +87,6 @@ func (s *squeezing) end(ctx context.Context) error {
 		select {
 		case err := <-s.done:
 			return err
-		case <-ctx.Done():
-			return fmt.Errorf("the write of memory.max does not end: %w", ctx.Err())
 		case <-again.C:
 		}
 	}

@@ -39,12 +39,9 @@ func TestInterruptedCallsAreNoFailures(t *testing.T) {
 			return err
 		}
 		for _, decl := range f.Decls {
-			found := sleeping(decl)
-			calls += len(found)
-			if len(found) > 0 && !names(decl, "EINTR") {
-				for _, call := range found {
-					t.Errorf("%s: nothing is said of EINTR (in tests: testenv.Await, testenv.Wait)", files.Position(call.Pos()))
-				}
+			calls += len(sleeping(decl))
+			for _, call := range unsaid(decl) {
+				t.Errorf("%s: nothing is said of EINTR (in tests: testenv.Await, testenv.Wait)", files.Position(call.Pos()))
 			}
 		}
 		return nil
@@ -75,6 +72,65 @@ func sleeping(n ast.Node) (found []*ast.CallExpr) {
 		return true
 	})
 	return found
+}
+
+// Catches a call that is excused by what is said of another one in the same function.
+func TestEachInterruptedCallIsJudged(t *testing.T) {
+	const again = "for { if _, err := unix.Poll(fds, -1); !errors.Is(err, unix.EINTR) { break } }\n"
+	const raw = "_, err := unix.Wait4(pid, nil, 0, nil)\n"
+	for body, want := range map[string]int{
+		again: 0, raw: 1, again + raw: 1, raw + again: 1, raw + raw: 2, again + again: 0,
+		"for err = unix.EINTR; errors.Is(err, unix.EINTR); { err = unix.Fallocate(fd, 0, 0, 1) }\n":       0,
+		"for err = unix.EINTR; errors.Is(err, unix.EINTR); { err = unix.Fallocate(fd, 0, 0, 1) }\n" + raw: 1,
+		"for errors.Is(unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED, nil), unix.EINTR) { }\n" + raw:     1,
+		raw + "for err = unix.EINTR; errors.Is(err, unix.EINTR); { err = unix.Fallocate(fd, 0, 0, 1) }\n": 1,
+		"unix.Wait4(pid, nil, unix.WNOHANG, nil)\n" + raw:                                                 1,
+		"raw.Control(func(fd uintptr) { err = unix.Poll(fds, 1) })\nif errors.Is(err, unix.EINTR) { }\n":  0,
+	} {
+		f, err := parser.ParseFile(token.NewFileSet(), "", "package p\nfunc f() {\n"+body+"}\n", parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(unsaid(f.Decls[0])); got != want {
+			t.Errorf("%d calls are found at fault, want %d:\n%s", got, want, body)
+		}
+	}
+}
+
+// unsaid returns those interruptible calls between which and the next one nothing is said of EINTR.
+func unsaid(decl ast.Node) (found []*ast.CallExpr) {
+	said := mentions(decl, "EINTR")
+	calls := sleeping(decl)
+	for i, call := range calls {
+		until := decl.End()
+		if i+1 < len(calls) {
+			until = calls[i+1].Pos()
+		}
+		if !slices.ContainsFunc(said, func(at token.Pos) bool { return call.Pos() < at && at < until }) {
+			found = append(found, call)
+		}
+	}
+	return found
+}
+
+// mentions are where an identifier says something of what stands before it: in the head of a loop it does of the loop's body.
+func mentions(n ast.Node, name string) (at []token.Pos) {
+	ast.Inspect(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.ForStmt:
+			if n.Cond != nil && names(n.Cond, name) {
+				at = append(at, n.Body.Rbrace)
+			}
+			at = append(at, mentions(n.Body, name)...)
+			return false
+		case *ast.Ident:
+			if n.Name == name {
+				at = append(at, n.Pos())
+			}
+		}
+		return true
+	})
+	return at
 }
 
 // names tells whether an identifier occurs below a node.

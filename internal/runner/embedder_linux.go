@@ -15,18 +15,28 @@ import (
 // It is not in the journal: it ends with its standard input, so with this process however that ends, and removes the container
 // that it is at. What it does not come to remove is in the trial's tree and directory, which are. It lives in that tree as
 // the runtimes do, so that who cleans up while it still ends (which may take it seconds) kills it before the tree goes.
-type embedder struct{ *embed.Embedder }
+type embedder struct {
+	*embed.Embedder
+	calm func() bool // ends what an interruption would do
+}
 
+// startEmbedder has it hurry when ctx, the run's own, ends: an embedder that hangs is then waited for no longer than any runtime is.
 func (s *session) startEmbedder(ctx context.Context) (*embedder, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	starting, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	e, err := embed.Start(ctx, s.cli.Binary, embed.Options{
+	e, err := embed.Start(starting, s.cli.Binary, embed.Options{
 		StateRoot: s.cli.StateRoot, CollectorOff: s.Collector == scenarios.NoCollector, CgroupFD: s.tree.RuntimeCgroupFD(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &embedder{e}, nil
+	return &embedder{e, context.AfterFunc(ctx, e.Hurry)}, nil
+}
+
+func (e *embedder) close() error {
+	err := e.Close()
+	e.calm()
+	return err
 }
 
 // cycle says of the one cycle what it would of the verbs of a command line. The payload's stamp goes nowhere: that
@@ -43,7 +53,7 @@ func (e *embedder) cycle(ctx context.Context, q *prepared) measured {
 	case err != nil:
 		m.phase, m.spawnErr = "embedder", err
 	case r.Failed != "":
-		m.phase, m.spawnErr = "embedder", fmt.Errorf("%s: %s", r.Failed, r.Message)
+		m.phase, m.spawnErr = "embedder", fmt.Errorf("libcontainer %s: %s: %s", e.Libcontainer(), r.Failed, r.Message)
 	default:
 		m.create, m.start, m.stamped, m.payload = &exit{}, &exit{}, true, &exit{code: r.Exit}
 	}

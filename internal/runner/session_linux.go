@@ -101,7 +101,7 @@ func (s *session) close() error {
 	if s.embedder == nil {
 		return nil
 	}
-	return s.embedder.Close()
+	return s.embedder.close()
 }
 
 // make makes all cycles; an error is of the harness, or of an interruption.

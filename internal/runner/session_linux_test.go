@@ -230,25 +230,37 @@ func TestSessionEndsWithItsFirstFailure(t *testing.T) {
 	}
 }
 
-// Catches an interrupted session that is recorded, or of which anything stays: an embedder, a container, a cgroup.
+// Catches an interrupted session that is recorded, or of which anything stays: an embedder, also one that does nothing any more, a
+// container, a cgroup.
 func TestInterruptedSession(t *testing.T) {
 	for _, embedded := range []bool{false, true} {
-		s := sessions(100, cgroupjoin.Systemd)
-		s.Embedded = embedded
-		path := binary(t, map[bool]string{false: "runc@v1.2.6", true: "builtin@v1.5.2"}[embedded])
-		ctx, cancel := context.WithCancel(t.Context())
-		m := interruptedAt{cancel: cancel, at: 3}
-		j := job(s, map[string]string{"tested": path})
-		if embedded {
-			j.Spec.Runtimes[0].Ref = filepath.Base(path)
-		}
-		err := collectPlan(ctx, j, &m, io.Discard)
-		cancel()
-		if err == nil || ctx.Err() == nil || len(m.records) != 0 || m.cycles > 4 {
-			t.Errorf("embedded %v: %v, %d records after %d cycles", embedded, err, len(m.records), m.cycles)
-		}
-		noRemains(t)
+		interruptedSession(t, embedded, func() {})
 	}
+	interruptedSession(t, true, func() {
+		e := childOf(t, os.Getpid(), "embed")
+		defer e.close()
+		if err := unix.PidfdSendSignal(e.fd, unix.SIGSTOP, nil, 0); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func interruptedSession(t *testing.T, embedded bool, before func()) {
+	s := sessions(100, cgroupjoin.Systemd)
+	s.Embedded = embedded
+	path := binary(t, map[bool]string{false: "runc@v1.2.6", true: "builtin@v1.5.2"}[embedded])
+	ctx, cancel := context.WithCancel(t.Context())
+	m := interruptedAt{cancel: func() { before(); cancel() }, at: 3}
+	j := job(s, map[string]string{"tested": path})
+	if embedded {
+		j.Spec.Runtimes[0].Ref = filepath.Base(path)
+	}
+	err := collectPlan(ctx, j, &m, io.Discard)
+	cancel()
+	if err == nil || ctx.Err() == nil || len(m.records) != 0 || m.cycles > 4 {
+		t.Errorf("embedded %v: %v, %d records after %d cycles", embedded, err, len(m.records), m.cycles)
+	}
+	noRemains(t)
 }
 
 // Catches an embedder that outlives its session, whose time was over, or which was interrupted, between two cycles.
@@ -261,7 +273,7 @@ func TestSessionEndsItsEmbedderBetweenCycles(t *testing.T) {
 	t.Cleanup(func() { _ = e.Close() }) // where the session did not
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s := &session{embedder: &embedder{e}}
+	s := &session{embedder: &embedder{e, func() bool { return true }}}
 	s.last = s.embedder.cycle(ctx, &prepared{id: "between", dir: t.TempDir()})
 	if !s.last.timedOut {
 		t.Fatalf("a cycle without any time: %+v", s.last)
@@ -288,7 +300,7 @@ while read -r _; do :; done
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &session{embedder: &embedder{e}}
+	s := &session{embedder: &embedder{e, func() bool { return true }}}
 	q := &prepared{id: "hangs", dir: t.TempDir()}
 	q.Timeout = 50 * time.Millisecond
 	if s.last = s.embedder.cycle(context.Background(), q); !s.last.timedOut {

@@ -58,8 +58,12 @@ type Embedder struct {
 	err     error // how it ended, once it has
 }
 
-// patience is how long an embedder may take to end once its input has: longer than it gives itself.
-const patience = 15 * time.Second
+const (
+	// patience is how long an embedder may take to end once its input has: longer than it gives itself.
+	patience = 15 * time.Second
+	// haste is that of who was interrupted: one that works ends within less, also on an emulated machine.
+	haste = 2 * time.Second
+)
 
 // Start executes the embedder and returns when it is ready. The context bounds that alone.
 //
@@ -79,7 +83,7 @@ func Start(ctx context.Context, binary string, o Options) (*Embedder, error) {
 	if err := e.start(); err != nil {
 		return nil, fmt.Errorf("start embedder %s: %w", binary, err)
 	}
-	hello, err := e.read(ctx)
+	hello, err := e.read(ctx, e.kill) // it has made nothing yet
 	if err == nil && hello.Verb != protocol.Ready {
 		err = fmt.Errorf("its first word is %.40q", hello.Verb)
 	}
@@ -166,7 +170,7 @@ func (e *Embedder) ask(ctx context.Context, c protocol.Command) (protocol.Answer
 	if _, err := e.in.Write(append(text, '\n')); err != nil {
 		return protocol.Answer{}, errors.Join(err, e.Close())
 	}
-	a, err := e.read(ctx)
+	a, err := e.read(ctx, func() {})
 	if err == nil && (a.Verb != c.Verb || a.ID != c.ID) {
 		err = fmt.Errorf("it answered to %.20q of %.40q", a.Verb, a.ID)
 	}
@@ -176,9 +180,12 @@ func (e *Embedder) ask(ctx context.Context, c protocol.Command) (protocol.Answer
 	return a, nil
 }
 
-// read returns the next answer. When ctx ends the embedder is told to, and whatever it still answers is void.
-func (e *Embedder) read(ctx context.Context) (protocol.Answer, error) {
-	stop := context.AfterFunc(ctx, func() { _ = e.Close() }) // read fails of that, and tells why it was done
+// read returns the next answer. When ctx ends first is called and the embedder is told to end; whatever it still answers is void.
+func (e *Embedder) read(ctx context.Context, first func()) (protocol.Answer, error) {
+	stop := context.AfterFunc(ctx, func() {
+		first()
+		_ = e.Close() // read fails of that, and tells why it was done
+	})
 	line, err := e.answers.ReadSlice('\n')
 	switch interrupted := !stop(); {
 	case interrupted:
@@ -203,7 +210,7 @@ func (e *Embedder) Close() error {
 		_ = e.in.Close()
 		// What it still says is void, but must not keep it from ending. This goroutine ends with the pipe.
 		go func() { _, _ = io.Copy(io.Discard, e.out) }()
-		late := time.AfterFunc(patience, func() { _ = e.cmd.Process.Kill() })
+		late := time.AfterFunc(patience, e.kill)
 		defer late.Stop()
 		<-e.ended
 	})
@@ -212,6 +219,26 @@ func (e *Embedder) Close() error {
 		return nil
 	}
 	return fmt.Errorf("embedder: %w%s", e.err, e.said.last())
+}
+
+// Hurry has the embedder killed where it has not ended soon, with whatever has not left its process group. It is for who was interrupted
+// and removes by himself what that leaves; the embedder still has to be told to end.
+func (e *Embedder) Hurry() {
+	go func() {
+		select {
+		case <-e.ended:
+		case <-time.After(haste):
+			e.kill()
+		}
+	}()
+}
+
+func (e *Embedder) kill() {
+	select {
+	case <-e.ended: // and its number may be another's
+	default:
+		_ = syscall.Kill(-e.cmd.Process.Pid, syscall.SIGKILL) // one that ends just now is as good
+	}
 }
 
 // tail keeps the end of what is written to it. exec.Cmd's own goroutine alone writes, and has ended when it is read.

@@ -145,6 +145,49 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// Catches an embedder that hangs and keeps who was interrupted waiting for as long as one that only ends slowly may take, and one that hangs before it
+// was asked for anything.
+func TestHurried(t *testing.T) {
+	e, err := starting(t, context.Background(), "deaf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer context.AfterFunc(ctx, e.Hurry)()
+	within(t, func() {
+		time.AfterFunc(50*time.Millisecond, cancel)
+		if _, err := e.Cycle(ctx, container("hangs")); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, want the interruption", err)
+		}
+	})
+	if err := e.Close(); err == nil || !strings.Contains(err.Error(), "signal: killed") {
+		t.Errorf("it ended by itself: %v", err)
+	}
+	within(t, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		defer cancel()
+		if _, err := starting(t, ctx, "silent"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("silent: %v", err)
+		}
+	})
+}
+
+// within fails where f takes as long as the patience with an embedder is: it was waited for.
+func within(t *testing.T, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+	case <-time.After(12 * time.Second):
+		t.Error("it is still waited for")
+		<-done
+	}
+}
+
 // Catches an embedder that outlives an initbench which was killed: by its input's end, and by the signal alone.
 func TestNoEmbedderOutlivesItsHarness(t *testing.T) {
 	for _, role := range []string{"ignoring", "deaf"} {

@@ -37,6 +37,7 @@ var roles = map[string]func(){
 	"embedder": answering,
 	"ignoring": func() { signal.Ignore(syscall.SIGTERM); answering() },
 	"deaf":     deaf,
+	"silent":   func() { signal.Ignore(syscall.SIGTERM); forever() },
 	"mute":     func() { _, _ = io.Copy(io.Discard, os.Stdin) },
 	"endless":  func() { _, _ = os.Stdout.Write(make([]byte, 2*protocol.MaxLine)); _, _ = io.Copy(io.Discard, os.Stdin) },
 	"early":    func() { fmt.Fprintln(os.Stderr, "cannot\neven start"); os.Exit(7) },

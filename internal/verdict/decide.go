@@ -37,8 +37,7 @@ func place(change stats.Interval, margin float64) stand {
 // margin and Holm's p below alpha; a pass needs no adjustment, for the whole
 // passes only if every row does (intersection-union, Berger 1982).
 //
-// The family of an adaptive run is that of its whole plan from the first look on: a row that has no values yet will have a test,
-// and counts as one that found nothing. Else the first cells to be looked at would be judged as if nothing came after them.
+// The family of an adaptive run is that of its whole plan from the first look on: see family.
 //
 // A row is ruled at the first of its looks at which it is settled. All are looked at for the first time, those that are open once more,
 // until none is left that is open and has a further look: what more records make of the others can only make p smaller.
@@ -57,31 +56,70 @@ func (j *judge) settleRows(rows []row) []Metric {
 
 // ruleRows rules over rows as they are.
 func (j *judge) ruleRows(rows []row) []Metric {
-	p := make([]float64, len(rows))
-	family := 0
-	for i, r := range rows {
-		p[i] = r.P
-		if j.adaptive && !r.kind.untested() && math.IsNaN(r.P) {
-			p[i] = 1
-		}
-		if !math.IsNaN(p[i]) {
-			family++
-		}
-	}
+	f := j.familyOf(rows)
 	metrics := make([]Metric, len(rows))
-	for i, adjusted := range stats.Holm(p) {
+	for i, adjusted := range stats.HolmShares(f.p, f.shares, f.rest) {
 		r := &rows[i]
 		if r.PHolm = adjusted; math.IsNaN(r.P) {
 			r.PHolm = math.NaN()
 		} else {
-			r.Family, r.Rank = family, 1+smaller(p, p[i])
+			r.Family, r.Rank = f.size, 1+smaller(f.p, f.p[i])
 		}
 		r.Severity = j.opts.severity(r.Name)
-		r.decide(j.opts, family)
+		r.decide(j.opts, f.size)
 		r.Open = j.leavesOpen(r)
 		metrics[i] = r.Metric
 	}
 	return metrics
+}
+
+// family is what Holm's correction is made over. That of a run whose trials are all made is the tests that there are: a rate of which nothing was
+// seen could have claimed nothing, and what was seen of both arms together does not depend on which arm is which (Tarone 1990).
+//
+// In an adaptive run what is seen also depends on when it ends, and that on what other rows claimed: with the tests that there are so far, a claim made before
+// the first OOM kill has all of alpha, and what is claimed of the kills comes on top. So its family is that of the plan, from the first look on. A row that has no
+// values yet, or none since all was killed, counts as one that found nothing; and all rows that an event brings about, there or not, have the share of one test
+// together, in equal parts. They are many, mostly silent, and what they find is mostly plain.
+type family struct {
+	p, shares []float64
+	rest      float64 // of the tests that are no rows
+	size      int     // in shares
+}
+
+func (j *judge) familyOf(rows []row) family {
+	f := family{p: make([]float64, len(rows)), shares: make([]float64, len(rows))}
+	events := j.silent
+	for i, r := range rows {
+		f.p[i], f.shares[i] = r.P, 1
+		if j.adaptive && !r.kind.untested() && math.IsNaN(r.P) {
+			f.p[i] = 1
+		}
+		switch {
+		case j.adaptive && r.byEvent:
+			events++
+		case !math.IsNaN(f.p[i]):
+			f.size++
+		}
+	}
+	if j.adaptive {
+		f.ofPlan(rows, j.hidden, j.silent, events)
+	}
+	return f
+}
+
+// ofPlan adds what is not there, and divides the share of what an event brings about.
+func (f *family) ofPlan(rows []row, hidden, silent, events int) {
+	f.size, f.rest = f.size+hidden, float64(hidden)
+	if events == 0 {
+		return
+	}
+	f.size++
+	f.rest += float64(silent) / float64(events)
+	for i, r := range rows {
+		if r.byEvent {
+			f.shares[i] = 1 / float64(events)
+		}
+	}
 }
 
 // leavesOpen reports whether a time that is not settled rules over nothing. The noise of a clock is what it may be forgiven, no more: there

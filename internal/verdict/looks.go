@@ -213,7 +213,7 @@ func (r *row) advance() bool {
 		next.P = r.P
 	}
 	next.series = series{r.later[1:], r.at}
-	next.per = r.per
+	next.per, next.byEvent = r.per, r.byEvent
 	*r = next
 	return true
 }

@@ -168,8 +168,39 @@ func TestTheFamilyIsThatOfTheWholePlan(t *testing.T) {
 	whole, _ := looking(10, looks, timed, late)
 	_, made := looking(10, looks, timed)
 	m := mustJudge(t, runOf(whole, model{cv: 0.03, factor: map[string]float64{"start.latency": 1.5}}.all(made))).find(t, "start.latency", cgroupjoin.Cgroupfs)
-	if m.Family != 4 || m.Ruling != Regressed || m.Rank < 1 || m.Rank > 2 {
-		t.Errorf("number %d of %d tests, %s: want one of the first 2 of 4, regressed (%s)", m.Rank, m.Family, m.Ruling, m.Reason)
+	if m.Family != 5 || m.Ruling != Regressed || m.Rank < 1 || m.Rank > 2 {
+		t.Errorf("number %d of %d tests, %s: want one of the first 2 of 4 and of what events bring about, regressed (%s)", m.Rank, m.Family, m.Ruling, m.Reason)
+	}
+}
+
+// Catches a family that grows by what happens: a row that was settled before the first OOM kill, failure or leak would then have had more of alpha than what
+// is claimed of those leaves it. Where all trials are made anyway, what was not seen claims nothing.
+func TestNoEventEnlargesTheFamily(t *testing.T) {
+	looks := []int{10, 20, 40}
+	judged := func(adaptive bool, spoil func(*results.Record)) Metric {
+		whole, made := looking(10, looks, latencyOnly())
+		if !adaptive {
+			whole = made
+		}
+		return mustJudge(t, runOf(whole, model{cv: 0.03, factor: map[string]float64{"start.latency": 1.05}, mutate: func(r *results.Record) {
+			if !r.Warmup && r.Driver == cgroupjoin.Systemd && r.Block == 9 {
+				spoil(r)
+			}
+		}}.all(made))).find(t, "start.latency", cgroupjoin.Cgroupfs)
+	}
+	quiet := func(*results.Record) {}
+	for name, spoil := range map[string]func(*results.Record){
+		"a kill":    func(r *results.Record) { r.Outcome = results.InitOOMKilled },
+		"a failure": func(r *results.Record) { r.Outcome, r.Reason = results.TimedOut, "create did not return" },
+		"a leak":    func(r *results.Record) { r.Leaks = []string{"cgroup /x"} },
+	} {
+		before, after := judged(true, quiet), judged(true, spoil)
+		if before.Family != 3 || after.Family != 3 || math.Abs(before.PHolm-after.PHolm) > 1e-12 || !(before.PHolm < 1) {
+			t.Errorf("%s: %d tests and p %v, before it %d and %v", name, after.Family, after.PHolm, before.Family, before.PHolm)
+		}
+	}
+	if m := judged(false, quiet); m.Family != 2 {
+		t.Errorf("a run whose trials are all made has %d tests, want those that there are", m.Family)
 	}
 }
 
@@ -436,15 +467,15 @@ func TestOrdersThatDifferAreNoted(t *testing.T) {
 // holds whenever one stops, and while the run grows it has none.
 func TestRowsOverAllScenariosHoldWheneverOneStops(t *testing.T) {
 	for _, c := range []struct {
-		failing, up int // of ten blocks, those in which the candidate fails
+		failing, up int // of 14 blocks, those in which the candidate fails
 		want        Ruling
-	}{{failing: 5, up: 5, want: Inconclusive}, {failing: 10, up: 10, want: Regressed}} {
+	}{{failing: 5, up: 5, want: Inconclusive}, {failing: 14, up: 14, want: Regressed}} {
 		for name, spoil := range map[string]func(*results.Record){
 			StartFailures: func(r *results.Record) { r.Outcome, r.Reason = results.TimedOut, "create did not return" },
 			LeakCount:     func(r *results.Record) { r.Leaks = []string{"cgroup /x"} },
 		} {
 			blocks := map[int]bool{}
-			whole, made := looking(10, []int{10, 20, 40}, latencyOnly())
+			whole, made := looking(14, []int{10, 20, 40}, latencyOnly())
 			run := runOf(whole, model{cv: 0.02, mutate: func(r *results.Record) {
 				if r.Arm != "candidate" || r.Warmup || r.Driver != cgroupjoin.Systemd || !blocks[r.Block] && len(blocks) == c.failing {
 					return
@@ -454,10 +485,10 @@ func TestRowsOverAllScenariosHoldWheneverOneStops(t *testing.T) {
 			}}.all(made))
 			m := mustJudge(t, run).find(t, name, cgroupjoin.Systemd)
 			if want := stats.SignsP(c.up, 0); math.Abs(m.P-want) > 1e-12 {
-				t.Errorf("%s in %d of 10 blocks: p %v, want %v", name, c.failing, m.P, want)
+				t.Errorf("%s in %d of 14 blocks: p %v, want %v", name, c.failing, m.P, want)
 			}
 			if name == StartFailures && m.Ruling != c.want {
-				t.Errorf("%s in %d of 10 blocks: %s", name, c.failing, m.Reason)
+				t.Errorf("%s in %d of 14 blocks: %s", name, c.failing, m.Reason)
 			}
 			run.Growing, run.Replays = true, &Replays{}
 			if m := mustJudge(t, run).find(t, name, cgroupjoin.Systemd); !math.IsNaN(m.P) {

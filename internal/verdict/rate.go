@@ -48,8 +48,11 @@ func (j *judge) pooledRows() []row {
 			if m.kind == leaks {
 				build = j.leaks
 			}
-			if r, seen := build(group, m, spots); seen {
+			r, seen := build(group, m, spots)
+			if r.byEvent = true; seen {
 				rows = append(rows, r)
+			} else {
+				j.silent++
 			}
 		}
 	}

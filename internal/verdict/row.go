@@ -38,6 +38,8 @@ type row struct {
 	example string
 	// sought are the searches of both arms, of a threshold.
 	sought [arms]Sought
+	// byEvent is a row that nobody asked for: it is there since something happened.
+	byEvent bool
 	// rungs is the evidence of each cell by itself, of a rate.
 	rungs []rung
 	// grown is the change of a sample k times as large, for the forecast.
@@ -65,6 +67,8 @@ type judge struct {
 	designs [arms]*results.Design
 	// growing: more records may come.
 	growing bool
+	// silent are the rows that would be there by an event that did not happen; hidden those of the plan that are not there since all was killed.
+	silent, hidden int
 	// clocks says why times of the arms cannot be compared; empty where they can.
 	clocks string
 }
@@ -129,14 +133,18 @@ func (j *judge) metricRows(sc scenarios.Scenario, plan layout, group key, m metr
 		if sc.Concurrent {
 			r.per = "batch"
 		}
-		if seen || slices.Contains(sc.Judge, m.name) {
-			rows = append(rows, r)
+		r.byEvent = !slices.Contains(sc.Judge, m.name)
+		if seen || !r.byEvent {
+			return []row{r}
 		}
-		return rows
+		j.silent++
+		return nil
 	}
 	for _, k := range plan.in(group) {
 		if r, shown := j.distribution(sc, k, m); shown {
 			rows = append(rows, r)
+		} else {
+			j.hidden++
 		}
 	}
 	return rows

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -98,9 +99,74 @@ func getppids(t *testing.T, cmd *exec.Cmd) int {
 	}
 }
 
+// Catches a daemon that forgets more sockets than it is asked to or fewer, or keeps what its runtime's caller waits for, and an honest twin that is none.
+func TestPlantLeaks(t *testing.T) {
+	const creates, most = 40, 8 // where it listens, and what comes and goes
+	for every, forgotten := range map[string]int{"2": creates / 2, "0": 0} {
+		path := wrapped(t, "leak", every)
+		args := []string{"--version", "create"}
+		for range creates + 1 {
+			out, err := exec.Command(path, args[0]).CombinedOutput()
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != 7 || string(out) != "<"+args[0]+">" {
+				t.Fatalf("%s: %v, said %q", args[0], err, out)
+			}
+			args = args[len(args)-1:]
+		}
+		daemon := executing(t, path)
+		open, err := os.ReadDir("/proc/" + strconv.Itoa(daemon) + "/fd")
+		if n := len(open); err != nil || n < forgotten+1 || n > forgotten+most {
+			t.Errorf("every %s: %d descriptors after %d creates, %v", every, n, creates, err)
+		}
+		kill(t, daemon)
+	}
+}
+
+// kill ends a process that is no child of ours, and waits until it has let go of its name.
+func kill(t *testing.T, pid int) {
+	t.Helper()
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(fd) }() // of what has ended
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, unix.EINTR) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// executing finds the process of a file.
+func executing(t *testing.T, path string) int {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, exe := range all {
+		if of, err := os.Readlink(exe); err == nil && of == path { // or it is another's, or has ended
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(exe)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pid
+		}
+	}
+	t.Fatalf("no process executes %s", path)
+	return 0
+}
+
 // Catches a cost that is not what was asked for, and one that is silently none.
 func TestPlantRefuses(t *testing.T) {
-	for _, args := range []string{"", "slow 5 /x", "slow 0ms /x", "slow -1s /x", "calls 0 /x", "calls 1e3 /x", "calls 5", "fast 5 /x", `calls 5 /x a"b`} {
+	for _, args := range []string{"", "slow 5 /x", "slow 0ms /x", "slow -1s /x", "calls 0 /x", "calls 1e3 /x", "leak /x", "leak -1 /x", "leak x /x", "calls 5", "fast 5 /x", `calls 5 /x a"b`} {
 		out, err := exec.Command("plants/build.sh", strings.Fields(args)...).CombinedOutput()
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != 2 || strings.Count(string(out), "\n") != 1 || !strings.HasPrefix(string(out), "usage: ") {

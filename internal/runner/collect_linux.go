@@ -33,7 +33,8 @@ type collector struct {
 	rootfs   ociruntime.Rootfs
 	runtimes map[string]runtimeUnderTest
 	builds   *builds
-	room     func(dir string) (room, error) // nil: roomAt
+	room     func(dir string) (room, error)                                    // nil: roomAt
+	scales   func(context.Context, cgroupjoin.Driver) ([]results.Scale, error) // nil: weighAll
 	env      results.Environment
 	swap     bool
 	kills    kills
@@ -63,8 +64,16 @@ type runtimeUnderTest struct {
 // Collect makes the trials that feed asks for and gives every line to sink. It returns ctx's
 // error when it was interrupted: the trials under way are then removed and not
 // recorded.
-func Collect(ctx context.Context, job Job, feed Feed, sink Sink, notes io.Writer) (err error) {
-	if err := CanRun(ctx, job.Spec); err != nil {
+func Collect(ctx context.Context, job Job, feed Feed, sink Sink, notes io.Writer) error {
+	return newCollector(job, sink, notes).collect(ctx, feed)
+}
+
+func newCollector(job Job, sink Sink, notes io.Writer) *collector {
+	return &collector{job: job, sink: sink, notes: notes, dir: filepath.Join(journal.Base(), "run-"+job.Run)}
+}
+
+func (c *collector) collect(ctx context.Context, feed Feed) (err error) {
+	if err := CanRun(ctx, c.job.Spec); err != nil {
 		return err
 	}
 	lock, err := journal.Lock(journal.Base())
@@ -75,7 +84,6 @@ func Collect(ctx context.Context, job Job, feed Feed, sink Sink, notes io.Writer
 	if err := refuseRemains(ctx); err != nil {
 		return err
 	}
-	c := &collector{job: job, sink: sink, notes: notes, dir: filepath.Join(journal.Base(), "run-"+job.Run)}
 	if err := c.open(ctx); err != nil {
 		return errors.Join(err, c.close())
 	}
@@ -113,10 +121,10 @@ func (c *collector) open(ctx context.Context) error {
 	if err := c.openDisk(); err != nil {
 		return &EnvError{Err: err}
 	}
-	if err := c.checkWatched(ctx); err != nil {
+	if err := c.identify(ctx); err != nil {
 		return err
 	}
-	if err := c.identify(ctx); err != nil {
+	if err := c.checkWatched(ctx); err != nil {
 		return err
 	}
 	return c.describe(ctx)

@@ -81,8 +81,30 @@ func (m *memory) Timeline(trial int, t sequence.Timeline) error {
 func collectPlan(ctx context.Context, j Job, sink Sink, notes io.Writer) error {
 	feed, stop := Planned(j)
 	defer stop()
-	return Collect(ctx, j, feed, sink, notes)
+	return collectFeed(ctx, j, feed, sink, notes)
 }
+
+func collectFeed(ctx context.Context, j Job, feed Feed, sink Sink, notes io.Writer) error {
+	return frugal(j, sink, notes).collect(ctx, feed)
+}
+
+// frugal is a collector that does not check scales again that one before it in this process has checked: that takes as long as two
+// trials for each driver.
+func frugal(j Job, sink Sink, notes io.Writer) *collector {
+	c := newCollector(j, sink, notes)
+	c.scales = func(ctx context.Context, d cgroupjoin.Driver) (read []results.Scale, err error) {
+		if weighed[d] == nil {
+			if read, err = c.weighAll(ctx, d); err != nil {
+				return read, err
+			}
+			weighed[d] = read
+		}
+		return weighed[d], nil
+	}
+	return c
+}
+
+var weighed = map[cgroupjoin.Driver][]results.Scale{}
 
 func require(t testing.TB) {
 	t.Helper()

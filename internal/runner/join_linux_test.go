@@ -37,7 +37,7 @@ func opened(t testing.TB) *collector {
 		t.Fatal(err)
 	}
 	j := job(scenario(cgroupjoin.Drivers()...), nil)
-	c := &collector{job: j, sink: &memory{}, notes: io.Discard, dir: filepath.Join(journal.Base(), "run-"+j.Run)}
+	c := frugal(j, &memory{}, io.Discard)
 	t.Cleanup(func() {
 		if err := errors.Join(c.close(), lock.Unlock()); err != nil {
 			t.Error(err)
@@ -205,7 +205,7 @@ func joiner(driver string) int {
 	}
 	defer func() { _ = lock.Unlock() }() // never reached
 	j := job(scenario(cgroupjoin.Driver(driver)), nil)
-	c := &collector{job: j, sink: &memory{}, notes: io.Discard, dir: filepath.Join(journal.Base(), "run-"+j.Run)}
+	c := frugal(j, &memory{}, io.Discard)
 	if err := c.open(context.Background()); err != nil {
 		return 4
 	}

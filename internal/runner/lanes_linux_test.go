@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +15,6 @@ import (
 	"github.com/cilium/ebpf/link"
 
 	"github.com/initbench/initbench/cgroupjoin"
-	"github.com/initbench/initbench/internal/journal"
 	"github.com/initbench/initbench/internal/ociruntime/hostile"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
@@ -247,10 +245,14 @@ func TestKilledHarnessLeavesNoFilterAndNoObserver(t *testing.T) {
 	noRemains(t)
 }
 
-// oneTrial makes the first trial of a job up to what conclude says of it; meddle gets everything between.
-func oneTrial(t *testing.T, j Job, meddle func(*collector, *measured)) (end concluded, err error) {
-	t.Helper()
-	c := &collector{job: j, sink: &memory{}, notes: io.Discard, dir: filepath.Join(journal.Base(), "run-"+j.Run)}
+// Catches a timeline that forgets the runtime's process because initbench did not get to know its number, and an observer that broke and after which
+// every trial is one that nobody watched.
+func TestTimelineKeepsTheObserversRuntimeAndABrokenObserverEndsTheRun(t *testing.T) {
+	require(t)
+	s := observed(cgroupjoin.Cgroupfs)
+	s.Trials = 2
+	j := job(s, map[string]string{"crun": "crun"})
+	c := frugal(j, &memory{}, io.Discard)
 	defer func() {
 		if err := c.close(); err != nil {
 			t.Error(err)
@@ -260,23 +262,13 @@ func oneTrial(t *testing.T, j Job, meddle func(*collector, *measured)) (end conc
 	if err := c.open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for batch := range j.batches {
-		p, perr := c.prepare(t.Context(), batch[0])
-		if perr != nil {
-			t.Fatal(errors.Join(perr, c.discard(p, nil)))
-		}
-		m := c.call(t.Context(), p)
-		meddle(c, &m)
-		end, err = c.conclude(p, m)
-		break
+	trials := slices.Collect(j.Spec.Trials())
+	var spawned int
+	end, err := oneTrial(t, c, trials[0], func(m *measured) { spawned, m.createPID = m.createPID, 0 })
+	if err != nil || end.timeline == nil || spawned == 0 || end.timeline.RuntimePID != spawned {
+		t.Errorf("%v, timeline %+v; want one of process %d", err, end.timeline, spawned)
 	}
-	return end, err
-}
-
-// Catches an observer that broke and after which every trial is one that nobody watched.
-func TestBrokenObserverEndsTheRun(t *testing.T) {
-	require(t)
-	_, err := oneTrial(t, job(observed(cgroupjoin.Cgroupfs), map[string]string{"crun": "crun"}), func(c *collector, _ *measured) {
+	_, err = oneTrial(t, c, trials[1], func(*measured) {
 		if err := c.closeObserver(); err != nil {
 			t.Fatal(err)
 		}
@@ -287,16 +279,16 @@ func TestBrokenObserverEndsTheRun(t *testing.T) {
 	}
 }
 
-// Catches a timeline that forgets the runtime's process because initbench did not get to know its number.
-func TestTimelineKeepsTheObserversRuntime(t *testing.T) {
-	require(t)
-	var spawned int
-	end, err := oneTrial(t, job(observed(cgroupjoin.Cgroupfs), map[string]string{"crun": "crun"}), func(_ *collector, m *measured) {
-		spawned, m.createPID = m.createPID, 0
-	})
-	if err != nil || end.timeline == nil || spawned == 0 || end.timeline.RuntimePID != spawned {
-		t.Errorf("%v, timeline %+v; want one of process %d", err, end.timeline, spawned)
+// oneTrial makes a trial up to what conclude says of it; meddle gets everything between.
+func oneTrial(t *testing.T, c *collector, trial scenarios.Trial, meddle func(*measured)) (concluded, error) {
+	t.Helper()
+	p, err := c.prepare(t.Context(), trial)
+	if err != nil {
+		t.Fatal(errors.Join(err, c.discard(p, nil)))
 	}
+	m := c.call(t.Context(), p)
+	meddle(&m)
+	return c.conclude(p, m)
 }
 
 // withoutBTF is set in a process of which the kernel's type information is hidden, which the observer needs.

@@ -130,7 +130,7 @@ func TestFiftyContainersStopThenDelete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &collector{job: j, sink: &memory{}, notes: io.Discard, dir: filepath.Join(journal.Base(), "run-"+j.Run)}
+	c := frugal(j, &memory{}, io.Discard)
 	if err := errors.Join(c.open(t.Context()), c.stopThenDelete(t), c.close(), lock.Unlock()); err != nil {
 		t.Fatal(err)
 	}

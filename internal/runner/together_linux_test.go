@@ -42,7 +42,7 @@ func together(j Job) *groups {
 func collectTogether(t *testing.T, j Job) memory {
 	t.Helper()
 	var m memory
-	if err := Collect(t.Context(), j, together(j), &m, io.Discard); err != nil {
+	if err := collectFeed(t.Context(), j, together(j), &m, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	noRemains(t)
@@ -146,7 +146,7 @@ func TestTogetherIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	m := &until{n: 3, then: cancel}
 	j := job(s, map[string]string{"crun": "crun"})
-	err := Collect(ctx, j, together(j), m, io.Discard)
+	err := collectFeed(ctx, j, together(j), m, io.Discard)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the context's error", err)
 	}
@@ -180,7 +180,7 @@ func TestTogetherEndsWithItsSink(t *testing.T) {
 	s.Trials = 40
 	j := job(s, map[string]string{"crun": "crun"})
 	full := &full{}
-	if err := Collect(t.Context(), j, together(j), full, io.Discard); !errors.Is(err, syscall.ENOSPC) {
+	if err := collectFeed(t.Context(), j, together(j), full, io.Discard); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("%v, want the sink's error", err)
 	}
 	if full.asked >= s.Trials {

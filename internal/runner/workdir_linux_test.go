@@ -3,7 +3,6 @@ package runner
 import (
 	"errors"
 	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -39,7 +38,7 @@ func checkWorkDir(t *testing.T, j Job, inMemory bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &collector{job: j, sink: &memory{}, notes: io.Discard, dir: filepath.Join(journal.Base(), "run-"+j.Run)}
+	c := frugal(j, &memory{}, io.Discard)
 	openErr := c.open(t.Context())
 	var st unix.Statfs_t
 	statErr := unix.Statfs(c.rootfs.Dir, &st)

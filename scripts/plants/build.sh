@@ -4,6 +4,7 @@
 #
 #	build.sh slow DURATION OUT [RUNTIME]   create and run sleep that long: 18ms, 0.5s, 900us
 #	build.sh calls N OUT [RUNTIME]         create and run make N more system calls
+#	build.sh leak N OUT [RUNTIME]          a daemon beside it, plantd, forgets a netlink socket with each Nth create or run; 0: its honest twin
 #
 # RUNTIME is the path of the other runtime where the trials are made. Without it, it is the file
 # called baseline beside OUT, which is where a gate has its baseline in the guest:
@@ -11,11 +12,15 @@
 #	scripts/plants/build.sh slow 18ms /tmp/slow
 #	initbench gate --in vm --baseline runc@v1.2.6 --candidate /tmp/slow
 #
+#	scripts/plants/build.sh leak 0 /tmp/honest /usr/bin/crun
+#	scripts/plants/build.sh leak 10 /tmp/leaky /usr/bin/crun
+#	initbench gate --in vm --baseline /tmp/honest --candidate /tmp/leaky --scenario handle-leak --watch plantd
+#
 # What is inside init a wrapper cannot reach: builtin:plant-anon=1MiB, builtin:plant-syscalls=200.
 set -eu
 
 usage() {
-	echo "usage: build.sh slow DURATION OUT [RUNTIME] | build.sh calls N OUT [RUNTIME]${1:+ ($1)}" >&2
+	echo "usage: build.sh slow DURATION OUT [RUNTIME] | build.sh calls N OUT [RUNTIME] | build.sh leak N OUT [RUNTIME]${1:+ ($1)}" >&2
 	exit 2
 }
 
@@ -37,6 +42,7 @@ case $runtime in
 esac
 ns=0
 calls=0
+leak=-1
 case $1 in
 slow)
 	ns=$(nanoseconds "$2")
@@ -48,7 +54,14 @@ calls)
 	'' | 0* | *[!0-9]*) usage "no number of calls: $2" ;;
 	esac
 	;;
+leak)
+	leak=$2
+	case $leak in
+	0) ;;
+	'' | 0* | *[!0-9]*) usage "no number of creates: $2" ;;
+	esac
+	;;
 *) usage "no plant: $1" ;;
 esac
-exec "${CC:-cc}" -static -O2 -Wall -Werror -s -DRUNTIME="\"$runtime\"" -DSLEEP_NS="${ns}LL" -DCALLS="$calls" \
-	-o "$out" "$(dirname "$0")/plant.c"
+exec "${CC:-cc}" -static -O2 -Wall -Werror -s -DRUNTIME="\"$runtime\"" -DSLEEP_NS="${ns}LL" -DCALLS="$calls" -DLEAK="$leak" \
+	-o "$out" "$(dirname "$0")/plant.c" "$(dirname "$0")/leak.c"

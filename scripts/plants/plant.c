@@ -4,6 +4,7 @@
 //	RUNTIME   the other one's path; one that is not absolute is of a file beside this one
 //	SLEEP_NS  how long create and run sleep
 //	CALLS     how often create and run call getppid
+//	LEAK      create and run ask a daemon to forget a socket with each so many of them, or none for 0; -1: there is no daemon
 //
 // Nothing is executed or copied in between that a runtime would take for itself: /proc/self/exe is the other's.
 // What happens inside init is out of reach of a wrapper, since runtimes execute init from their own file:
@@ -17,17 +18,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "leak.h"
+
 static int fail(const char *what)
 {
 	fprintf(stderr, "plant: %s: %s\n", what, strerror(errno));
 	return 1;
 }
 
-// starts_container knows the verb by the word alone: what stands before it are flags, and paths of the caller's.
-static int starts_container(char **argv)
+// has knows a verb or a flag by the word alone: what stands before it are flags, and paths of the caller's.
+static int has(char **argv, const char *word)
 {
 	for (; *argv; argv++)
-		if (!strcmp(*argv, "create") || !strcmp(*argv, "run"))
+		if (!strcmp(*argv, word))
 			return 1;
 	return 0;
 }
@@ -53,8 +56,13 @@ int main(int argc, char **argv)
 		snprintf(path, sizeof(path), "%s", RUNTIME);
 	else
 		snprintf(path, sizeof(path), "%s/%s", self, RUNTIME);
-	if (starts_container(argv + 1))
+	if (LEAK >= 0 && has(argv + 1, "--version") && start_daemon())
+		return fail("start " DAEMON);
+	if (has(argv + 1, "create") || has(argv + 1, "run")) {
 		cost();
+		if (LEAK >= 0 && ask_daemon(LEAK))
+			return fail("ask " DAEMON);
+	}
 	argv[0] = path;
 	execv(path, argv);
 	return fail(path);

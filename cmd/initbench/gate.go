@@ -205,11 +205,11 @@ func directorFor(h results.Header, opts design.Options) (director, error) {
 }
 
 // fewestTrials make six blocks, the fewest with an interval of 95 % for what is no rate. With
-// fewer no verdict but inconclusive can come out, which is better said before the run than after it.
+// fewer no verdict but inconclusive can come out, which is better said before the run than after it. A session's trend is over its cycles: one is enough.
 const fewestTrials = 12
 
 func warnFew(notes io.Writer, s scenarios.Scenario) {
-	if s.Trials >= fewestTrials || s.Search != nil {
+	if s.Trials >= fewestTrials || s.Search != nil || s.Cycles > 0 {
 		return
 	}
 	for _, name := range s.Judge {

@@ -20,19 +20,20 @@ func TestProgressGoesOnFromEarlierSessions(t *testing.T) {
 }
 
 // Catches a gate that cannot but be inconclusive and says so only at its end, and a
-// warning where there is enough, or where a rate needs less.
+// warning where there is enough, or where a rate or a session needs less.
 func TestGateWarnsOfTooFewTrials(t *testing.T) {
 	for _, test := range []struct {
-		trials int
-		judge  []string
-		want   string
+		trials, cycles int
+		judge          []string
+		want           string
 	}{
-		{11, []string{scenarios.OOMRate, scenarios.StartLatency}, "note: scenario s: an interval for start.latency needs 12 trials and will have 11: it can only be inconclusive\n"},
-		{12, []string{scenarios.StartLatency}, ""},
-		{1, []string{scenarios.OOMRate}, ""},
+		{11, 0, []string{scenarios.OOMRate, scenarios.StartLatency}, "note: scenario s: an interval for start.latency needs 12 trials and will have 11: it can only be inconclusive\n"},
+		{12, 0, []string{scenarios.StartLatency}, ""},
+		{1, 0, []string{scenarios.OOMRate}, ""},
+		{1, 100, []string{scenarios.AllLeaks}, ""},
 	} {
 		var out strings.Builder
-		warnFew(&out, scenarios.Scenario{Name: "s", Trials: test.trials, Judge: test.judge})
+		warnFew(&out, scenarios.Scenario{Name: "s", Trials: test.trials, Cycles: test.cycles, Judge: test.judge})
 		if out.String() != test.want {
 			t.Errorf("%d trials of %v: got %q, want %q", test.trials, test.judge, out.String(), test.want)
 		}

@@ -116,5 +116,8 @@ func (r *Record) check() error {
 	if err := r.checkAttachment(); err != nil {
 		return err
 	}
-	return r.checkCensus()
+	if err := r.checkCensus(); err != nil {
+		return err
+	}
+	return r.checkLived()
 }

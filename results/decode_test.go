@@ -18,7 +18,7 @@ func TestOwnLinesAreReadFast(t *testing.T) {
 	var rec results.Record
 	fill(reflect.ValueOf(&rec).Elem())
 	rec.Kind, rec.Schema, rec.Outcome, rec.Driver = "trial", results.Schema, results.Started, cgroupjoin.Systemd
-	rec.Cycles, rec.Census, rec.Attachment = 20, session().Census, connected().Attachment
+	rec.Cycles, rec.Census, rec.Attachment, rec.Lived = 20, session().Census, connected().Attachment, lived().Lived
 	var timeline results.TrialTimeline
 	fill(reflect.ValueOf(&timeline).Elem())
 	timeline.Kind, timeline.Schema = "timeline", results.Schema

@@ -36,6 +36,10 @@ var sections = map[reflect.Type]string{
 	reflect.TypeFor[scenarios.Search]():   "### Search",
 	reflect.TypeFor[scenarios.Joins]():    "### Joins",
 
+	reflect.TypeFor[scenarios.Lives]():   "### Lives",
+	reflect.TypeFor[results.Lived]():     "### Lived",
+	reflect.TypeFor[results.Life]():      "### Life",
+	reflect.TypeFor[results.Leftover]():  "### Leftover",
 	reflect.TypeFor[scenarios.Build]():   "### Build",
 	reflect.TypeFor[scenarios.Join]():    "### Join",
 	reflect.TypeFor[memfdclone.Report](): "### Clone report",

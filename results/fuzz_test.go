@@ -25,6 +25,7 @@ func FuzzDecodeLine(f *testing.F) {
 	}
 	f.Add(mustMarshal(f, session()))
 	f.Add(mustMarshal(f, connected()))
+	f.Add(mustMarshal(f, lived()))
 	timeline, err := results.EncodeTimeline(7, timeline1)
 	if err != nil {
 		f.Fatal(err)

@@ -135,6 +135,8 @@ type Record struct {
 	Census *Census `json:"census,omitempty"`
 	// Attachment is what the container's network was and took; nil of a trial without, and of one that ended before it was made.
 	Attachment *Attachment `json:"network_attachment,omitempty"`
+	// Lived is what a session's lives left; nil of a trial that is none, and of a session that could not live them all.
+	Lived *Lived `json:"lived,omitempty"`
 	// Leaks lists what the trial left behind and initbench had to remove.
 	Leaks    []string `json:"leaks,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`

@@ -81,6 +81,7 @@ func (d *decoder) scenario(root node) Scenario {
 		{"orders", false, func(p string, v node) { s.Orders = words[sequence.Order](d, p, v) }},
 		{"observe", false, func(p string, v node) { s.Observe = d.boolean(p, v) }},
 		{"cycles", false, func(p string, v node) { s.Cycles = d.count(p, v) }},
+		{"lifecycle", false, func(p string, v node) { s.Lives = d.lives(p, v) }},
 		{"embedded", false, func(p string, v node) { s.Embedded = d.boolean(p, v) }},
 		{"collector", false, func(p string, v node) { s.Collector = Collector(d.text(p, v)) }},
 		{"watch", false, func(p string, v node) { s.Watch = d.watch(p, v) }},
@@ -90,7 +91,7 @@ func (d *decoder) scenario(root node) Scenario {
 		{"concurrent", false, func(p string, v node) { s.Concurrent = d.boolean(p, v) }},
 		{"timeout", false, func(p string, v node) { s.Timeout = d.duration(p, v) }},
 		{"payload", false, func(p string, v node) { s.Payload = d.payload(p, v) }},
-		{"judge", !root.Has("cycles"), func(p string, v node) { s.Judge = d.texts(p, v) }},
+		{"judge", !root.Has("cycles") && !root.Has("lifecycle"), func(p string, v node) { s.Judge = d.texts(p, v) }},
 		{"clones", false, func(p string, v node) { s.Clones = words[memfdclone.Where](d, p, v) }},
 		{"strategies", false, func(p string, v node) { s.Strategies = words[memfdclone.Strategy](d, p, v) }},
 		{"sizes", false, func(p string, v node) {

@@ -57,7 +57,8 @@ func IsLeak(metric string) bool {
 // all does not mean what it was handed: that would only be inconclusive.
 func (s Scenario) Judges(metric string) bool {
 	all := slices.Contains(s.Judge, AllLeaks) && (!s.Embedded || metric != LeakInherited)
-	return slices.Contains(s.Judge, metric) || metric != AllLeaks && IsLeak(metric) && all
+	left := metric != AllLeftovers && IsLeftover(metric) && slices.Contains(s.Judge, AllLeftovers)
+	return slices.Contains(s.Judge, metric) || metric != AllLeaks && IsLeak(metric) && all || left
 }
 
 func leakMetrics() (all []Metric) {
@@ -72,9 +73,12 @@ func (s Scenario) metricWords() string {
 	if s.Cycles > 0 {
 		return AllLeaks + ", " + LeakInherited + ", or " + LeakMetric("KIND") + " with KIND one of " + strings.Join(slices.Concat(machineKinds, descriptorKinds), ", ")
 	}
+	if s.Lives != nil {
+		return leftoverWords()
+	}
 	var names []string
 	for _, m := range Metrics() {
-		if m.Scope != PerSession {
+		if m.Scope != PerSession && m.Scope != PerLife {
 			names = append(names, m.Name)
 		}
 	}

@@ -1,6 +1,9 @@
 package scenarios
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The names of the metrics that can be judged. They are part of the interface: policies,
 // dashboards and stored results refer to them, so a name is never given to another quantity.
@@ -46,6 +49,8 @@ const (
 	PerSearch Scope = "search"
 	// PerSession is a series of values, one a cycle.
 	PerSession Scope = "session"
+	// PerLife is a fact for each sequence that a session lives.
+	PerLife Scope = "life"
 )
 
 // Lane says which trials a metric can be judged in. Lanes are never mixed in one figure.
@@ -73,7 +78,7 @@ func (m Metric) Measured() string { return strings.TrimSuffix(m.Name, "."+string
 
 // Metrics lists every metric in the order reports show them.
 func Metrics() []Metric {
-	return append([]Metric{
+	return slices.Concat([]Metric{
 		{StartLatency, "ns", PerTrial, TimedLane, RunsClock},
 		{CreateLatency, "ns", PerTrial, TimedLane, RunsClock},
 		{BatchTotal, "ns", PerBatch, TimedLane, RunsClock},
@@ -93,7 +98,7 @@ func Metrics() []Metric {
 		{NetworkMemoryPeak, "bytes", PerTrial, AnyLane, RunsClock},
 		{StartThreshold, "bytes", PerSearch, AnyLane, RunsClock},
 		{OOMRate, "fraction", PerTrial, AnyLane, RunsClock},
-	}, leakMetrics()...)
+	}, leakMetrics(), leftoverMetrics())
 }
 
 // MetricNamed returns the metric called name.

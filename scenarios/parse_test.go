@@ -75,7 +75,7 @@ func TestParseDefaults(t *testing.T) {
 
 const (
 	syntax  = "write YAML as in `key: value`"
-	allKeys = "a scenario has name, description, drivers, limits, search, place, orders, observe, cycles, embedded, collector, watch, trials, warmup, containers, concurrent, timeout, payload, judge, clones, strategies, sizes, headroom, places, clock, huge_pages, network, enumerate, joins, runtimes"
+	allKeys = "a scenario has name, description, drivers, limits, search, place, orders, observe, cycles, lifecycle, embedded, collector, watch, trials, warmup, containers, concurrent, timeout, payload, judge, clones, strategies, sizes, headroom, places, clock, huge_pages, network, enumerate, joins, runtimes"
 	metrics = "start.latency, create.latency, batch.total, start.cpu, start.latency.instructions, start.cpu.instructions, container.memory.peak, runtime.memory.peak, container.memory.charged_at_exec, start.syscalls, start.pagefaults, start.forks, start.bytes_copied, order.join_first, join.latency, network.latency, network.memory.peak, start.threshold, oom.rate"
 )
 

@@ -231,7 +231,11 @@ func shuffle(rng *rand.Rand, arms []string) {
 
 // emit yields one block: a batch for each letter, all under the conditions of t.
 func (p *planner) emit(arms []string, t Trial) bool {
-	for _, t.Arm = range arms {
+	for i, arm := range arms {
+		t.Arm = arm
+		if t.Lives > 0 && i >= len(p.arms) {
+			t.Lives = Repeated // the second half of the block
+		}
 		for t.InBatch = range t.BatchSize {
 			t.Index, t.Block, t.Batch = p.trial, p.block, p.batch
 			if !p.yield(t) {
@@ -250,9 +254,16 @@ func measured(sc Scenario, c Cell) Trial {
 		Scenario: sc.Name, Driver: c.Driver, Order: c.Order, Place: c.Place, Limit: c.Limit, Build: c.Build, Join: c.Join,
 		Observe:   sc.Observe || c.Order != sequence.Natural,
 		BatchSize: sc.Containers, Concurrent: sc.Concurrent, Timeout: sc.Timeout, Payload: sc.Payload, HugePages: sc.HugePages,
-		Cycles: sc.Cycles, Embedded: sc.Embedded, Collector: sc.Collector,
+		Cycles: sc.Cycles, Embedded: sc.Embedded, Collector: sc.Collector, Lives: sc.livesOnce(),
 		Network: sc.Network != nil, Enumerate: c.Enumerate,
 	}
+}
+
+func (s Scenario) livesOnce() int {
+	if s.Lives == nil {
+		return 0
+	}
+	return 1
 }
 
 // warmup is the runtime as it is, unwatched: what it warms is the same in every lane.
@@ -271,7 +282,8 @@ func warmup(sc Scenario, driver cgroupjoin.Driver) Trial {
 // result; with hardware acceleration, or on a host, a trial is several times as fast.
 const AssumedTrialCost = 500 * time.Millisecond
 
-// Starts are the containers that the plan starts and counts: a session's trial makes one with each of its cycles, its warm-up one alone.
+// Starts are the containers that the plan starts and counts: a session's trial makes one with each of its cycles, its warm-up one alone. How many
+// lives there are depends on the points at which a runtime can be killed, so that they are about as many.
 func (s Spec) Starts() (starts int64, err error) {
 	if _, err := s.Size(); err != nil {
 		return 0, err
@@ -282,9 +294,22 @@ func (s Spec) Starts() (starts int64, err error) {
 			warm := int64(sc.Warmup * len(sc.Drivers) * len(s.Runtimes))
 			n = (n-warm)*int64(sc.Cycles) + warm // no overflow: at most 2^17 and 2^10
 		}
+		if sc.Lives != nil {
+			n = s.lives(sc, n)
+		}
 		starts += n
 	}
 	return starts, nil
+}
+
+// lives are those of so many trials, but for what is lived again: that depends on what is found.
+func (s Spec) lives(sc Scenario, trials int64) int64 {
+	warm := int64(sc.Warmup * len(sc.Drivers) * len(s.Runtimes))
+	sessions := trials - warm
+	if len(s.Runtimes) == 2 {
+		sessions = (sessions + 1) / 2
+	}
+	return warm + sessions*sc.Lives.About().Int64() // at most MaxLives
 }
 
 // Estimate is how long the plan takes if every trial, concurrent or not, costs

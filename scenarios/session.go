@@ -37,6 +37,9 @@ const (
 
 // sessionDefaults fill in what a file with cycles leaves out: it judges everything that it counts, and has time for all cycles.
 func (s *Scenario) sessionDefaults(root node) {
+	if s.Lives != nil && !root.has("judge") {
+		s.Judge = []string{AllLeftovers}
+	}
 	if s.Cycles == 0 {
 		return
 	}
@@ -68,7 +71,7 @@ func (s Scenario) sessionFlaw() *flaw {
 	if s.Cycles < MinCycles || s.Cycles > MaxCycles {
 		return rangeFlaw("cycles", s.Cycles, MinCycles, MaxCycles)
 	}
-	if key, why := s.besideCycles(); key != "" {
+	if key, why := s.besideSession("a session is timed for nothing"); key != "" {
 		return &flaw{key, key + " beside cycles", why + ": leave " + key + " out"}
 	}
 	if !s.Embedded && s.Collector != GoCollector {
@@ -80,8 +83,8 @@ func (s Scenario) sessionFlaw() *flaw {
 	return s.watchFlaw()
 }
 
-// besideCycles is the first key that makes no sense there, and why.
-func (s Scenario) besideCycles() (key, why string) {
+// besideSession is the first key that makes no sense there, and why.
+func (s Scenario) besideSession(clock string) (key, why string) {
 	const (
 		killed = "a session counts what starts leave that are not killed"
 		lane   = "the observer's own programs and maps would be counted with the runtime's"
@@ -95,7 +98,7 @@ func (s Scenario) besideCycles() (key, why string) {
 		{"search", s.Search != nil, killed}, {"limits", len(s.Limits) > 0 || s.Unlimited, killed}, {"headroom", s.Headroom != nil, killed},
 		{"orders", s.Imposes(), lane}, {"observe", s.Observe, lane},
 		{"containers", s.Containers > 1, "the containers of a session are its cycles, one after the other"},
-		{"clock", s.Clock != RunsClock, "a session is timed for nothing"},
+		{"clock", s.Clock != RunsClock, clock},
 		{"clones", len(s.Clones) > 0, builds}, {"strategies", len(s.Strategies) > 0, builds}, {"sizes", len(s.Sizes) > 0, builds},
 		{"joins", s.Joins != nil, "no container is started there"},
 	} {

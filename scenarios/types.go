@@ -60,6 +60,9 @@ type Scenario struct {
 	Collector Collector `json:"collector,omitempty"`
 	// Watch names processes whose descriptors are counted too: each a PID, a unit or a name.
 	Watch []string `json:"watch,omitempty"`
+	// Lives makes every trial a session of so many lives of containers: sequences of verbs and faults, after each of which is looked for what
+	// it left. nil: a trial is one container.
+	Lives *Lives `json:"lifecycle,omitempty"`
 	// Clock is the one that the trials need, which takes a guest of its own; empty means the run's.
 	Clock Clock `json:"clock,omitempty"`
 	// HugePages that the trials may get; empty means what the machine does.
@@ -174,6 +177,9 @@ type Trial struct {
 	Cycles    int       `json:"cycles,omitempty"`
 	Embedded  bool      `json:"embedded,omitempty"`
 	Collector Collector `json:"collector,omitempty"`
+	// Lives of the scenario make the trial a session of them: 1, each sequence is lived once; more, those are lived so often of which earlier sessions of the
+	// block, of several arms, left different things.
+	Lives     int       `json:"lives,omitempty"`
 	HugePages HugePages `json:"huge_pages,omitempty"`
 	// Network: the container gets one; which, its scenario says (Spec.NetworkOf).
 	Network   bool          `json:"network,omitempty"`

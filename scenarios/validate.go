@@ -55,7 +55,7 @@ func (s Scenario) Validate() error {
 func (s Scenario) flaw() *flaw {
 	checks := []func() *flaw{
 		s.nameFlaw, s.driversFlaw, s.limitsFlaw, s.searchFlaw, s.placeFlaw, s.ordersFlaw, s.countsFlaw,
-		s.timeFlaw, s.payloadFlaw, s.judgeFlaw, s.clockFlaw, s.hugePagesFlaw, s.lanesFlaw, s.buildsFlaw, s.joinsFlaw, s.joinMetricFlaw, s.searchMetricFlaw, s.sessionFlaw, s.sessionMetricFlaw, s.networkFlaw, s.enumerateFlaw, s.runtimesFlaw, s.sizeFlaw,
+		s.timeFlaw, s.payloadFlaw, s.judgeFlaw, s.clockFlaw, s.hugePagesFlaw, s.lanesFlaw, s.buildsFlaw, s.joinsFlaw, s.joinMetricFlaw, s.searchMetricFlaw, s.sessionFlaw, s.sessionMetricFlaw, s.livesFlaw, s.livesMetricFlaw, s.networkFlaw, s.enumerateFlaw, s.runtimesFlaw, s.sizeFlaw,
 	}
 	for _, check := range checks {
 		if f := check(); f != nil {
@@ -168,7 +168,7 @@ func (s Scenario) judgeFlaw() *flaw {
 	}
 	for i, name := range s.Judge {
 		path := fmt.Sprintf("judge[%d]", i)
-		if _, ok := MetricNamed(name); !ok && name != AllLeaks {
+		if _, ok := MetricNamed(name); !ok && name != AllLeaks && name != AllLeftovers {
 			return &flaw{path, "unknown metric " + quoted(name), "write " + s.metricWords()}
 		}
 		if slices.Contains(s.Judge[:i], name) {

@@ -42,7 +42,7 @@ type lifecycleFlags struct {
 	one lifecycle.Sequence // --sequence, read
 }
 
-func lifecycleFormats() []string { return []string{"table", "json", "jsonl"} }
+func lifecycleFormats() []string { return []string{"table", "markdown", "json", "jsonl"} }
 
 func newLifecycleCommand() *cobra.Command {
 	var f lifecycleFlags
@@ -80,7 +80,7 @@ func (f *lifecycleFlags) register(cmd *cobra.Command) {
 	fl.StringVar(&f.out, "out", "", "file for the records, a JSON line each; what it has is not lived again")
 	fl.StringVar(&f.in, "in", "auto", "where containers live: auto (the host if it can, else the guest), host, vm")
 	fl.StringVar(&f.format, "format", "table", "output: "+strings.Join(lifecycleFormats(), ", "))
-	fl.BoolVar(&f.all, "all", false, "show also the sequences of which all that was left went by itself")
+	fl.BoolVar(&f.all, "all", false, "show every sequence, also those of which all that was left went by itself")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no notes, only the answer and errors")
 	fl.BoolVar(&f.inGuest, "in-guest", false, "read from standard input what need not be lived")
 	fl.StringArrayVar(&f.refs, "ref", nil, "what a record calls each runtime")
@@ -243,13 +243,18 @@ func (l lives) under(ctx context.Context, job runner.LifecycleJob) (err error) {
 	}
 	_, _ = fmt.Fprintf(l.notes, "%s, %s: %v sequences of up to %d steps; killed at %s\n", job.Name, job.Driver, total, l.length, pointWords(points)) // notes are only advice
 	at := newLifeProgress(l, job, total)
+	var missing []lifecycle.Sequence
 	for s := range all {
-		if err := l.once(ctx, machine, s); err != nil {
-			return err
+		if l.sink.has(machine.Record(s)) {
+			at.done++
+		} else {
+			missing = append(missing, s)
 		}
-		at.lived()
 	}
-	return nil
+	return machine.All(ctx, slices.Values(missing), func(r lifecycle.Record) error {
+		at.lived()
+		return l.sink.add(r)
+	})
 }
 
 // once lives a sequence, unless --out has it in this setting.

@@ -26,6 +26,13 @@ func writeLives(w io.Writer, f *lifecycleFlags, records []lifecycle.Record) erro
 		return enc.Encode(records)
 	}
 	var b strings.Builder
+	if f.format == "markdown" {
+		for _, t := range lifecycle.Tables(records) {
+			markdownOfLives(&b, t)
+		}
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
 	if f.one != nil {
 		for _, r := range records {
 			oneLife(&b, r)
@@ -57,36 +64,83 @@ func newLifeTable(terminal bool) table.Writer {
 // matrixOfLives prints one runtime's table under one driver.
 func matrixOfLives(b *strings.Builder, t lifecycle.Table, all, terminal bool) {
 	fmt.Fprintf(b, "%s: what each life left, and what freed it\n\n", settingWords(t.Setting))
-	grid := newLifeTable(terminal)
-	header := table.Row{"sequence"}
-	for _, k := range t.Kinds {
-		header = append(header, string(k))
-	}
-	grid.AppendHeader(header)
-	rows := 0
-	for _, r := range t.Rows {
-		if !r.Lasting && !all {
-			continue
-		}
-		row := table.Row{r.Sequence.String()}
-		for _, k := range t.Kinds {
-			row = append(row, r.Cells[k])
-		}
-		grid.AppendRow(row)
-		rows++
+	grid, rows := newLifeTable(terminal), 0
+	if all || len(t.Rows)-t.Passing <= mostLifeRows {
+		rows = eachLife(grid, t, all)
+	} else {
+		rows = groupsOfLives(grid, t)
 	}
 	if rows > 0 {
 		b.WriteString(grid.Render() + "\n\n")
 	}
-	fmt.Fprintf(b, "%d sequences left nothing, %d only what went by itself (the last of it after %v), %d what did not\n",
-		t.Clean, t.Passing, t.Longest.Round(time.Millisecond), len(t.Rows)-t.Passing)
-	if t.Missed > 0 {
-		fmt.Fprintf(b, "%d say nothing: the runtime did not come to the point where it was to be killed\n", t.Missed)
-	}
+	b.WriteString(lifeCounts(t))
 	pairsOfLives(b, t, terminal)
 	if rows > 0 {
 		fmt.Fprintf(b, "to live one again: initbench lifecycle --runtime %s --driver %s --sequence SEQUENCE\n", t.Runtime.Ref, t.Driver)
 	}
+}
+
+// mostLifeRows are shown one by one: of more, those that left the same stand together, and --all shows each.
+const mostLifeRows = 40
+
+func kindHeads(kinds []lifecycle.Kind) (heads table.Row) {
+	for _, k := range kinds {
+		heads = append(heads, string(k))
+	}
+	return heads
+}
+
+func cellsOf(kinds []lifecycle.Kind, cells map[lifecycle.Kind]string) (row table.Row) {
+	for _, k := range kinds {
+		row = append(row, cells[k])
+	}
+	return row
+}
+
+// eachLife has a row for each sequence that left something lasting, or anything.
+func eachLife(grid table.Writer, t lifecycle.Table, all bool) (rows int) {
+	grid.AppendHeader(append(table.Row{"sequence"}, kindHeads(t.Kinds)...))
+	for _, r := range t.Rows {
+		if r.Lasting || all {
+			grid.AppendRow(append(table.Row{r.Sequence.String()}, cellsOf(t.Kinds, r.Cells)...))
+			rows++
+		}
+	}
+	return rows
+}
+
+// groupsOfLives has a row for all sequences that left the same.
+func groupsOfLives(grid table.Writer, t lifecycle.Table) (rows int) {
+	grid.AppendHeader(append(append(table.Row{"sequences"}, kindHeads(t.Lasts)...), "the shortest"))
+	for _, g := range t.Groups {
+		grid.AppendRow(append(append(table.Row{g.Sequences}, cellsOf(t.Lasts, g.Cells)...), g.Shortest.String()))
+	}
+	return len(t.Groups)
+}
+
+func lifeCounts(t lifecycle.Table) string {
+	text := fmt.Sprintf("%d sequences left nothing, %d only what went by itself (the last of it after %v), %d what did not\n",
+		t.Clean, t.Passing, t.Longest.Round(time.Millisecond), len(t.Rows)-t.Passing)
+	if t.Missed > 0 {
+		text += fmt.Sprintf("%d say nothing: the runtime did not come to the point where it was to be killed\n", t.Missed)
+	}
+	return text
+}
+
+// markdownOfLives is a table for a document: what left the same stands together, with the command that lives the shortest of them.
+func markdownOfLives(b *strings.Builder, t lifecycle.Table) {
+	fmt.Fprintf(b, "### %s, %s\n\n%s. %s\n", t.Runtime.Name, t.Driver, settingWords(t.Setting), strings.ReplaceAll(lifeCounts(t), "\n", ". "))
+	if len(t.Groups) > 0 {
+		grid := newLifeTable(false)
+		groupsOfLives(grid, t)
+		b.WriteString("\n" + grid.RenderMarkdown() + "\n")
+	}
+	fmt.Fprintf(b, "\nA stop before the delete made a difference in %d of %d pairs", len(t.Pairs), len(t.Pairs)+t.Same)
+	for i, p := range t.Pairs[:min(len(t.Pairs), 3)] {
+		words := []string{", such as", ";", ";"}
+		fmt.Fprintf(b, "%s `%s` (%s; stopped before: %s)", words[i], p.Direct.Sequence, lifecycle.Lasting(p.Direct), lifecycle.Lasting(p.Stopped))
+	}
+	fmt.Fprintf(b, ".\n\n    initbench lifecycle --in vm --runtime %s --driver %s --sequence SEQUENCE\n\n", t.Runtime.Ref, t.Driver)
 }
 
 // settingWords tell tables apart: all that makes two of them is in it.

@@ -31,6 +31,7 @@ type measurement struct {
 	command results.Command
 	header  results.Header
 	done    []int
+	past    pastLives
 	// outcomes of those done in earlier sessions
 	outcomes map[results.Outcome]int
 	store    *results.Store
@@ -139,6 +140,7 @@ func (m *measurement) loadStored() error {
 			return err
 		}
 		m.done = append(m.done, r.Index)
+		m.past.take(r)
 		m.outcomes[r.Outcome]++
 	}
 	slices.Sort(m.done)
@@ -314,6 +316,7 @@ func (m *measurement) collect(ctx context.Context, lane lane, stderr io.Writer) 
 // job is what is left of the run. Of an adaptive one its director has the say.
 func (m *measurement) job() runner.Job {
 	job := runner.Job{Run: m.header.ID, Spec: m.header.Spec, Binaries: map[string]string{}, MustObserve: m.flags.mustObserve}
+	job.Past = m.past.open()
 	if m.director == nil {
 		job.Done, job.Budget = m.done, m.flags.budget
 	}

@@ -353,6 +353,9 @@ func (p shownPlan) writeSummary(w io.Writer) error {
 	if s.Cycles > 0 {
 		fmt.Fprintf(tw, "cycles\t%d in each trial, one after the other, a warm-up's one\n", s.Cycles)
 	}
+	if l := s.Lives; l != nil {
+		fmt.Fprintf(tw, "lives\tabout %v in the first trial of a block, then those again of which the arms left different things\n", l.About())
+	}
 	fmt.Fprintf(tw, "size\t%s%d container starts\n", p.most(), p.Starts)
 	fmt.Fprintf(tw, "estimate\tabout %s if a start takes %s (assumed, not measured: see --per-trial)\n", p.Estimate.Round(time.Second), p.PerTrial)
 	if r := p.Reach; r != nil {

@@ -25,7 +25,7 @@ func Adapt(s scenarios.Spec, d results.Design) scenarios.Spec {
 	wide := s
 	wide.Scenarios = nil
 	for _, sc := range s.Scenarios {
-		if sc.Search == nil && sc.Cycles == 0 { // a session has its own cycles to see a trend in
+		if sc.Search == nil && sc.Cycles == 0 && sc.Lives == nil { // a session has its own cycles to see a trend in, or its own lives to repeat
 			sc = sc.AtMost(max(sc.Trials, trialsFor(d)))
 		}
 		wide.Scenarios = append(wide.Scenarios, sc)

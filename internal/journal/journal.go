@@ -25,6 +25,7 @@ const (
 	Cgroup Kind = "cgroup" // a directory below the cgroup2 mount
 	Unit   Kind = "unit"   // a systemd unit
 	Dir    Kind = "dir"    // a directory on disk, with whatever is mounted below it
+	Mount  Kind = "mount"  // a namespace mounted to last; no journal names one: it is found by the run's name
 )
 
 // Entry is one thing about to be made. Scope groups what is removed together: a
@@ -179,6 +180,7 @@ func (j *Journal) Keep() error { return j.f.Close() }
 
 // Remains is what one ended run left.
 type Remains struct {
+	Run     string
 	Path    string // the journal
 	Entries []Entry
 }
@@ -196,7 +198,7 @@ func Find(base string) ([]Remains, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Remains{Path: path, Entries: entries})
+		all = append(all, Remains{Run: strings.TrimSuffix(filepath.Base(path), suffix), Path: path, Entries: entries})
 	}
 	return all, nil
 }

@@ -235,3 +235,29 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// Catches sequences that left the same and stand apart, some that did not and stand together, and a group whose shortest is not.
+func TestGroups(t *testing.T) {
+	record := func(name string, left ...Left) Record {
+		s, err := Parse(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Record{Sequence: s, Left: left}
+	}
+	process := Left{Kind: Processes, FreedBy: ByDelete}
+	tables := Tables([]Record{
+		record("create,start,delete", process, process, Left{Kind: Cgroups, FreedBy: ByTime}),
+		record("create,delete", process),
+		record("create,start,stop,delete", Left{Kind: Cgroups, FreedBy: ByTime}),
+		record("create,start,exit,delete", Left{Kind: Processes, FreedBy: Never}),
+		record("delete"),
+	})
+	g := tables[0].Groups
+	if len(g) != 2 || g[0].Sequences != 2 || g[0].Shortest.String() != "create,delete" || g[0].Cells[Processes] != "delete" || g[1].Cells[Processes] != "never" {
+		t.Errorf("groups %+v", g)
+	}
+	if !slices.Equal(tables[0].Lasts, []Kind{Processes}) {
+		t.Errorf("kinds %q", tables[0].Lasts)
+	}
+}

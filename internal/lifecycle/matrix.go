@@ -16,6 +16,15 @@ type Row struct {
 	Lasting bool
 }
 
+// Group are the sequences that left the same lasting kinds, freed by the same.
+type Group struct {
+	// Cells say for each kind what freed those of it: "delete", or "delete, never".
+	Cells map[Kind]string
+	// Shortest of them is the first of those with the fewest steps.
+	Shortest  Sequence
+	Sequences int
+}
+
 // Table is the matrix of what was lived in one setting.
 type Table struct {
 	Setting
@@ -27,6 +36,10 @@ type Table struct {
 	Pairs                  []Pair
 	// Same pairs left the same either way.
 	Same int
+	// Groups are the rows that left something lasting, those of the shortest sequence first.
+	Groups []Group
+	// Lasts are the kinds that occur in Groups.
+	Lasts []Kind
 }
 
 // Pair is a direct delete beside the same life with a stop before it.
@@ -61,7 +74,53 @@ func (t *Table) fill(records []Record) {
 			t.Kinds = append(t.Kinds, k)
 		}
 	}
+	t.group(records)
 	t.pair(records)
+}
+
+// group puts together what left the same. One process or three are the same to whoever has to free them.
+func (t *Table) group(records []Record) {
+	known := map[string]int{}
+	for _, r := range records {
+		cells, key := lastingCells(r)
+		if r.Missed() || len(cells) == 0 {
+			continue
+		}
+		i, had := known[key]
+		if !had {
+			i = len(t.Groups)
+			known[key] = i
+			t.Groups = append(t.Groups, Group{Cells: cells, Shortest: r.Sequence})
+		}
+		g := &t.Groups[i]
+		if g.Sequences++; len(r.Sequence) < len(g.Shortest) {
+			g.Shortest = r.Sequence
+		}
+	}
+	slices.SortStableFunc(t.Groups, func(a, b Group) int { return len(a.Shortest) - len(b.Shortest) })
+	for _, k := range LeftKinds() {
+		if slices.ContainsFunc(t.Groups, func(g Group) bool { return g.Cells[k] != "" }) {
+			t.Lasts = append(t.Lasts, k)
+		}
+	}
+}
+
+// lastingCells say for each kind what freed those that time alone did not, and all of it in one text.
+func lastingCells(r Record) (cells map[Kind]string, key string) {
+	cells = map[Kind]string{}
+	for _, k := range LeftKinds() {
+		var words []string
+		for _, by := range FreedBy()[1:] {
+			if slices.ContainsFunc(r.Left, func(l Left) bool { return l.Kind == k && l.FreedBy == by }) {
+				words = append(words, string(by))
+			}
+		}
+		if len(words) > 0 {
+			cells[k] = strings.Join(words, ", ")
+			key += string(k) + ":" + cells[k] + ";"
+		}
+	}
+	return cells, key
 }
 
 func (t *Table) add(r Record) {

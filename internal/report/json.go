@@ -87,6 +87,7 @@ type jsonMetric struct {
 	Paragraph string                 `json:"paragraph,omitempty"`
 	Trace     string                 `json:"trace,omitempty"`
 	Leak      *jsonLeak              `json:"leak,omitempty"`
+	Left      *jsonLeftovers         `json:"left,omitempty"`
 }
 
 // jsonLooks says how often a row was looked at.
@@ -151,7 +152,7 @@ func metricJSON(m verdict.Metric) jsonMetric {
 	out := jsonMetric{
 		Name: m.Name, Unit: m.Unit, Driver: string(m.Driver), Order: string(m.Order), Build: buildJSON(m.Build), Place: m.Place, Limit: orNull(m.Limit), Enumerate: enumerationJSON(m.Enumerate),
 		Baseline: armJSON(m, m.Baseline), Candidate: armJSON(m, m.Candidate),
-		Change: number(m.Change), P: number(m.P), Verdict: m.Ruling, Reason: m.Reason, Scenario: m.Scenario, Process: m.Process, Leak: leakJSON(m.Leak),
+		Change: number(m.Change), P: number(m.P), Verdict: m.Ruling, Reason: m.Reason, Scenario: m.Scenario, Process: m.Process, Leak: leakJSON(m.Leak), Left: leftoversJSON(m.Left),
 		ChangeLo: number(m.ChangeLo), ChangeHi: number(m.ChangeHi), Margin: number(m.Margin), PHolm: number(m.PHolm),
 		Relative: m.Relative, Why: m.Why, Severity: m.Severity, Open: m.Open, Stuck: m.Stuck, Family: m.Family, Rank: m.Rank, Paragraph: m.Paragraph, Trace: m.Trace,
 		Looks: jsonLooks{Blocks: m.Looks.Blocks, At: append([]int{}, m.Looks.At...), Most: m.Looks.Most, Level: number(m.Looks.Level), P: number(m.Looks.P)},

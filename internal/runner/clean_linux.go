@@ -49,8 +49,9 @@ func findRemains(ctx context.Context) (all []journal.Entry, journals []string, e
 	for _, i := range items {
 		all = append(all, journal.Entry{Kind: journal.Kind(i.Kind), Name: i.Name})
 	}
+	var runs []string
 	for _, r := range found {
-		journals = append(journals, r.Path)
+		journals, runs = append(journals, r.Path), append(runs, r.Run)
 		all = append(all, stillThere(r.Entries)...)
 	}
 	networks, err := findNetworks()
@@ -58,11 +59,28 @@ func findRemains(ctx context.Context) (all []journal.Entry, journals []string, e
 		return nil, nil, err
 	}
 	all = append(all, networks...)
+	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("nsfs"))
+	if err != nil {
+		return nil, nil, err
+	}
+	all = append(all, namedAfter(runs, mounts)...)
 	dirs, err := filepath.Glob(filepath.Join(journal.Base(), "run-*"))
 	for _, d := range dirs {
 		all = append(all, journal.Entry{Kind: journal.Dir, Name: d})
 	}
 	return unique(all), journals, err
+}
+
+// namedAfter are the namespaces that were mounted to last under the name of a run's container, as a runtime may that is killed. Those below
+// a directory of initbench go with that.
+func namedAfter(runs []string, mounts []*mountinfo.Info) (all []journal.Entry) {
+	for _, m := range mounts {
+		named := func(run string) bool { return strings.Contains(filepath.Base(m.Mountpoint), run+"-") }
+		if !strings.HasPrefix(m.Mountpoint, journal.Base()+"/") && slices.ContainsFunc(runs, named) {
+			all = append(all, journal.Entry{Kind: journal.Mount, Name: m.Mountpoint})
+		}
+	}
+	return all
 }
 
 // stillThere keeps the entries that exist. Units and networks are left out: systemd's own
@@ -159,6 +177,8 @@ func removeEntry(ctx context.Context, e journal.Entry) error {
 		return network.CleanOne(ctx, journal.Base(), e.Name)
 	case journal.Dir:
 		return removeDir(e.Name)
+	case journal.Mount:
+		return unmountName(e.Name)
 	}
 	return fmt.Errorf("unknown kind %q", e.Kind)
 }

@@ -47,6 +47,7 @@ type collector struct {
 	madeTrees int
 	networks  map[string]*network.Network // by scenario
 	mounts    *mounts
+	lives     livesKnown
 	// shared guards what trials that are made together have in common: journal, sink and notes, and what follows.
 	shared sync.Mutex
 	// unclean is set when something of a trial could not be removed: the journal then stays.
@@ -69,7 +70,7 @@ func Collect(ctx context.Context, job Job, feed Feed, sink Sink, notes io.Writer
 }
 
 func newCollector(job Job, sink Sink, notes io.Writer) *collector {
-	return &collector{job: job, sink: sink, notes: notes, dir: filepath.Join(journal.Base(), "run-"+job.Run)}
+	return &collector{job: job, lives: livesKnown{past: job.Past}, sink: sink, notes: notes, dir: filepath.Join(journal.Base(), "run-"+job.Run)}
 }
 
 func (c *collector) collect(ctx context.Context, feed Feed) (err error) {
@@ -82,6 +83,9 @@ func (c *collector) collect(ctx context.Context, feed Feed) (err error) {
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	if err := refuseRemains(ctx); err != nil {
+		return err
+	}
+	if err := canLive(c.job.Spec); err != nil {
 		return err
 	}
 	if err := c.open(ctx); err != nil {
@@ -361,6 +365,9 @@ func (c *collector) runInTurn(ctx context.Context, batch []scenarios.Trial) erro
 
 // runOne makes a trial from its preparation to its record.
 func (c *collector) runOne(ctx context.Context, t scenarios.Trial) error {
+	if t.Lives > 0 {
+		return c.runLives(ctx, t)
+	}
 	p, err := c.prepare(ctx, t)
 	var m measured
 	switch {

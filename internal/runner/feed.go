@@ -77,6 +77,8 @@ func (g Group) check(arms func(string) bool) error {
 			return fmt.Errorf("trial %d: a session is made alone, since what it counts is the machine's", t.Index)
 		case g.Together && t.Network:
 			return fmt.Errorf("trial %d: a container with a network starts alone or with its concurrent batch, since the network's steps are timed", t.Index)
+		case g.Together && t.Lives > 0:
+			return fmt.Errorf("trial %d: lives are lived beside each other already", t.Index)
 		case g.Together && t.Join != (scenarios.Join{}):
 			return fmt.Errorf("trial %d: a join is made alone, since its time is all that is measured", t.Index)
 		}

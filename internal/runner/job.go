@@ -27,9 +27,18 @@ type Job struct {
 	Budget time.Duration `json:"budget_ns,omitempty"`
 	// MustObserve refuses the job where trials cannot be observed.
 	MustObserve bool `json:"must_observe,omitempty"`
+	// Past has what sessions of lives left in earlier processes of the run, in blocks that are not whole.
+	Past []Past `json:"past,omitempty"`
 	// Live: what is to be made is not the spec's plan, but follows the job, a Group a line. Done and Budget are then whoever's who
 	// decides that.
 	Live bool `json:"live,omitempty"`
+}
+
+// Past is what a session left that lived every sequence once.
+type Past struct {
+	Block int           `json:"block"`
+	Arm   string        `json:"arm"`
+	Lived results.Lived `json:"lived"`
 }
 
 // Lane is what only the caller can know of where trials run.

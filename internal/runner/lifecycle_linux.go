@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
-	"golang.org/x/sys/unix"
-
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/journal"
 	"github.com/initbench/initbench/internal/lifecycle"
@@ -33,7 +33,7 @@ type LifecycleJob struct {
 	Where lifecycle.Where
 }
 
-// Lifecycles lives sequences of one runtime under one driver, one at a time. Close it.
+// Lifecycles lives sequences of one runtime under one driver. Close it.
 type Lifecycles struct {
 	*collector
 	job     LifecycleJob
@@ -42,8 +42,16 @@ type Lifecycles struct {
 	kernel  string
 	units   unitLister
 	next    int
+	prefix  string        // of the names of its lives, in a run that makes other things too
 	limit   time.Duration // of a step
+	// turn is had by the one life that does something. Orphans can be taken only while no child of ours is under way, and a tracer
+	// gets what is told of any child: so lives that are lived beside each other act one after the other, and wait together.
+	turn sync.Mutex
 }
+
+// besides is how many lives are lived beside each other. Most of a life's time is waiting for what is left of it to go: two seconds, and one
+// more after each thing that is tried; what it does takes a tenth of that. More would only hold memory, 20 MiB each where an init is left.
+const besides = 12
 
 // OpenLifecycles takes the machine for them.
 func OpenLifecycles(ctx context.Context, job LifecycleJob, notes io.Writer) (*Lifecycles, error) {
@@ -101,12 +109,8 @@ func (l *Lifecycles) openShared(ctx context.Context) (err error) {
 	if l.units, err = listUnits(ctx); err != nil {
 		return err
 	}
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return fmt.Errorf("uname: %w", err)
-	}
-	l.kernel = unix.ByteSliceToString(u.Release[:])
-	return nil
+	l.kernel, err = kernelRelease()
+	return err
 }
 
 // Close removes what the lives had in common, and gives the machine back.
@@ -120,6 +124,8 @@ func (l *Lifecycles) Close() error {
 type life struct {
 	*prepared
 	of     *Lifecycles
+	name   string // among those of the run
+	rootfs ociruntime.Rootfs
 	stdin  *os.File // its end is the payload's; nil before create
 	init   *initProcess
 	calls  int
@@ -132,16 +138,21 @@ func (l *Lifecycles) begin(ctx context.Context) (*life, error) {
 	p := &prepared{}
 	p.Index, p.Driver = l.next, l.job.Driver
 	l.next++
-	p.id = fmt.Sprintf("%s-%d", l.job.Run, p.Index)
-	p.scope, p.dir = p.id, filepath.Join(l.dir, strconv.Itoa(p.Index))
+	name := l.prefix + strconv.Itoa(p.Index)
+	p.id = l.job.Run + "-" + name
+	p.scope, p.dir = p.id, filepath.Join(l.dir, name)
 	p.cli = ociruntime.CLI{Binary: l.runtime.path, StateRoot: filepath.Join(p.dir, "state"), Systemd: p.Driver == cgroupjoin.Systemd, Options: l.runtime.flags}
-	v := &life{prepared: p, of: l}
+	v := &life{prepared: p, of: l, name: name}
 	var err error
-	if p.tree, err = l.makeTree(ctx, p.scope, p.Driver, p.treeSpec()); err != nil {
+	if p.tree, err = l.makeTree(ctx, p.scope, p.Driver, v.specOf()); err != nil {
 		return v, fmt.Errorf("cgroups: %w", err)
 	}
 	if err := os.MkdirAll(p.bundle(), 0o755); err != nil {
 		return v, fmt.Errorf("bundle: %w", err)
+	}
+	// A root of its own, so that a mount that is left on it is this life's.
+	if v.rootfs, err = ociruntime.MakeRootfs(filepath.Join(p.dir, "rootfs")); err != nil {
+		return v, err
 	}
 	return v, nil
 }
@@ -172,10 +183,19 @@ func (v *life) letGo() {
 		v.init = nil
 	}
 	if v.stdout != nil {
-		v.stdout.finish()
+		v.aside(v.stdout.finish)
 		v.stdout = nil
 	}
 }
+
+// aside waits for something while others have their turn.
+func (v *life) aside(wait func()) {
+	v.of.turn.Unlock()
+	defer v.of.turn.Lock()
+	wait()
+}
+
+func (v *life) pause(d time.Duration) { v.aside(func() { time.Sleep(d) }) }
 
 // Record is that of a sequence before it is lived.
 func (l *Lifecycles) Record(s lifecycle.Sequence) lifecycle.Record {
@@ -188,7 +208,12 @@ func (l *Lifecycles) Record(s lifecycle.Sequence) lifecycle.Record {
 // Live lives one sequence and says what it left, and what freed that. After an interruption everything of
 // it is removed and ctx's error returned.
 func (l *Lifecycles) Live(ctx context.Context, s lifecycle.Sequence) (lifecycle.Record, error) {
+	l.turn.Lock()
+	defer l.turn.Unlock()
 	rec := l.Record(s)
+	if err := ctx.Err(); err != nil {
+		return rec, err
+	}
 	v, err := l.begin(ctx)
 	if err == nil {
 		err = v.live(ctx, &rec)
@@ -197,6 +222,47 @@ func (l *Lifecycles) Live(ctx context.Context, s lifecycle.Sequence) (lifecycle.
 		return rec, fmt.Errorf("%s: %w", s, err)
 	}
 	return rec, ctx.Err()
+}
+
+// All lives sequences beside each other, and hands over the record of each in the order in which they come. Of the first that cannot be lived
+// the error is returned, when all that are under way have ended.
+func (l *Lifecycles) All(ctx context.Context, all iter.Seq[lifecycle.Sequence], each func(lifecycle.Record) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type lived struct {
+		rec lifecycle.Record
+		err error
+	}
+	underWay := make(chan chan lived, besides-1) // and the one that is waited for
+	go func() {
+		defer close(underWay)
+		for s := range all {
+			one := make(chan lived, 1)
+			select {
+			case underWay <- one:
+			case <-ctx.Done():
+				return
+			}
+			go func() {
+				rec, err := l.Live(ctx, s)
+				one <- lived{rec, err}
+			}()
+		}
+	}()
+	var err error
+	for one := range underWay {
+		r := <-one
+		if err != nil {
+			continue // of those that were cancelled the reason is known
+		}
+		if err = r.err; err == nil {
+			err = each(r.rec)
+		}
+		if err != nil {
+			cancel()
+		}
+	}
+	return errors.Join(err, ctx.Err())
 }
 
 func (v *life) live(ctx context.Context, rec *lifecycle.Record) error {

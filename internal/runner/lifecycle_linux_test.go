@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/moby/sys/mountinfo"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/journal"
 	"github.com/initbench/initbench/internal/lifecycle"
 	"github.com/initbench/initbench/internal/testenv"
 )
@@ -76,8 +78,8 @@ func TestSmokeLives(t *testing.T) {
 // Catches a namespace that somebody else mounted meanwhile and the runtime is blamed for, one of the life that is overlooked or told
 // of twice, and a mount of a run whose name begins like this one's.
 func TestMountsOfALife(t *testing.T) {
-	v := &life{prepared: &prepared{}, of: &Lifecycles{collector: &collector{dir: "/base/run-r"}}}
-	v.id, v.Index = "r-3", 3
+	v := &life{prepared: &prepared{}}
+	v.id, v.dir = "r-3", "/base/run-r/3"
 	for _, c := range []struct {
 		at, fs, root string
 		want         item
@@ -89,12 +91,59 @@ func TestMountsOfALife(t *testing.T) {
 		{"/run/netns/r-3", "nsfs", "net:[7]", item{lifecycle.NetNamespaces, "net:[7]", "/run/netns/ID"}},
 		{"/base/run-r/3/state/ns", "nsfs", "net:[7]", item{lifecycle.NetNamespaces, "net:[7]", "/LIFE/state/ns"}},
 		{"/base/run-r/3/state/mnt", "nsfs", "mnt:[7]", item{lifecycle.Mounts, "5", "/LIFE/state/mnt"}},
-		{"/base/run-r/rootfs/proc", "proc", "/", item{lifecycle.Mounts, "5", "/rootfs/proc"}},
+		{"/base/run-r/3/rootfs/proc", "proc", "/", item{lifecycle.Mounts, "5", "/LIFE/rootfs/proc"}},
+		{"/base/run-r/33/rootfs/proc", "proc", "/", item{}},
 	} {
 		it, ours := v.mounted(&mountinfo.Info{ID: 5, Mountpoint: c.at, FSType: c.fs, Root: c.root})
 		if ours != (c.want != item{}) || ours && it != c.want {
 			t.Errorf("%s: %+v, %v; want %+v", c.at, it, ours, c.want)
 		}
+	}
+}
+
+// Catches a namespace of an ended run that clean overlooks, and one of another's that it takes.
+func TestNamespacesNamedAfterARun(t *testing.T) {
+	var mounts []*mountinfo.Info
+	for _, at := range []string{"/run/netns/r1-3", "/run/netns/blue", "/run/netns/r10-3", journal.Base() + "/run-r1/3/r1-3"} {
+		mounts = append(mounts, &mountinfo.Info{Mountpoint: at})
+	}
+	got := namedAfter([]string{"r1"}, mounts)
+	if want := []journal.Entry{{Kind: journal.Mount, Name: "/run/netns/r1-3"}}; !slices.Equal(got, want) {
+		t.Errorf("found %v, want %v", got, want)
+	}
+}
+
+// Catches lives beside each other that come in another order than they were asked for in, that take what is left of one for
+// another's, or of which one that fails leaves others under way.
+func TestLivesBesideEachOther(t *testing.T) {
+	l := openLives(t, cgroupjoin.Cgroupfs)
+	names := []string{"create,start,delete", "create,delete-force", "create,start,delete", "create,start,stop,delete"}
+	var all []lifecycle.Sequence
+	for _, name := range names {
+		s, err := lifecycle.Parse(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, s)
+	}
+	var got []string
+	err := l.All(t.Context(), slices.Values(all), func(r lifecycle.Record) error {
+		got = append(got, r.Sequence.String())
+		running := r.Sequence.String() == names[0]
+		if processes := slices.DeleteFunc(slices.Clone(r.Left), func(x lifecycle.Left) bool { return x.Kind != lifecycle.Processes }); len(processes) != 1 == running {
+			t.Errorf("%s left %+v", r.Sequence, r.Left)
+		}
+		return nil
+	})
+	if err != nil || !slices.Equal(got, names) {
+		t.Errorf("lived %q: %v; want %q", got, err, names)
+	}
+	failure := errors.New("no room")
+	if err := l.All(t.Context(), slices.Values(all), func(lifecycle.Record) error { return failure }); !errors.Is(err, failure) {
+		t.Errorf("a record that could not be kept: %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -138,8 +138,7 @@ func (v *life) leftUnits(ctx context.Context) ([]item, error) {
 	return all, nil
 }
 
-// leftMounts are those below the run's directory, the shared root's among them, since lives are lived one at a time; and
-// namespaces that were mounted to last under the life's name.
+// leftMounts are those below the life's directory, its root's among them, and namespaces that were mounted to last under its name.
 func (v *life) leftMounts(context.Context) ([]item, error) {
 	mounts, err := mountinfo.GetMounts(nil)
 	if err != nil {
@@ -161,13 +160,12 @@ func (v *life) mounted(m *mountinfo.Info) (item, bool) {
 	if m.FSType == "nsfs" && strings.HasPrefix(m.Root, "net:") {
 		kind, key = lifecycle.NetNamespaces, m.Root // as a process that is in it has it
 	}
-	name, below := strings.CutPrefix(m.Mountpoint, v.of.dir+"/")
+	name, below := strings.CutPrefix(m.Mountpoint, v.dir+"/")
 	if !below {
 		// The id has the run's in it, and so is nobody else's.
 		return item{kind, key, v.anonymous(m.Mountpoint)}, m.FSType == "nsfs" && strings.Contains(m.Mountpoint, v.id)
 	}
-	name = strings.Replace("/"+name, "/"+strconv.Itoa(v.Index)+"/", "/LIFE/", 1)
-	return item{kind, key, v.anonymous(name)}, true
+	return item{kind, key, v.anonymous("/LIFE/" + name)}, true
 }
 
 func (v *life) leftState(context.Context) ([]item, error) {
@@ -249,11 +247,12 @@ func (s *settler) look(ctx context.Context, by lifecycle.Freed, began int64) err
 
 // watch looks until all has gone, or the limit is over.
 func (s *settler) watch(ctx context.Context, by lifecycle.Freed, began int64, limit time.Duration) error {
-	for deadline := time.Now().Add(limit); ; time.Sleep(often) {
+	for since := time.Now(); ; s.v.pause(untilNextLook(since, limit)) {
+		over := time.Since(since) >= limit // before the look: what goes while it is waited for the turn has had its time
 		if err := errors.Join(s.look(ctx, by, began), ctx.Err()); err != nil {
 			return err
 		}
-		if s.done() || time.Now().After(deadline) {
+		if s.done() || over {
 			return nil
 		}
 	}
@@ -284,18 +283,33 @@ func (v *life) doClean() error {
 	if v.tree != nil {
 		_, err = v.tree.Remove(ctx)
 	}
-	err = errors.Join(err, unmountBelow(v.of.rootfs.Dir), removeDir(v.dir))
+	err = errors.Join(err, v.unmountNamed(), removeDir(v.dir))
 	v.clean = err == nil
 	return err
 }
 
-// unmountBelow unmounts what a runtime left on the root that all lives share; nothing else is mounted there.
-func unmountBelow(dir string) error {
-	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(dir))
-	for i := len(mounts) - 1; i >= 0 && err == nil; i-- {
-		if err = unix.Unmount(mounts[i].Mountpoint, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); errors.Is(err, unix.EINVAL) {
-			err = nil // it went with one above it
+// unmountNamed unmounts the namespaces that a runtime mounted to last under the life's name, wherever that is. What is below the life's
+// directory goes with it.
+func (v *life) unmountNamed() error {
+	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("nsfs"))
+	if err != nil {
+		return err
+	}
+	for _, m := range mounts {
+		if _, ours := v.mounted(m); ours && !strings.HasPrefix(m.Mountpoint, v.dir+"/") {
+			err = errors.Join(err, unmountName(m.Mountpoint))
 		}
 	}
 	return err
+}
+
+// unmountName unmounts a namespace and removes the empty file that it was mounted on, which is made for that alone.
+func unmountName(path string) error {
+	if err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+		return fmt.Errorf("unmount %s: %w", path, err)
+	}
+	if err := unix.Unlink(path); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("remove %s: %w", path, err)
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ package runner
 import (
 	"context"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
@@ -36,6 +37,11 @@ func (*Lifecycles) Record(lifecycle.Sequence) lifecycle.Record { return lifecycl
 // Live lives nothing.
 func (*Lifecycles) Live(context.Context, lifecycle.Sequence) (lifecycle.Record, error) {
 	return lifecycle.Record{}, errSystem
+}
+
+// All lives nothing either.
+func (*Lifecycles) All(context.Context, iter.Seq[lifecycle.Sequence], func(lifecycle.Record) error) error {
+	return errSystem
 }
 
 // Close has nothing to close.

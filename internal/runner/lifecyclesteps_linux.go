@@ -82,7 +82,7 @@ func (v *life) does(ctx context.Context, step lifecycle.Step) (lifecycle.Done, e
 func (v *life) create(ctx context.Context, step lifecycle.Step) (lifecycle.Done, error) {
 	v.letGo()
 	v.nonce = ociruntime.NewNonce()
-	err := ociruntime.WriteBundle(v.bundle(), ociruntime.BundleSpec{Rootfs: v.of.rootfs, CgroupsPath: v.tree.CgroupsPath(), NoSwap: v.of.swap,
+	err := ociruntime.WriteBundle(v.bundle(), ociruntime.BundleSpec{Rootfs: v.rootfs, CgroupsPath: v.tree.CgroupsPath(), NoSwap: v.of.swap,
 		Args: ociruntime.Payload{Nonce: v.nonce, Hold: true}.Args()})
 	if err != nil {
 		return lifecycle.Done{}, err
@@ -110,13 +110,15 @@ func (v *life) start(ctx context.Context, step lifecycle.Step) (lifecycle.Done, 
 	if err != nil || done.Exit == nil || *done.Exit != 0 || v.stdout == nil {
 		return done, err
 	}
-	select {
-	case <-v.stdout.stamp:
-	case <-v.stdout.done:
-		done.Message = joinText(done.Message, "the payload ended before it had begun")
-	case <-ctx.Done():
-		done.Message = joinText(done.Message, "the payload did not begin")
-	}
+	v.aside(func() {
+		select {
+		case <-v.stdout.stamp:
+		case <-v.stdout.done:
+			done.Message = joinText(done.Message, "the payload ended before it had begun")
+		case <-ctx.Done():
+			done.Message = joinText(done.Message, "the payload did not begin")
+		}
+	})
 	return done, nil
 }
 
@@ -136,9 +138,12 @@ func (v *life) awaitEnd(ctx context.Context) string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
-	if _, err := v.init.wait(ctx); err != nil {
+	var err error
+	v.aside(func() { err = v.init.ended(ctx) }) // whose turn it is takes its status, as that of any orphan
+	if err != nil {
 		return fmt.Sprintf("init had not ended after %v", endTimeout)
 	}
+	reapOrphans()
 	v.init.close()
 	v.init = nil
 	return ""
@@ -168,7 +173,7 @@ func spin(stop *atomic.Bool) {
 
 // wait waits for what goes by itself, and no longer than the limit.
 func (v *life) wait(ctx context.Context, limit time.Duration) error {
-	for deadline := time.Now().Add(limit); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(often) {
+	for began := time.Now(); time.Since(began) < limit && ctx.Err() == nil; v.pause(untilNextLook(began, limit)) {
 		items, err := v.left(ctx)
 		if err != nil {
 			return err
@@ -178,6 +183,13 @@ func (v *life) wait(ctx context.Context, limit time.Duration) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// untilNextLook is how long is waited between two looks at what nothing tells of: the longer the more has been waited, so that the time at which
+// a thing was seen to have gone is a fifth too long at most. A look is one at the whole machine's mounts and units. The last is when the limit is over.
+func untilNextLook(began time.Time, limit time.Duration) time.Duration {
+	waited := time.Since(began)
+	return min(max(often, waited/4), max(0, limit-waited))
 }
 
 // hasKernelThings reports whether there is something that can go by itself: a state directory cannot.
@@ -263,7 +275,7 @@ func (v *life) traced(ctx context.Context, argv []string, at lifecycle.Point, st
 // goOn wakes what was born in the moment the tracer ended: the kernel stops whoever is born traced, with a signal
 // that the tracer swallows. Then it gives what the runtime left behind the time to end by itself.
 func (v *life) goOn() error {
-	for deadline := time.Now().Add(orphanTime); ; time.Sleep(often) {
+	for deadline := time.Now().Add(orphanTime); ; v.pause(often) {
 		reapOrphans()
 		pod, runtimes, err := v.tree.Procs()
 		if err != nil {
@@ -280,6 +292,8 @@ func (v *life) goOn() error {
 
 // Points finds the steps of each verb at which the runtime can be killed, from timelines of its own.
 func (l *Lifecycles) Points(ctx context.Context) (lifecycle.Points, error) {
+	l.turn.Lock()
+	defer l.turn.Unlock()
 	all := lifecycle.Points{}
 	for _, verbs := range [][]lifecycle.Verb{
 		{lifecycle.Create, lifecycle.Start, lifecycle.Stop, lifecycle.Delete},

@@ -176,11 +176,19 @@ func (p *initProcess) close() {
 	_ = unix.Close(p.fd) // nothing was written
 }
 
-// wait returns when the process has ended; stop makes it return early.
+// wait returns how the process ended, once it has.
 func (p *initProcess) wait(ctx context.Context) (*exit, error) {
+	if err := p.ended(ctx); err != nil {
+		return nil, err
+	}
+	return p.reap(), nil
+}
+
+// ended returns when the process has ended, whoever takes its status; the end of ctx makes it return early.
+func (p *initProcess) ended(ctx context.Context) error {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = r.Close() }() // a wake-up pipe: nothing to lose
 	stop := context.AfterFunc(ctx, func() { _ = w.Close() })
@@ -196,11 +204,11 @@ func (p *initProcess) wait(ctx context.Context) (*exit, error) {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case err != nil:
-			return nil, fmt.Errorf("poll pidfd: %w", err)
+			return fmt.Errorf("poll pidfd: %w", err)
 		case fds[0].Revents == 0:
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
-		return p.reap(), nil
+		return nil
 	}
 }
 

@@ -68,19 +68,6 @@ func SlopeOf(series []float64, confidence float64) Trend {
 	}
 }
 
-// SlopeChange is the slope of one series minus that of another that is independent of it. The interval is put together of
-// the two by the method of variance estimates recovery (Zou and Donner 2008, Stat. Med. 27: 1693), which keeps their asymmetry.
-func SlopeChange(base, cand []float64, confidence float64) Interval {
-	b, c := SlopeOf(base, confidence).Slope, SlopeOf(cand, confidence).Slope
-	d := c.Center - b.Center
-	return Interval{
-		Center:     d,
-		Lo:         d - math.Hypot(c.Center-c.Lo, b.Hi-b.Center),
-		Hi:         d + math.Hypot(c.Hi-c.Center, b.Center-b.Lo),
-		Confidence: min(b.Confidence, c.Confidence),
-	}
-}
-
 // chunk is how many neighbours become one value.
 func chunk(n int) int { return (n + longest - 1) / longest }
 

@@ -52,7 +52,7 @@ func (j *judge) holdOne(c Ceiling) (held []Held) {
 }
 
 func metricNamed(name string) (metric, bool) {
-	for _, all := range [][]metric{table, leakTable} {
+	for _, all := range [][]metric{table, leakTable, leftoverTable} {
 		if i := slices.IndexFunc(all, func(m metric) bool { return m.name == name }); i >= 0 {
 			return all[i], true
 		}

@@ -135,7 +135,9 @@ func (j *judge) leavesOpen(r *row) bool {
 }
 
 // untested kinds have rows that never have a p value, whatever is measured.
-func (k kind) untested() bool { return k == threshold || k == growth || k == inherited }
+func (k kind) untested() bool {
+	return k == threshold || k == growth || k == inherited || k == remaining
+}
 
 func smaller(all []float64, p float64) (n int) {
 	for _, other := range all {
@@ -157,7 +159,7 @@ func (r *row) decide(opts Options, family int) {
 		why += " (" + r.example + ")"
 	}
 	r.Ruling, r.Why, r.Reason = ruling, why, r.sentence(why)
-	r.Stuck = ruling == Inconclusive && (r.isSession() || r.unfit != "" && !r.few || r.sought[baseline].Edge.Done && r.sought[candidate].Edge.Done)
+	r.Stuck = ruling == Inconclusive && (r.isSession() || r.Left != nil || r.unfit != "" && !r.few || r.sought[baseline].Edge.Done && r.sought[candidate].Edge.Done)
 }
 
 func (r *row) rule(opts Options, family int) (Ruling, string) {
@@ -174,6 +176,8 @@ func (r *row) rule(opts Options, family int) (Ruling, string) {
 		return r.ruleGrowth(opts, family)
 	case r.kind == inherited:
 		return r.ruleInherited()
+	case r.kind == remaining:
+		return r.ruleRemaining(opts)
 	}
 	return r.ruleChange(opts, family)
 }

@@ -248,7 +248,7 @@ func (j *judge) verdict(name string, warnings []string) (Verdict, error) {
 		j.orders(&v)
 		v.Searches = j.searches
 		v.Ceilings = j.hold()
-		v.Notes = append(v.Notes, leakNotes(v.Metrics)...)
+		v.Notes = append(append(v.Notes, leakNotes(v.Metrics)...), leftoverNotes(v.Metrics)...)
 		warnings = append(warnings, leakWarnings(v.Metrics)...)
 	}
 	v.tell()

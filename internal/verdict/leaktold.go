@@ -99,5 +99,23 @@ func (v Verdict) session(m Metric) string {
 	return strings.Join(append(words, "--driver", string(m.Driver), "--trials", "1"), " ")
 }
 
+// lifeOf is the command that lives a sequence of a row once with each arm.
+func (v Verdict) lifeOf(m Metric) string {
+	name := m.Left.shown()
+	if name == "" {
+		return ""
+	}
+	words := []string{"initbench", "lifecycle"}
+	for i, ref := range []string{v.Baseline.Ref, v.Candidate.Ref} {
+		if ref == "" {
+			return ""
+		}
+		if i == 0 || ref != v.Baseline.Ref {
+			words = append(words, "--runtime", shellWord(ref))
+		}
+	}
+	return strings.Join(append(words, "--driver", string(m.Driver), "--sequence", shellWord(name)), " ")
+}
+
 // isSession reports whether a row is of what sessions counted.
 func (m Metric) isSession() bool { return scenarios.IsLeak(m.Name) }

@@ -57,7 +57,7 @@ func MarginOf(name, text string) (m Margin, err error) {
 func marginUnit(name string) (Unit, error) {
 	i := slices.IndexFunc(table, func(m metric) bool { return m.name == name })
 	switch {
-	case name == LeakCount, scenarios.IsLeak(name):
+	case name == LeakCount, scenarios.IsLeak(name), scenarios.IsLeftover(name):
 		return "", fmt.Errorf("%s has none: anything left behind counts", name)
 	case i < 0:
 		return "", fmt.Errorf("unknown metric %q: write one of %s", name, strings.Join(withMargin(), ", "))
@@ -72,7 +72,9 @@ func UnitOf(name string) Unit {
 }
 
 // HasMargin reports whether the metric has one: of what is left behind anything counts.
-func HasMargin(name string) bool { return name != LeakCount && !scenarios.IsLeak(name) }
+func HasMargin(name string) bool {
+	return name != LeakCount && !scenarios.IsLeak(name) && !scenarios.IsLeftover(name)
+}
 
 func withMargin() []string {
 	return slices.DeleteFunc(MetricNames(), func(name string) bool { return !HasMargin(name) })

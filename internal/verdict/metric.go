@@ -31,6 +31,7 @@ const (
 	threshold                // what a search brackets, compared by the ends of both brackets
 	growth                   // a series of counts a session, compared by their slopes
 	inherited                // a count a session, of what its payloads were handed
+	remaining                // a fact for each sequence that a session lives
 )
 
 type metric struct {
@@ -63,8 +64,8 @@ var table = metrics()
 func metrics() []metric {
 	var all []metric
 	for _, m := range scenarios.Metrics() {
-		if m.Scope == scenarios.PerSession {
-			continue // leakTable has them
+		if m.Scope == scenarios.PerSession || m.Scope == scenarios.PerLife {
+			continue // leakTable and leftoverTable have them
 		}
 		all = append(all, withReader(metric{name: m.Name, measured: m.Measured(), clock: m.Clock, unit: Unit(m.Unit), lane: m.Lane}))
 	}
@@ -190,7 +191,7 @@ func failures(b *batch) (events, trials int) { return b.count.Failed, b.count.Tr
 // MetricNames lists every metric that a verdict can hold.
 func MetricNames() []string {
 	var names []string
-	for _, m := range slices.Concat(table, leakTable) {
+	for _, m := range slices.Concat(table, leakTable, leftoverTable) {
 		names = append(names, m.name)
 	}
 	return names
@@ -200,7 +201,7 @@ func MetricNames() []string {
 // and oom.rate, which has a row wherever a kill was seen.
 func judged(sc scenarios.Scenario) ([]metric, error) {
 	for _, name := range sc.Judge {
-		if name != scenarios.AllLeaks && !slices.Contains(MetricNames(), name) {
+		if name != scenarios.AllLeaks && name != scenarios.AllLeftovers && !slices.Contains(MetricNames(), name) {
 			return nil, fmt.Errorf("scenario %s: judge: %q is not one of the metrics this initbench measures", sc.Name, name)
 		}
 	}

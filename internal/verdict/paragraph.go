@@ -68,6 +68,8 @@ func (m Metric) told() string {
 	switch {
 	case m.Leak != nil:
 		return m.toldLeak()
+	case m.Left != nil:
+		return m.toldLeftover()
 	case m.Name == LeakCount:
 		return fmt.Sprintf("The candidate left %s behind in %s, the baseline %d in %d", plural(c.Events, "thing"), plural(c.N, "start"), b.Events, b.N)
 	case m.Unit == Fraction:
@@ -175,6 +177,8 @@ func (v Verdict) trace(m Metric) string {
 		return ""
 	case m.isSession():
 		return v.session(m)
+	case m.Left != nil:
+		return v.lifeOf(m)
 	}
 	return v.command(m, m.shownAt(), v.Baseline.Ref, v.Candidate.Ref)
 }

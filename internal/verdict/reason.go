@@ -61,6 +61,8 @@ func (r *row) finding() string {
 		return r.risen()
 	case r.kind == inherited:
 		return fmt.Sprintf("went from %s to %s", keptText(r.Leak.Baseline), keptText(r.Leak.Candidate))
+	case r.kind == remaining:
+		return r.remainedText()
 	case r.kind == leaks:
 		return fmt.Sprintf("went from %s to %s a trial", r.Unit.Format(b.Center), r.Unit.Format(c.Center))
 	case r.kind == rate:

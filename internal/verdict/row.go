@@ -112,6 +112,9 @@ func (j *judge) rows(run string) ([]row, error) {
 			if sc.Cycles > 0 {
 				rows = append(rows, j.leakRows(sc, k)...)
 			}
+			if sc.Lives != nil {
+				rows = append(rows, j.leftoverRows(sc, k)...)
+			}
 			for _, m := range j.heeded(metrics) {
 				rows = append(rows, j.metricRows(sc, plan, k, m)...)
 			}

@@ -62,6 +62,7 @@ type side struct {
 	// sessions are those that ended well with a whole census, blind ones those without.
 	sessions []session
 	blind    int
+	lives    []livesSession
 	sheets   map[Lane]*sheet
 	started  map[Lane]int
 	// lost counts the started trials of which the observer lost events.
@@ -377,6 +378,7 @@ func (s *side) add(r *results.Record, lane Lane) {
 		s.measure(r, lane)
 		b.clock(r)
 		s.addSession(r)
+		s.addLives(r)
 		s.leaks = append(s.leaks, float64(len(r.Leaks)))
 		b.left += int32(len(r.Leaks))
 		if len(r.Leaks) > 0 && s.leak == "" {

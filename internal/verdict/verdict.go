@@ -184,6 +184,8 @@ type Metric struct {
 	Ladder []Rung
 	// Leak has the counts of sessions; nil of metrics of single starts.
 	Leak *Leak
+	// Left has the sequences of lives, likewise.
+	Left *Leftovers
 }
 
 // Arm is one side of a row. Lo and Hi are infinite when N is too small for the confidence asked for.

@@ -63,7 +63,7 @@ func recipeFor(s Suite) recipe {
 		Suite:   s,
 		Packages: []string{
 			"systemd", "systemd-sysv", "dbus", "udev", "kmod", "linux-image-cloud-amd64",
-			"crun",                        // REF crun is a name on the guest's PATH
+			"crun", "runc", // REF crun is a name on the guest's PATH, and so is REF runc: the distribution's
 			"containernetworking-plugins", // the CNI plugins that give containers a network: /usr/lib/cni
 			"procps", "iproute2", "less",  // for whoever looks around in the shell
 		},

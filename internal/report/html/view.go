@@ -263,7 +263,7 @@ func trials(t verdict.Trials) []part {
 func (d *drawer) sections() []section {
 	var all []section
 	if v := d.in.Verdict; v != nil {
-		all = append(all, d.rows(*v), d.leaks(*v))
+		all = append(all, d.rows(*v), d.leaks(*v), d.lives(*v))
 	} else {
 		all = append(all, d.cells(*d.in.Summary), d.left(*d.in.Summary))
 	}

@@ -63,7 +63,7 @@ func (l Lives) About() *big.Int {
 
 func (d *decoder) lives(path string, v node) *Lives {
 	l := &Lives{Settle: DefaultSettle}
-	if !v.has("sequences") {
+	if !v.Has("sequences") {
 		l.Faults = defaultFaults
 	}
 	d.mapping(path, "lifecycle", v, []field{

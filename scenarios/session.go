@@ -37,7 +37,7 @@ const (
 
 // sessionDefaults fill in what a file with cycles leaves out: it judges everything that it counts, and has time for all cycles.
 func (s *Scenario) sessionDefaults(root node) {
-	if s.Lives != nil && !root.has("judge") {
+	if s.Lives != nil && !root.Has("judge") {
 		s.Judge = []string{AllLeftovers}
 	}
 	if s.Cycles == 0 {

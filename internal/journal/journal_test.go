@@ -29,7 +29,7 @@ func TestFindListsOpenScopesLastFirst(t *testing.T) {
 	must(t, j.Keep())
 	got, err := Find(base)
 	must(t, err)
-	want := []Remains{{Path: filepath.Join(base, "r1.journal"), Entries: []Entry{
+	want := []Remains{{Run: "r1", Path: filepath.Join(base, "r1.journal"), Entries: []Entry{
 		{Scope: "t1", Kind: Unit, Name: "u.scope"}, {Scope: "run", Kind: Dir, Name: "/d"}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -50,7 +50,7 @@ func TestFindReadsAroundBadLines(t *testing.T) {
 	must(t, j.Keep())
 	got, err := Find(base)
 	must(t, err)
-	if diff := cmp.Diff([]Remains{{Path: filepath.Join(base, "r1.journal"), Entries: want}}, got); diff != "" {
+	if diff := cmp.Diff([]Remains{{Run: "r1", Path: filepath.Join(base, "r1.journal"), Entries: want}}, got); diff != "" {
 		t.Error(diff)
 	}
 }

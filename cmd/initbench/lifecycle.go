@@ -31,6 +31,7 @@ type lifecycleFlags struct {
 	faults   int
 	settle   time.Duration
 	out      string
+	from     []string
 	in       string
 	format   string
 	all      bool
@@ -58,10 +59,12 @@ Steps: create, start, exit (the payload ends), stop (kill KILL), oom (init is OO
 in which the runtime is killed right before a step of its own timeline, such as kill9@create:join.
 
 --length N lives all sequences of up to N steps that end with a delete or a kill. --sequence lives one: so each
-line of the matrix is reproduced. With --out the records go to a file, and what it has already is not lived again.`,
+line of the matrix is reproduced. With --out the records go to a file, and what it has already is not lived again.
+--from FILE shows what such files have, those of several runtimes beside each other, and lives nothing.`,
 		Example: `  initbench lifecycle --runtime runc@v1.1.15 --driver systemd --length 3
   initbench lifecycle --runtime crun --driver cgroupfs --sequence kill9@create:join,delete
-  initbench lifecycle --runtime runc@v1.2.6 --length 4 --out lives.jsonl`,
+  initbench lifecycle --runtime runc@v1.2.6 --length 4 --out lives.jsonl
+  initbench lifecycle --from lives.jsonl --format markdown`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runLifecycle(cmd, &f) },
 	}
@@ -78,6 +81,7 @@ func (f *lifecycleFlags) register(cmd *cobra.Command) {
 	fl.IntVar(&f.faults, "faults", 1, "how often the runtime may be killed in one sequence")
 	fl.DurationVar(&f.settle, "settle", 2*time.Second, "how long time alone is given to free what is left")
 	fl.StringVar(&f.out, "out", "", "file for the records, a JSON line each; what it has is not lived again")
+	fl.StringArrayVar(&f.from, "from", nil, "show the records of this file, and live nothing (may be repeated)")
 	fl.StringVar(&f.in, "in", "auto", "where containers live: auto (the host if it can, else the guest), host, vm")
 	fl.StringVar(&f.format, "format", "table", "output: "+strings.Join(lifecycleFormats(), ", "))
 	fl.BoolVar(&f.all, "all", false, "show every sequence, also those of which all that was left went by itself")
@@ -98,6 +102,9 @@ func (f *lifecycleFlags) register(cmd *cobra.Command) {
 // check refuses what is wrong before anything is started.
 func (f *lifecycleFlags) check(cmd *cobra.Command) error {
 	changed := cmd.Flags().Changed
+	if changed("from") {
+		return f.checkShown(changed)
+	}
 	switch {
 	case len(f.runtimes) == 0:
 		return usagef("lifecycle: give --runtime REF")
@@ -131,6 +138,9 @@ type lives struct {
 func runLifecycle(cmd *cobra.Command, f *lifecycleFlags) (err error) {
 	if err := f.check(cmd); err != nil {
 		return err
+	}
+	if len(f.from) > 0 {
+		return showLives(cmd.OutOrStdout(), f)
 	}
 	l := lives{lifecycleFlags: f, notes: cmd.ErrOrStderr()}
 	if f.quiet {

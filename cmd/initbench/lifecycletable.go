@@ -26,8 +26,10 @@ func writeLives(w io.Writer, f *lifecycleFlags, records []lifecycle.Record) erro
 		return enc.Encode(records)
 	}
 	var b strings.Builder
+	tables := lifecycle.Tables(records)
 	if f.format == "markdown" {
-		for _, t := range lifecycle.Tables(records) {
+		overviewOfLives(&b, tables)
+		for _, t := range tables {
 			markdownOfLives(&b, t)
 		}
 		_, err := io.WriteString(w, b.String())
@@ -38,7 +40,7 @@ func writeLives(w io.Writer, f *lifecycleFlags, records []lifecycle.Record) erro
 			oneLife(&b, r)
 		}
 	} else {
-		for i, t := range lifecycle.Tables(records) {
+		for i, t := range tables {
 			if i > 0 {
 				b.WriteString("\n")
 			}

@@ -40,6 +40,8 @@ type Table struct {
 	Groups []Group
 	// Lasts are the kinds that occur in Groups.
 	Lasts []Kind
+	// Left counts the sequences by what they left.
+	Left Tally
 }
 
 // Pair is a direct delete beside the same life with a stop before it.
@@ -66,6 +68,7 @@ func Tables(records []Record) []Table {
 }
 
 func (t *Table) fill(records []Record) {
+	t.Left = Tally{}
 	for _, r := range records {
 		t.add(r)
 	}
@@ -132,6 +135,7 @@ func (t *Table) add(r Record) {
 		t.Clean++
 		return
 	}
+	t.Left.count(r)
 	row := Row{Sequence: r.Sequence, Cells: map[Kind]string{}}
 	for _, k := range LeftKinds() {
 		row.Cells[k] = cell(r.Left, k)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,12 +27,32 @@ type item struct {
 	name string
 }
 
+// looks say where things of which kinds are looked for. A network namespace is a process's, or mounted.
+var looks = []struct {
+	kinds []lifecycle.Kind
+	find  func(*life, context.Context) ([]item, error)
+}{
+	{[]lifecycle.Kind{lifecycle.Processes, lifecycle.NetNamespaces}, (*life).leftProcesses},
+	{[]lifecycle.Kind{lifecycle.Cgroups}, (*life).leftCgroups},
+	{[]lifecycle.Kind{lifecycle.Units, lifecycle.FailedUnits}, (*life).leftUnits},
+	{[]lifecycle.Kind{lifecycle.Mounts, lifecycle.NetNamespaces}, (*life).leftMounts},
+	{[]lifecycle.Kind{lifecycle.StateDirectories}, (*life).leftState},
+}
+
 // left lists what there is of the life now.
 func (v *life) left(ctx context.Context) ([]item, error) {
+	return v.leftOf(ctx, anywhere)
+}
+
+// leftOf looks only where something of the kinds that are asked about can be: systemd's list of units is long.
+func (v *life) leftOf(ctx context.Context, asked func(lifecycle.Kind) bool) ([]item, error) {
 	reapOrphans() // a zombie of ours is no leftover of the runtime's
 	var all []item
-	for _, look := range []func(context.Context) ([]item, error){v.leftProcesses, v.leftCgroups, v.leftUnits, v.leftMounts, v.leftState} {
-		some, err := look(ctx)
+	for _, look := range looks {
+		if !slices.ContainsFunc(look.kinds, asked) {
+			continue
+		}
+		some, err := look.find(v, ctx)
 		if err != nil {
 			return nil, fmt.Errorf("what is left: %w", err)
 		}
@@ -201,7 +222,7 @@ const afterward = time.Second
 func (v *life) settle(ctx context.Context) ([]lifecycle.Left, error) {
 	s := &settler{v: v, known: map[item]*remnant{}}
 	began := now()
-	if err := s.look(ctx, lifecycle.ByTime, began); err != nil || s.done() {
+	if err := s.look(ctx, lifecycle.ByTime, began, anywhere); err != nil || s.done() {
 		return s.list(), err
 	}
 	if err := s.watch(ctx, lifecycle.ByTime, began, v.of.job.Quiet); err != nil || s.done() {
@@ -222,9 +243,22 @@ func (v *life) settle(ctx context.Context) ([]lifecycle.Left, error) {
 	return s.list(), err
 }
 
+// anywhere is about kinds of which nothing has been seen, too.
+func anywhere(lifecycle.Kind) bool { return true }
+
+// outstanding reports whether something of a kind has been seen and has not gone.
+func (s *settler) outstanding(k lifecycle.Kind) bool {
+	for id, r := range s.known {
+		if id.kind == k && !r.gone {
+			return true
+		}
+	}
+	return false
+}
+
 // look notes what has come, and what has gone since the last look.
-func (s *settler) look(ctx context.Context, by lifecycle.Freed, began int64) error {
-	items, err := s.v.left(ctx)
+func (s *settler) look(ctx context.Context, by lifecycle.Freed, began int64, asked func(lifecycle.Kind) bool) error {
+	items, err := s.v.leftOf(ctx, asked)
 	if err != nil {
 		return err
 	}
@@ -245,15 +279,18 @@ func (s *settler) look(ctx context.Context, by lifecycle.Freed, began int64) err
 	return nil
 }
 
-// watch looks until all has gone, or the limit is over.
+// watch looks until all has gone, or the limit is over. It looks after what there was, and everywhere before it ends.
 func (s *settler) watch(ctx context.Context, by lifecycle.Freed, began int64, limit time.Duration) error {
 	for since := time.Now(); ; s.v.pause(untilNextLook(since, limit)) {
 		over := time.Since(since) >= limit // before the look: what goes while it is waited for the turn has had its time
-		if err := errors.Join(s.look(ctx, by, began), ctx.Err()); err != nil {
+		if err := errors.Join(s.look(ctx, by, began, s.outstanding), ctx.Err()); err != nil {
 			return err
 		}
-		if s.done() || over {
-			return nil
+		if !s.done() && !over {
+			continue
+		}
+		if err := s.look(ctx, by, began, anywhere); err != nil || s.done() || over {
+			return err
 		}
 	}
 }

@@ -275,7 +275,8 @@ func (v *life) traced(ctx context.Context, argv []string, at lifecycle.Point, st
 // goOn wakes what was born in the moment the tracer ended: the kernel stops whoever is born traced, with a signal
 // that the tracer swallows. Then it gives what the runtime left behind the time to end by itself.
 func (v *life) goOn() error {
-	for deadline := time.Now().Add(orphanTime); ; v.pause(often) {
+	for began := time.Now(); ; v.pause(untilNextLook(began, orphanTime)) {
+		over := time.Since(began) >= orphanTime
 		reapOrphans()
 		pod, runtimes, err := v.tree.Procs()
 		if err != nil {
@@ -284,7 +285,7 @@ func (v *life) goOn() error {
 		for _, pid := range append(pod, runtimes...) {
 			_ = unix.Kill(pid, unix.SIGCONT) // one that has ended needs none
 		}
-		if len(runtimes) == 0 || time.Now().After(deadline) {
+		if len(runtimes) == 0 || over {
 			return nil
 		}
 	}

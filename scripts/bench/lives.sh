@@ -1,11 +1,11 @@
 #!/bin/bash
 # Every life of a container up to a length, of five runtimes under both drivers, in guests: what docs/findings.md says of what they leave.
-# One line a cell; the tables are printed at the end.
+# One line a cell; then all of them beside each other.
 #
 #	scripts/bench/lives.sh [--out DIR] [--length N] [--jobs N]
 #
-# DIR (default lives) keeps the records: what is there is not lived again, so that what was interrupted goes on. N cells
-# (default 2) are lived at once, each in a guest of its own: an emulated one keeps little more than one CPU busy.
+# DIR (default lives) keeps the records: what is there is not lived again, so that what was interrupted goes on, and lives of another length
+# begin with those that there are. N cells (default 2) are lived at once, each in a guest of its own: an emulated one keeps little more than one CPU busy.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -36,14 +36,14 @@ runtimes=(runc runc@v1.1.15 runc@v1.2.6 runc@v1.5.2 crun)
 # cell RUNTIME DRIVER: lives what is not there yet.
 cell() {
 	local name="$1-$2" status=0 began=$SECONDS
-	if [ ! -e "$out/$name.md" ]; then
+	if [ ! -e "$out/$name-$length.done" ]; then
 		bin/initbench lifecycle --in vm --runtime "$1" --driver "$2" --length "$length" --format markdown --out "$out/$name.jsonl" \
-			>"$out/$name.md.part" 2>"$out/$name.log" </dev/null || status=$?
+			>"$out/$name-$length.md" 2>"$out/$name.log" </dev/null || status=$?
 		if [ "$status" != 0 ]; then
 			echo "$name: exit $status: $(tail -n 1 "$out/$name.log")" >&2
 			return "$status"
 		fi
-		mv "$out/$name.md.part" "$out/$name.md"
+		: >"$out/$name-$length.done"
 	fi
 	echo "$name: $(wc -l <"$out/$name.jsonl") lives, $((SECONDS - began)) s"
 }
@@ -67,8 +67,10 @@ done
 	echo "not all cells were lived: the same command goes on" >&2
 	exit 1
 }
+from=()
 for runtime in "${runtimes[@]}"; do
 	for driver in cgroupfs systemd; do
-		cat "$out/$runtime-$driver.md"
+		from+=(--from "$out/$runtime-$driver.jsonl")
 	done
 done
+exec bin/initbench lifecycle --format markdown "${from[@]}"

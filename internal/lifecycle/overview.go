@@ -1,0 +1,135 @@
+package lifecycle
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Tally says in how many sequences something of a kind was left of which the hardest to free was freed so.
+type Tally map[Kind]map[Freed]int
+
+// hardest is what freed that of a kind which was hardest to free; ok is false where nothing of it was left.
+func hardest(left []Left, k Kind) (by Freed, ok bool) {
+	rank := -1
+	for _, l := range left {
+		if l.Kind == k {
+			rank = max(rank, slices.Index(FreedBy(), l.FreedBy))
+		}
+	}
+	if rank < 0 {
+		return "", false
+	}
+	return FreedBy()[rank], true
+}
+
+func (t Tally) count(r Record) {
+	for _, k := range LeftKinds() {
+		by, left := hardest(r.Left, k)
+		if !left {
+			continue
+		}
+		if t[k] == nil {
+			t[k] = map[Freed]int{}
+		}
+		t[k][by]++
+	}
+}
+
+// Words are the numbers of a kind's sequences, those that time alone freed first.
+func (t Tally) Words(k Kind) string {
+	var words []string
+	for _, by := range FreedBy() {
+		if n := t[k][by]; n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", n, by))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// Lived is how many sequences a table is of.
+func (t Table) Lived() int { return t.Clean + len(t.Rows) + t.Missed }
+
+// Command lives one of a table's sequences again, where it was lived.
+func (t Table) Command(s Sequence) string {
+	in := "host"
+	if t.Where == InGuest {
+		in = "vm"
+	}
+	return fmt.Sprintf("initbench lifecycle --in %s --runtime %s --driver %s --sequence %s", in, t.Runtime.Ref, t.Driver, s)
+}
+
+// In is how many sequences of a table something is about.
+type In struct {
+	Setting   Setting
+	Sequences int
+}
+
+// Leftover is what sequences of several tables left, freed by the same.
+type Leftover struct {
+	Cells map[Kind]string // as a Group's
+	In    []In
+	// Command lives the shortest of the sequences again, the first table's that has one as short.
+	Command string
+	steps   int
+}
+
+// Leftovers are the groups of all tables together, those of the shortest sequences first.
+func Leftovers(tables []Table) []Leftover {
+	var all []Leftover
+	for _, t := range tables {
+		for _, g := range t.Groups {
+			i := slices.IndexFunc(all, func(l Leftover) bool { return maps.Equal(l.Cells, g.Cells) })
+			if i < 0 {
+				i = len(all)
+				all = append(all, Leftover{Cells: g.Cells, steps: MaxLength + 1})
+			}
+			l := &all[i]
+			l.In = append(l.In, In{t.Setting, g.Sequences})
+			if len(g.Shortest) < l.steps {
+				l.Command, l.steps = t.Command(g.Shortest), len(g.Shortest)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Leftover) int { return a.steps - b.steps })
+	return all
+}
+
+// Words are a leftover's kinds, each with what freed those of it.
+func (l Leftover) Words() string {
+	var words []string
+	for _, k := range LeftKinds() {
+		if c := l.Cells[k]; c != "" {
+			words = append(words, string(k)+": "+c)
+		}
+	}
+	return strings.Join(words, "; ")
+}
+
+// Difference is what a stop before a delete changes, in as many tables as it does.
+type Difference struct {
+	Direct        Sequence
+	Left, Stopped string // what lasts, as Lasting has it
+	In            []In
+	Command       string // lives the direct delete again
+}
+
+// Differences are the pairs of all tables together that left different things, in the tables' order.
+func Differences(tables []Table) []Difference {
+	var all []Difference
+	for _, t := range tables {
+		for _, p := range t.Pairs {
+			d := Difference{Direct: p.Direct.Sequence, Left: Lasting(p.Direct), Stopped: Lasting(p.Stopped), Command: t.Command(p.Direct.Sequence)}
+			i := slices.IndexFunc(all, func(o Difference) bool {
+				return slices.Equal(o.Direct, d.Direct) && o.Left == d.Left && o.Stopped == d.Stopped
+			})
+			if i < 0 {
+				i = len(all)
+				all = append(all, d)
+			}
+			all[i].In = append(all[i].In, In{t.Setting, 1})
+		}
+	}
+	return all
+}

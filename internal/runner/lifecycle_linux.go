@@ -41,6 +41,7 @@ type Lifecycles struct {
 	runtime runtimeUnderTest
 	kernel  string
 	units   unitLister
+	points  lifecycle.Points // once they are known
 	next    int
 	prefix  string        // of the names of its lives, in a run that makes other things too
 	limit   time.Duration // of a step
@@ -131,6 +132,7 @@ type life struct {
 	calls  int
 	points []lifecycle.Point // of the last verb that was traced
 	clean  bool              // what clean does has been done
+	slow   bool              // the runtime is stopped at each call
 }
 
 // begin makes a life's cgroups and directories, journal first.
@@ -210,18 +212,27 @@ func (l *Lifecycles) Record(s lifecycle.Sequence) lifecycle.Record {
 func (l *Lifecycles) Live(ctx context.Context, s lifecycle.Sequence) (lifecycle.Record, error) {
 	l.turn.Lock()
 	defer l.turn.Unlock()
+	rec, err := l.liveOnce(ctx, s, false)
+	if errors.Is(err, killat.ErrNotAlone) { // in another state it takes other steps
+		rec, err = l.liveOnce(ctx, s, true)
+	}
+	if err != nil {
+		return rec, fmt.Errorf("%s: %w", s, err)
+	}
+	return rec, ctx.Err()
+}
+
+func (l *Lifecycles) liveOnce(ctx context.Context, s lifecycle.Sequence, slow bool) (lifecycle.Record, error) {
 	rec := l.Record(s)
 	if err := ctx.Err(); err != nil {
 		return rec, err
 	}
 	v, err := l.begin(ctx)
+	v.slow = slow
 	if err == nil {
 		err = v.live(ctx, &rec)
 	}
-	if err := errors.Join(err, v.end()); err != nil {
-		return rec, fmt.Errorf("%s: %w", s, err)
-	}
-	return rec, ctx.Err()
+	return rec, errors.Join(err, v.end())
 }
 
 // All lives sequences beside each other, and hands over the record of each in the order in which they come. Of the first that cannot be lived

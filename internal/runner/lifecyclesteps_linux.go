@@ -17,6 +17,7 @@ import (
 	"github.com/initbench/initbench/internal/lifecycle"
 	"github.com/initbench/initbench/internal/lifecycle/killat"
 	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/sequence"
 )
 
 const (
@@ -223,7 +224,7 @@ func (v *life) callWith(ctx context.Context, argv []string, step lifecycle.Step,
 	if step.Kill == "" {
 		done, err = v.plain(ctx, argv, stdin, stdout, said)
 	} else {
-		done, err = v.traced(ctx, argv, step.Kill, stdin, stdout, said)
+		done, err = v.traced(ctx, argv, step, stdin, stdout, said)
 	}
 	done.Message = joinText(done.Message, headOf(said))
 	return done, err
@@ -250,11 +251,11 @@ func (v *life) interrupted(ctx context.Context) error {
 }
 
 // traced runs a verb under the tracer, which kills it at a point, or at none.
-func (v *life) traced(ctx context.Context, argv []string, at lifecycle.Point, stdin, stdout, stderr *os.File) (lifecycle.Done, error) {
+func (v *life) traced(ctx context.Context, argv []string, step lifecycle.Step, stdin, stdout, stderr *os.File) (lifecycle.Done, error) {
 	stop := context.AfterFunc(ctx, func() { _ = v.tree.Kill() }) // what it did not kill, clean does
 	defer stop()
-	birthplace := v.tree.RuntimeCgroupFD()
-	r, err := killat.Run(killat.Command{Argv: argv, Dir: v.dir, Files: [3]*os.File{stdin, stdout, stderr}, Cgroup: &birthplace,
+	at, birthplace := step.Kill, v.tree.RuntimeCgroupFD()
+	r, err := killat.Run(killat.Command{Argv: argv, Dir: v.dir, Files: [3]*os.File{stdin, stdout, stderr}, Cgroup: &birthplace, Alone: !v.slow && v.of.alone(step),
 		Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=/root", "LANG=C.UTF-8", "XDG_RUNTIME_DIR=/run"}},
 		killat.Target{Leaf: v.tree.LeafPath(), StateRoot: v.cli.StateRoot, PIDFile: v.pidFile()}, at)
 	if err != nil {
@@ -270,6 +271,19 @@ func (v *life) traced(ctx context.Context, argv []string, at lifecycle.Point, st
 		done.Message = "the runtime did not come to this point"
 	}
 	return done, v.interrupted(ctx)
+}
+
+// alone reports whether the runtime has started no process when it comes to where it is killed, by the timelines that points are from.
+func (l *Lifecycles) alone(step lifecycle.Step) bool {
+	for _, p := range l.points[step.Verb] {
+		switch p {
+		case step.Kill:
+			return true
+		case lifecycle.PointOf(sequence.Fork, 1), lifecycle.PointOf(sequence.BornInCgroup, 1):
+			return false
+		}
+	}
+	return false
 }
 
 // goOn wakes what was born in the moment the tracer ended: the kernel stops whoever is born traced, with a signal
@@ -308,6 +322,7 @@ func (l *Lifecycles) Points(ctx context.Context) (lifecycle.Points, error) {
 			return nil, fmt.Errorf("timeline of the runtime's steps: %w", err)
 		}
 	}
+	l.points = all
 	delete(all, lifecycle.Stop) // it sends a signal, before and after which nothing is half done
 	return all, ctx.Err()
 }

@@ -113,6 +113,7 @@ func (c *collector) space(ctx context.Context, l *Lifecycles, t scenarios.Trial,
 		}
 		c.lives.points[keyOf(t)] = points
 	}
+	l.points = points
 	space := spec.Space(points)
 	n, err := space.Count(spec.Length)
 	if err != nil {

@@ -7,8 +7,9 @@
 // without its parent is its own affair, and the question.
 //
 // A seccomp filter, as sequence/enforce has it, would stay on the container for good, and answer a call it stops with ENOSYS once we
-// are gone; time alone (SIGSTOP after so many milliseconds) is not exact. A tracer that ends leaves nothing: its tracees go on.
+// are gone; time alone (SIGSTOP after so many milliseconds) is not exact. A tracer that ends leaves nothing: its tracees go on. So the filter is
+// for a verb that is killed before it starts any process ([Command.Alone]): with it that one goes.
 //
-// Nothing that is traced is timed: each call costs two stops. The tracer's thread waits for its tracees alone (__WNOTHREAD), so that
+// Nothing that is traced is timed: each call costs two stops without a filter. The tracer's thread waits for its tracees alone (__WNOTHREAD), so that
 // it takes no status that is another goroutine's to read.
 package killat

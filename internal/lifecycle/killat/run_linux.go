@@ -27,7 +27,13 @@ type Command struct {
 	Files [3]*os.File // nil: closed in it
 	// Cgroup is a descriptor of the one it is born in; nil: its parent's.
 	Cgroup *int
+	// Alone says that the verb starts no process before the point. It is then stopped by a filter at the calls that may make a step, not at each: a
+	// tenth of them. Whatever a process starts has its filter for good, and fails at those calls once nobody traces it.
+	Alone bool
 }
+
+// ErrNotAlone is that of a verb which was said to be alone and has started a process: what that has done since says nothing.
+var ErrNotAlone = errors.New("it has started a process under the filter")
 
 // Result is how the verb went.
 type Result struct {
@@ -59,8 +65,11 @@ func Run(c Command, t Target, at lifecycle.Point) (Result, error) {
 	}
 	ended := make(chan outcome, 1)
 	go onThreadOfItsOwn(func() {
-		tr := tracer{target: t, at: at, stopped: map[int]int{}, seen: map[int]bool{}, within: map[int]sequence.Step{}, taken: map[sequence.Step]int{}}
+		tr := tracer{target: t, at: at, filtered: c.Alone, stopped: map[int]int{}, seen: map[int]bool{}, within: map[int]sequence.Step{}, taken: map[sequence.Step]int{}}
 		err := tr.run(c)
+		if err == nil && c.Alone && tr.born() {
+			err = ErrNotAlone
+		}
 		ended <- outcome{tr.result, err, unix.Gettid()}
 	})
 	o := <-ended
@@ -98,6 +107,9 @@ type tracer struct {
 	at     lifecycle.Point
 	root   int
 	result Result
+
+	filtered bool // tasks stop by the filter
+	births   int  // of processes, under the filter
 
 	stopped map[int]int           // tasks left stopped, with the signal they are to get
 	seen    map[int]bool          // tasks whose first stop has been
@@ -143,7 +155,12 @@ func (t *tracer) begin() error {
 		return fmt.Errorf("the runtime ended before its exec: %#x", uint32(ws))
 	}
 	t.seen[t.root] = true
-	const follow = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC
+	if t.filtered {
+		if err := install(t.root); err != nil {
+			return fmt.Errorf("filter: %w", err)
+		}
+	}
+	const follow = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACESECCOMP | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC
 	if err := unix.PtraceSetOptions(t.root, follow); err != nil {
 		return fmt.Errorf("ptrace options: %w", err)
 	}
@@ -209,6 +226,10 @@ func (t *tracer) meet(tid int, ws unix.WaitStatus) error {
 		if err := t.syscall(tid); err != nil {
 			return err
 		}
+	case sig == unix.SIGTRAP && ws.TrapCause() == unix.PTRACE_EVENT_SECCOMP:
+		if err := t.syscall(tid); err != nil {
+			return err
+		}
 	case sig == unix.SIGTRAP && ws.TrapCause() > 0: // a birth or an exec, of which the calls have told
 	case sig == unix.SIGSTOP && !t.seen[tid]: // the first stop of whoever was born traced
 	default:
@@ -222,8 +243,24 @@ func (t *tracer) meet(tid int, ws unix.WaitStatus) error {
 	return t.resume(tid, deliver)
 }
 
+// born reports whether a process was started. One that was about to be when the runtime was killed was not.
+func (t *tracer) born() bool {
+	last := len(t.result.Timeline.Events) - 1
+	if t.result.Reached && last >= 0 && isBirth(t.result.Timeline.Events[last].Step) {
+		return t.births > 1
+	}
+	return t.births > 0
+}
+
+func isBirth(s sequence.Step) bool { return s == sequence.Fork || s == sequence.BornInCgroup }
+
+// resume has a task go on to its next call; under the filter to the next that may be a step, or to the return of such a one.
 func (t *tracer) resume(tid, sig int) error {
-	if err := unix.PtraceSyscall(tid, sig); err != nil && !errors.Is(err, unix.ESRCH) { // killed meanwhile: its end is told
+	goOn := unix.PtraceSyscall
+	if t.filtered && t.within[tid] == "" {
+		goOn = unix.PtraceCont
+	}
+	if err := goOn(tid, sig); err != nil && !errors.Is(err, unix.ESRCH) { // killed meanwhile: its end is told
 		return fmt.Errorf("ptrace: go on: %w", err)
 	}
 	return nil
@@ -244,6 +281,7 @@ const (
 	getSyscallInfo = 0x420e // PTRACE_GET_SYSCALL_INFO, from Linux 5.3
 	opEntry        = 1
 	opExit         = 2
+	opSeccomp      = 3 // at the entry, too
 )
 
 // syscall sees to a task that enters a call or returns from one.
@@ -260,12 +298,17 @@ func (t *tracer) syscall(tid int) error {
 			delete(t.within, tid)
 			return t.take(tid, step)
 		}
-	case i.Op == opEntry:
+	case i.Op == opEntry, i.Op == opSeccomp:
 		step := t.target.step(call{tid: tid, nr: i.Nr, args: i.Arg}, t.isRoot)
 		if step == "" {
 			return nil
 		}
-		t.within[tid] = returned[step]
+		if after := returned[step]; after != "" {
+			t.within[tid] = after
+		}
+		if isBirth(step) {
+			t.births++
+		}
 		return t.take(tid, step)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package killat
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -17,13 +18,19 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 // script runs a shell's script whose steps are files below a state directory, and kills it at a point.
 func script(t *testing.T, text string, at lifecycle.Point) (dir string, r Result) {
 	t.Helper()
-	dir = t.TempDir()
-	r, err := Run(Command{Argv: []string{"/bin/sh", "-c", text}, Dir: dir, Env: []string{"PATH=/usr/bin:/bin"}},
-		Target{Leaf: "/none", StateRoot: filepath.Join(dir, "state"), PIDFile: filepath.Join(dir, "pid")}, at)
+	dir, r, err := tracedScript(t, text, at, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return dir, r
+}
+
+func tracedScript(t *testing.T, text string, at lifecycle.Point, alone bool) (dir string, r Result, err error) {
+	t.Helper()
+	dir = t.TempDir()
+	r, err = Run(Command{Argv: []string{"/bin/sh", "-c", text}, Dir: dir, Env: []string{"PATH=/usr/bin:/bin"}, Alone: alone},
+		Target{Leaf: "/none", StateRoot: filepath.Join(dir, "state"), PIDFile: filepath.Join(dir, "pid")}, at)
+	return dir, r, err
 }
 
 func there(dir, name string) bool {
@@ -89,5 +96,29 @@ func TestTimeline(t *testing.T) {
 	}
 	if first, last := r.Timeline.Events[0], r.Timeline.Events[len(r.Timeline.Events)-1]; last.PID != r.Timeline.RuntimePID || last.NS < first.NS {
 		t.Errorf("%+v ... %+v of %d", first, last, r.Timeline.RuntimePID)
+	}
+}
+
+// Catches a filter that lets a step by, stops a runtime at another than at each of its calls it is stopped, changes what it does, or stays
+// on what it started and nobody tells.
+func TestAlone(t *testing.T) {
+	testenv.Require(t, testenv.Root)
+	const text = ": > pid; exec /bin/mkdir -p state state/a state/b"
+	for at, want := range map[lifecycle.Point][2]bool{"pid-file": {}, "state-create": {}, "state-create#2": {true}, "exit": {true, true}, "fork": {true, true}} {
+		for _, alone := range []bool{false, true} {
+			dir, r, err := tracedScript(t, text, at, alone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := [2]bool{there(dir, "state/a"), there(dir, "state/b")}; got != want || r.Reached != (at != "fork") || there(dir, "pid") != (at != "pid-file") {
+				t.Errorf("%s, alone %v: a, b are there: %v, not %v; %+v", at, alone, got, want, r)
+			}
+		}
+	}
+	if _, _, err := tracedScript(t, "/bin/mkdir state; : > state/a", "pid-file", true); !errors.Is(err, ErrNotAlone) {
+		t.Errorf("what started a process ended with %v", err)
+	}
+	if _, r, err := tracedScript(t, ": > pid; /bin/mkdir state", "fork", true); err != nil || !r.Reached {
+		t.Errorf("killed before its first process: %v, %+v", err, r)
 	}
 }

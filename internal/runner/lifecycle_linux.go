@@ -41,7 +41,7 @@ type Lifecycles struct {
 	runtime runtimeUnderTest
 	kernel  string
 	units   unitLister
-	points  lifecycle.Points // once they are known
+	known   timelines
 	next    int
 	prefix  string        // of the names of its lives, in a run that makes other things too
 	limit   time.Duration // of a step
@@ -131,6 +131,7 @@ type life struct {
 	init   *initProcess
 	calls  int
 	points []lifecycle.Point // of the last verb that was traced
+	alone  bool              // which had left no process
 	clean  bool              // what clean does has been done
 	slow   bool              // the runtime is stopped at each call
 }

@@ -261,7 +261,7 @@ func (v *life) traced(ctx context.Context, argv []string, step lifecycle.Step, s
 	if err != nil {
 		return lifecycle.Done{}, err
 	}
-	v.points = lifecycle.PointsOf(r.Timeline)
+	v.points, v.alone = lifecycle.PointsOf(r.Timeline), r.Alone
 	if err := v.goOn(); err != nil {
 		return lifecycle.Done{}, err
 	}
@@ -273,14 +273,22 @@ func (v *life) traced(ctx context.Context, argv []string, step lifecycle.Step, s
 	return done, v.interrupted(ctx)
 }
 
-// alone reports whether the runtime has started no process when it comes to where it is killed, by the timelines that points are from.
+// timelines are what is known of a runtime's verbs.
+type timelines struct {
+	points lifecycle.Points
+	alone  map[lifecycle.Verb]bool // no process that the verb started was there at its end
+}
+
+// alone reports whether nothing that the runtime has started is there when it is killed, by its timelines.
 func (l *Lifecycles) alone(step lifecycle.Step) bool {
-	for _, p := range l.points[step.Verb] {
+	for _, p := range l.known.points[step.Verb] {
 		switch p {
 		case step.Kill:
 			return true
 		case lifecycle.PointOf(sequence.Fork, 1), lifecycle.PointOf(sequence.BornInCgroup, 1):
-			return false
+			if !l.known.alone[step.Verb] {
+				return false
+			}
 		}
 	}
 	return false
@@ -309,7 +317,7 @@ func (v *life) goOn() error {
 func (l *Lifecycles) Points(ctx context.Context) (lifecycle.Points, error) {
 	l.turn.Lock()
 	defer l.turn.Unlock()
-	all := lifecycle.Points{}
+	all := timelines{lifecycle.Points{}, map[lifecycle.Verb]bool{}}
 	for _, verbs := range [][]lifecycle.Verb{
 		{lifecycle.Create, lifecycle.Start, lifecycle.Stop, lifecycle.Delete},
 		{lifecycle.Create, lifecycle.Start, lifecycle.ForceDelete},
@@ -322,13 +330,13 @@ func (l *Lifecycles) Points(ctx context.Context) (lifecycle.Points, error) {
 			return nil, fmt.Errorf("timeline of the runtime's steps: %w", err)
 		}
 	}
-	l.points = all
-	delete(all, lifecycle.Stop) // it sends a signal, before and after which nothing is half done
-	return all, ctx.Err()
+	delete(all.points, lifecycle.Stop) // it sends a signal, before and after which nothing is half done
+	l.known = all
+	return all.points, ctx.Err()
 }
 
 // survey runs verbs under the tracer from end to end.
-func (v *life) survey(ctx context.Context, verbs []lifecycle.Verb, all lifecycle.Points) error {
+func (v *life) survey(ctx context.Context, verbs []lifecycle.Verb, all timelines) error {
 	for _, verb := range verbs {
 		// A name that no step has: the tracer looks for it, and the runtime lives.
 		done, err := v.take(ctx, lifecycle.Step{Verb: verb, Kill: nowhere})
@@ -341,7 +349,7 @@ func (v *life) survey(ctx context.Context, verbs []lifecycle.Verb, all lifecycle
 		if verb == lifecycle.Stop {
 			continue
 		}
-		all[verb] = v.points
+		all.points[verb], all.alone[verb] = v.points, v.alone
 	}
 	return nil
 }

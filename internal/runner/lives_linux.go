@@ -25,8 +25,8 @@ import (
 
 // livesKnown is what a run has learned of its lives.
 type livesKnown struct {
-	points map[treeKey]lifecycle.Points
-	past   []Past
+	known map[treeKey]timelines
+	past  []Past
 }
 
 // runLives makes a session and its record.
@@ -102,19 +102,19 @@ func (c *collector) sequences(ctx context.Context, l *Lifecycles, t scenarios.Tr
 
 // space are all sequences up to the length. They are counted before the first is made.
 func (c *collector) space(ctx context.Context, l *Lifecycles, t scenarios.Trial, spec scenarios.Lives) (iter.Seq[lifecycle.Sequence], int, error) {
-	points, known := c.lives.points[keyOf(t)]
-	if !known {
-		var err error
-		if points, err = l.Points(ctx); err != nil {
+	known, had := c.lives.known[keyOf(t)]
+	if !had {
+		if _, err := l.Points(ctx); err != nil {
 			return nil, 0, err
 		}
-		if c.lives.points == nil {
-			c.lives.points = map[treeKey]lifecycle.Points{}
+		if c.lives.known == nil {
+			c.lives.known = map[treeKey]timelines{}
 		}
-		c.lives.points[keyOf(t)] = points
+		known = l.known
+		c.lives.known[keyOf(t)] = known
 	}
-	l.points = points
-	space := spec.Space(points)
+	l.known = known
+	space := spec.Space(known.points)
 	n, err := space.Count(spec.Length)
 	if err != nil {
 		return nil, 0, err

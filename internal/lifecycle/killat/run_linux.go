@@ -1,6 +1,7 @@
 package killat
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -27,19 +28,21 @@ type Command struct {
 	Files [3]*os.File // nil: closed in it
 	// Cgroup is a descriptor of the one it is born in; nil: its parent's.
 	Cgroup *int
-	// Alone says that the verb starts no process before the point. It is then stopped by a filter at the calls that may make a step, not at each: a
-	// tenth of them. Whatever a process starts has its filter for good, and fails at those calls once nobody traces it.
+	// Alone says that no process which the verb starts is there at its end, or when it is killed. It is then stopped by a filter at the calls that
+	// may make a step, not at each: a tenth of them. Whatever a process starts has its filter for good, and fails at those calls once nobody traces it.
 	Alone bool
 }
 
-// ErrNotAlone is that of a verb which was said to be alone and has started a process: what that has done since says nothing.
-var ErrNotAlone = errors.New("it has started a process under the filter")
+// ErrNotAlone is that of a verb which was said to be alone and has left a process: what that does under the filter says nothing.
+var ErrNotAlone = errors.New("it has left a process under the filter")
 
 // Result is how the verb went.
 type Result struct {
 	Status syscall.WaitStatus
 	// Reached tells that the runtime came to the point and was killed there.
 	Reached bool
+	// Alone tells that no process which the verb started was there at its end.
+	Alone bool
 	// Timeline has the steps up to the end, each at its beginning. Only NS, Step, PID, TID and Comm are in its events.
 	Timeline sequence.Timeline
 }
@@ -65,9 +68,9 @@ func Run(c Command, t Target, at lifecycle.Point) (Result, error) {
 	}
 	ended := make(chan outcome, 1)
 	go onThreadOfItsOwn(func() {
-		tr := tracer{target: t, at: at, filtered: c.Alone, stopped: map[int]int{}, seen: map[int]bool{}, within: map[int]sequence.Step{}, taken: map[sequence.Step]int{}}
+		tr := tracer{target: t, at: at, filtered: c.Alone, stopped: map[int]int{}, processes: map[int]bool{}, seen: map[int]bool{}, within: map[int]sequence.Step{}, taken: map[sequence.Step]int{}}
 		err := tr.run(c)
-		if err == nil && c.Alone && tr.born() {
+		if err == nil && c.Alone && !tr.result.Alone {
 			err = ErrNotAlone
 		}
 		ended <- outcome{tr.result, err, unix.Gettid()}
@@ -108,8 +111,10 @@ type tracer struct {
 	root   int
 	result Result
 
-	filtered bool // tasks stop by the filter
-	births   int  // of processes, under the filter
+	filtered  bool         // tasks stop by the filter
+	births    int          // of processes, that were asked for
+	begun     int          // and that came about
+	processes map[int]bool // those that have not ended, without the root
 
 	stopped map[int]int           // tasks left stopped, with the signal they are to get
 	seen    map[int]bool          // tasks whose first stop has been
@@ -186,8 +191,9 @@ func (t *tracer) follow() error {
 		}
 		if ws.Exited() || ws.Signaled() {
 			delete(t.stopped, tid)
+			delete(t.processes, tid)
 			if tid == t.root {
-				t.result.Status = syscall.WaitStatus(ws)
+				t.result.Status, t.result.Alone = syscall.WaitStatus(ws), t.alone()
 				t.letGo()
 				return nil
 			}
@@ -235,6 +241,10 @@ func (t *tracer) meet(tid int, ws unix.WaitStatus) error {
 	default:
 		deliver = int(sig)
 	}
+	if !t.seen[tid] && tgid(tid) == tid {
+		t.begun++
+		t.processes[tid] = true
+	}
 	t.seen[tid] = true
 	if t.result.Reached {
 		t.stopped[tid] = deliver // until the runtime is dead
@@ -243,13 +253,24 @@ func (t *tracer) meet(tid int, ws unix.WaitStatus) error {
 	return t.resume(tid, deliver)
 }
 
-// born reports whether a process was started. One that was about to be when the runtime was killed was not.
-func (t *tracer) born() bool {
-	last := len(t.result.Timeline.Events) - 1
+// alone reports, at the root's end, whether nothing is there that it started. A birth before which it was killed has not been.
+func (t *tracer) alone() bool {
+	births, last := t.births, len(t.result.Timeline.Events)-1
 	if t.result.Reached && last >= 0 && isBirth(t.result.Timeline.Events[last].Step) {
-		return t.births > 1
+		births--
 	}
-	return t.births > 0
+	for pid := range t.processes {
+		if !ended(pid) { // of one that has, the status may not have been read
+			return false
+		}
+	}
+	return births <= t.begun
+}
+
+// ended reports whether a process is a zombie, or no more.
+func ended(pid int) bool {
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	return err != nil || bytes.Contains(b, []byte("\nState:\tZ")) || bytes.Contains(b, []byte("\nState:\tX"))
 }
 
 func isBirth(s sequence.Step) bool { return s == sequence.Fork || s == sequence.BornInCgroup }

@@ -115,10 +115,16 @@ func TestAlone(t *testing.T) {
 			}
 		}
 	}
-	if _, _, err := tracedScript(t, "/bin/mkdir state; : > state/a", "pid-file", true); !errors.Is(err, ErrNotAlone) {
-		t.Errorf("what started a process ended with %v", err)
+	if _, r, err := tracedScript(t, "/bin/mkdir state; /bin/mkdir state/a; : > pid", "pid-file", true); err != nil || !r.Reached {
+		t.Errorf("processes that had ended: %v, %+v", err, r)
 	}
 	if _, r, err := tracedScript(t, ": > pid; /bin/mkdir state", "fork", true); err != nil || !r.Reached {
 		t.Errorf("killed before its first process: %v, %+v", err, r)
+	}
+	if _, r, err := tracedScript(t, "/bin/sleep 1 & : > pid", "pid-file", true); !errors.Is(err, ErrNotAlone) {
+		t.Errorf("what left a process ended with %v, %+v", err, r)
+	}
+	if _, r, err := tracedScript(t, "/bin/sleep 1 & : > pid", "", false); err != nil || r.Alone {
+		t.Errorf("what left a process was alone: %v, %+v", err, r)
 	}
 }

@@ -214,7 +214,7 @@ func (l *Lifecycles) Live(ctx context.Context, s lifecycle.Sequence) (lifecycle.
 	l.turn.Lock()
 	defer l.turn.Unlock()
 	rec, err := l.liveOnce(ctx, s, false)
-	if errors.Is(err, killat.ErrNotAlone) { // in another state it takes other steps
+	if errors.Is(err, killat.ErrElsewise) { // in another state it takes other steps
 		rec, err = l.liveOnce(ctx, s, true)
 	}
 	if err != nil {

@@ -255,7 +255,11 @@ func (v *life) traced(ctx context.Context, argv []string, step lifecycle.Step, s
 	stop := context.AfterFunc(ctx, func() { _ = v.tree.Kill() }) // what it did not kill, clean does
 	defer stop()
 	at, birthplace := step.Kill, v.tree.RuntimeCgroupFD()
-	r, err := killat.Run(killat.Command{Argv: argv, Dir: v.dir, Files: [3]*os.File{stdin, stdout, stderr}, Cgroup: &birthplace, Alone: !v.slow && v.of.alone(step),
+	alone, late := v.of.foreseen(step)
+	if v.slow {
+		alone, late = false, false
+	}
+	r, err := killat.Run(killat.Command{Argv: argv, Dir: v.dir, Files: [3]*os.File{stdin, stdout, stderr}, Cgroup: &birthplace, Alone: alone, Late: late,
 		Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=/root", "LANG=C.UTF-8", "XDG_RUNTIME_DIR=/run"}},
 		killat.Target{Leaf: v.tree.LeafPath(), StateRoot: v.cli.StateRoot, PIDFile: v.pidFile()}, at)
 	if err != nil {
@@ -279,19 +283,16 @@ type timelines struct {
 	alone  map[lifecycle.Verb]bool // no process that the verb started was there at its end
 }
 
-// alone reports whether nothing that the runtime has started is there when it is killed, by its timelines.
-func (l *Lifecycles) alone(step lifecycle.Step) bool {
+// foreseen says by the timelines whether nothing that the runtime has started is there when it is killed, and whether that is after its first process
+// was started.
+func (l *Lifecycles) foreseen(step lifecycle.Step) (alone, late bool) {
 	for _, p := range l.known.points[step.Verb] {
-		switch p {
-		case step.Kill:
-			return true
-		case lifecycle.PointOf(sequence.Fork, 1), lifecycle.PointOf(sequence.BornInCgroup, 1):
-			if !l.known.alone[step.Verb] {
-				return false
-			}
+		if p == step.Kill {
+			return !late || l.known.alone[step.Verb], late && !l.known.alone[step.Verb]
 		}
+		late = late || p == lifecycle.PointOf(sequence.Fork, 1) || p == lifecycle.PointOf(sequence.BornInCgroup, 1)
 	}
-	return false
+	return false, false
 }
 
 // goOn wakes what was born in the moment the tracer ended: the kernel stops whoever is born traced, with a signal

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,10 +32,14 @@ type Command struct {
 	// Alone says that no process which the verb starts is there at its end, or when it is killed. It is then stopped by a filter at the calls that
 	// may make a step, not at each: a tenth of them. Whatever a process starts has its filter for good, and fails at those calls once nobody traces it.
 	Alone bool
+	// Late says that no step of the point's kind comes before the verb has started its first process. Until then it is not stopped at its calls, and
+	// their steps are not in the timeline.
+	Late bool
 }
 
-// ErrNotAlone is that of a verb which was said to be alone and has left a process: what that does under the filter says nothing.
-var ErrNotAlone = errors.New("it has left a process under the filter")
+// ErrElsewise is that of a verb that was not what Command says of it: it was said to be alone and has left a process, which fails under the filter,
+// or to come to the point late and did not. What it did says nothing.
+var ErrElsewise = errors.New("it takes other steps than it is known for")
 
 // Result is how the verb went.
 type Result struct {
@@ -68,10 +73,10 @@ func Run(c Command, t Target, at lifecycle.Point) (Result, error) {
 	}
 	ended := make(chan outcome, 1)
 	go onThreadOfItsOwn(func() {
-		tr := tracer{target: t, at: at, filtered: c.Alone, stopped: map[int]int{}, processes: map[int]bool{}, seen: map[int]bool{}, within: map[int]sequence.Step{}, taken: map[sequence.Step]int{}}
+		tr := tracer{target: t, at: at, filtered: c.Alone, early: c.Late, asked: map[int]bool{}, owing: map[int]bool{}, held: map[int]int{}, stopped: map[int]int{}, processes: map[int]bool{}, seen: map[int]bool{}, within: map[int]sequence.Step{}, taken: map[sequence.Step]int{}}
 		err := tr.run(c)
-		if err == nil && c.Alone && !tr.result.Alone {
-			err = ErrNotAlone
+		if err == nil && (c.Alone && !tr.result.Alone || c.Late && !tr.result.Reached) {
+			err = ErrElsewise
 		}
 		ended <- outcome{tr.result, err, unix.Gettid()}
 	})
@@ -112,12 +117,16 @@ type tracer struct {
 	result Result
 
 	filtered  bool         // tasks stop by the filter
+	early     bool         // tasks do not stop at their calls: the first process is still to come
+	asked     map[int]bool // tasks that were asked to stop when it came, and have not
+	owing     map[int]bool // tasks that had another stop first
+	held      map[int]int  // tasks that wait for those, with the signal they are to get
 	births    int          // of processes, that were asked for
 	begun     int          // and that came about
 	processes map[int]bool // those that have not ended, without the root
 
 	stopped map[int]int           // tasks left stopped, with the signal they are to get
-	seen    map[int]bool          // tasks whose first stop has been
+	seen    map[int]bool          // tasks whose first stop has been, and that have not ended
 	within  map[int]sequence.Step // tasks in a call whose return is a step
 	taken   map[sequence.Step]int
 }
@@ -192,10 +201,14 @@ func (t *tracer) follow() error {
 		if ws.Exited() || ws.Signaled() {
 			delete(t.stopped, tid)
 			delete(t.processes, tid)
+			delete(t.seen, tid)
 			if tid == t.root {
 				t.result.Status, t.result.Alone = syscall.WaitStatus(ws), t.alone()
 				t.letGo()
 				return nil
+			}
+			if err := t.answered(tid); err != nil {
+				return errors.Join(err, t.giveUp())
 			}
 			continue
 		}
@@ -218,6 +231,7 @@ func (t *tracer) giveUp() error {
 
 // letGo detaches what is stopped. What runs is let go by the thread's end.
 func (t *tracer) letGo() {
+	maps.Copy(t.stopped, t.held)
 	for tid, sig := range t.stopped {
 		_, _, _ = unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_DETACH, uintptr(tid), 0, uintptr(sig), 0, 0) // one that was killed meanwhile is gone
 	}
@@ -237,20 +251,70 @@ func (t *tracer) meet(tid int, ws unix.WaitStatus) error {
 			return err
 		}
 	case sig == unix.SIGTRAP && ws.TrapCause() > 0: // a birth or an exec, of which the calls have told
-	case sig == unix.SIGSTOP && !t.seen[tid]: // the first stop of whoever was born traced
+		if born, err := unix.PtraceGetEventMsg(tid); t.early && err == nil && tgid(int(born)) == int(born) {
+			t.lookOut(tid)
+		}
+	case sig == unix.SIGSTOP && (!t.seen[tid] || t.asked[tid] || t.owing[tid]): // the first stop of whoever was born traced, or one that we asked for
+		delete(t.owing, tid)
 	default:
 		deliver = int(sig)
 	}
-	if !t.seen[tid] && tgid(tid) == tid {
-		t.begun++
-		t.processes[tid] = true
-	}
-	t.seen[tid] = true
-	if t.result.Reached {
+	t.meetFirst(tid)
+	switch {
+	case t.result.Reached:
 		t.stopped[tid] = deliver // until the runtime is dead
+		return nil
+	case t.asked[tid]: // any stop will do: whoever goes on to wait for an exec has no other before that
+		t.owing[tid] = sig != unix.SIGSTOP
+		return errors.Join(t.resume(tid, deliver), t.answered(tid))
+	case len(t.asked) > 0:
+		t.held[tid] = deliver
 		return nil
 	}
 	return t.resume(tid, deliver)
+}
+
+// meetFirst notes a task that was not known.
+func (t *tracer) meetFirst(tid int) {
+	if t.seen[tid] {
+		return
+	}
+	t.seen[tid] = true
+	if tgid(tid) == tid {
+		t.begun++
+		t.processes[tid] = true
+		t.lookOut(tid)
+	}
+}
+
+// lookOut has all tasks stop at their calls from now on, the first process having been born. What runs has to be stopped for that. The process
+// and its parent, whichever of them is met first, are held as long.
+func (t *tracer) lookOut(met int) {
+	if !t.early {
+		return
+	}
+	t.early = false
+	for tid := range t.seen {
+		if tid != met && unix.Tgkill(t.root, tid, unix.SIGSTOP) == nil { // one that has ended is not waited for
+			t.asked[tid] = true
+		}
+	}
+}
+
+// answered notes that a task has stopped, or ended; when all have that were asked, those that are held go on.
+func (t *tracer) answered(tid int) (err error) {
+	if !t.asked[tid] {
+		return nil
+	}
+	delete(t.asked, tid)
+	if len(t.asked) > 0 {
+		return nil
+	}
+	for held, sig := range t.held {
+		err = errors.Join(err, t.resume(held, sig))
+	}
+	clear(t.held)
+	return err
 }
 
 // alone reports, at the root's end, whether nothing is there that it started. A birth before which it was killed has not been.
@@ -275,10 +339,10 @@ func ended(pid int) bool {
 
 func isBirth(s sequence.Step) bool { return s == sequence.Fork || s == sequence.BornInCgroup }
 
-// resume has a task go on to its next call; under the filter to the next that may be a step, or to the return of such a one.
+// resume has a task go on to its next call, or without a stop as long as none is wanted; under the filter to the next that may be a step, or to the return of such a one.
 func (t *tracer) resume(tid, sig int) error {
 	goOn := unix.PtraceSyscall
-	if t.filtered && t.within[tid] == "" {
+	if t.early || t.filtered && t.within[tid] == "" {
 		goOn = unix.PtraceCont
 	}
 	if err := goOn(tid, sig); err != nil && !errors.Is(err, unix.ESRCH) { // killed meanwhile: its end is told

@@ -2,8 +2,11 @@ package killat
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -18,17 +21,17 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 // script runs a shell's script whose steps are files below a state directory, and kills it at a point.
 func script(t *testing.T, text string, at lifecycle.Point) (dir string, r Result) {
 	t.Helper()
-	dir, r, err := tracedScript(t, text, at, false)
+	dir, r, err := tracedScript(t, text, at, Command{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return dir, r
 }
 
-func tracedScript(t *testing.T, text string, at lifecycle.Point, alone bool) (dir string, r Result, err error) {
+func tracedScript(t *testing.T, text string, at lifecycle.Point, how Command) (dir string, r Result, err error) {
 	t.Helper()
 	dir = t.TempDir()
-	r, err = Run(Command{Argv: []string{"/bin/sh", "-c", text}, Dir: dir, Env: []string{"PATH=/usr/bin:/bin"}, Alone: alone},
+	r, err = Run(Command{Argv: []string{"/bin/sh", "-c", text}, Dir: dir, Env: []string{"PATH=/usr/bin:/bin"}, Alone: how.Alone, Late: how.Late},
 		Target{Leaf: "/none", StateRoot: filepath.Join(dir, "state"), PIDFile: filepath.Join(dir, "pid")}, at)
 	return dir, r, err
 }
@@ -106,7 +109,7 @@ func TestAlone(t *testing.T) {
 	const text = ": > pid; exec /bin/mkdir -p state state/a state/b"
 	for at, want := range map[lifecycle.Point][2]bool{"pid-file": {}, "state-create": {}, "state-create#2": {true}, "exit": {true, true}, "fork": {true, true}} {
 		for _, alone := range []bool{false, true} {
-			dir, r, err := tracedScript(t, text, at, alone)
+			dir, r, err := tracedScript(t, text, at, Command{Alone: alone})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,16 +118,68 @@ func TestAlone(t *testing.T) {
 			}
 		}
 	}
-	if _, r, err := tracedScript(t, "/bin/mkdir state; /bin/mkdir state/a; : > pid", "pid-file", true); err != nil || !r.Reached {
+	if _, r, err := tracedScript(t, "/bin/mkdir state; /bin/mkdir state/a; : > pid", "pid-file", Command{Alone: true}); err != nil || !r.Reached {
 		t.Errorf("processes that had ended: %v, %+v", err, r)
 	}
-	if _, r, err := tracedScript(t, ": > pid; /bin/mkdir state", "fork", true); err != nil || !r.Reached {
+	if _, r, err := tracedScript(t, ": > pid; /bin/mkdir state", "fork", Command{Alone: true}); err != nil || !r.Reached {
 		t.Errorf("killed before its first process: %v, %+v", err, r)
 	}
-	if _, r, err := tracedScript(t, "/bin/sleep 1 & : > pid", "pid-file", true); !errors.Is(err, ErrNotAlone) {
+	if _, r, err := tracedScript(t, "/bin/sleep 1 & : > pid", "pid-file", Command{Alone: true}); !errors.Is(err, ErrElsewise) {
 		t.Errorf("what left a process ended with %v, %+v", err, r)
 	}
-	if _, r, err := tracedScript(t, "/bin/sleep 1 & : > pid", "", false); err != nil || r.Alone {
+	if _, r, err := tracedScript(t, "/bin/sleep 1 & : > pid", "", Command{}); err != nil || r.Alone {
 		t.Errorf("what left a process was alone: %v, %+v", err, r)
+	}
+}
+
+// Catches a verb that is not stopped once its first process is there, one that is stopped before, one whose tasks wait for each other, and
+// one that does not come to the point and is not told of.
+func TestLate(t *testing.T) {
+	const text = ": > pid; /bin/mkdir state; exec /bin/mkdir state/a state/b"
+	for at, want := range map[lifecycle.Point][2]bool{"state-create": {}, "state-create#2": {true}, "exit": {true, true}} {
+		dir, r, err := tracedScript(t, text, at, Command{Late: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.Reached || [2]bool{there(dir, "state/a"), there(dir, "state/b")} != want {
+			t.Errorf("%s: %+v", at, r)
+		}
+		if !there(dir, "pid") || r.Timeline.Events[0].Step == PIDFile {
+			t.Errorf("%s: stopped too early: %+v", at, r)
+		}
+	}
+	if _, r, err := tracedScript(t, text, "pid-file", Command{Late: true}); !errors.Is(err, ErrElsewise) {
+		t.Errorf("a point that comes early: %v, %+v", err, r)
+	}
+}
+
+// Catches threads that are not stopped, or wait for each other, where a runtime in Go starts its processes.
+func TestLateWithThreads(t *testing.T) {
+	if os.Getenv("INITBENCH_KILLAT") != "" {
+		for range 8 {
+			go func() {
+				runtime.LockOSThread()
+				for {
+					_, _ = os.Lstat("/none")
+				}
+			}()
+		}
+		for i := range 3 {
+			if err := exec.Command("/bin/mkdir", fmt.Sprint("state", i)).Run(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = os.WriteFile("pid", nil, 0o600) // the test sees whether it is there
+		return
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	r, err := Run(Command{Argv: []string{self, "-test.run=TestLateWithThreads"}, Dir: dir, Env: []string{"INITBENCH_KILLAT=1"}, Late: true},
+		Target{Leaf: "/none", StateRoot: "/none", PIDFile: filepath.Join(dir, "pid")}, "pid-file")
+	if err != nil || !r.Reached || there(dir, "pid") || !there(dir, "state2") {
+		t.Errorf("%v, %+v", err, r)
 	}
 }

@@ -43,6 +43,9 @@ func (v *life) take(ctx context.Context, step lifecycle.Step) (lifecycle.Done, e
 			return lifecycle.Done{}, err
 		}
 	}
+	if step.Verb == lifecycle.Create {
+		v.letGo() // which waits for the turn: that is not the runtime's time either
+	}
 	ctx, cancel := context.WithTimeout(ctx, v.of.limit)
 	defer cancel()
 	done, err := v.does(ctx, step)
@@ -81,7 +84,6 @@ func (v *life) does(ctx context.Context, step lifecycle.Step) (lifecycle.Done, e
 
 // create makes the container with a payload that holds until its standard input ends.
 func (v *life) create(ctx context.Context, step lifecycle.Step) (lifecycle.Done, error) {
-	v.letGo()
 	v.nonce = ociruntime.NewNonce()
 	err := ociruntime.WriteBundle(v.bundle(), ociruntime.BundleSpec{Rootfs: v.rootfs, CgroupsPath: v.tree.CgroupsPath(), NoSwap: v.of.swap,
 		Args: ociruntime.Payload{Nonce: v.nonce, Hold: true}.Args()})

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/initbench/initbench/internal/lifecycle"
 	"github.com/initbench/initbench/internal/testenv"
 	"github.com/initbench/initbench/sequence"
@@ -33,6 +35,9 @@ func tracedScript(t *testing.T, text string, at lifecycle.Point, how Command) (d
 	dir = t.TempDir()
 	r, err = Run(Command{Argv: []string{"/bin/sh", "-c", text}, Dir: dir, Env: []string{"PATH=/usr/bin:/bin"}, Alone: how.Alone, Late: how.Late},
 		Target{Leaf: "/none", StateRoot: filepath.Join(dir, "state"), PIDFile: filepath.Join(dir, "pid")}, at)
+	if session := r.Timeline.RuntimePID; session > 0 {
+		t.Cleanup(func() { _ = unix.Kill(-session, unix.SIGKILL) }) // mostly there is nothing
+	}
 	return dir, r, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -48,6 +49,9 @@ type Lifecycles struct {
 	// turn is had by the one life that does something. Orphans can be taken only while no child of ours is under way, and a tracer
 	// gets what is told of any child: so lives that are lived beside each other act one after the other, and wait together.
 	turn sync.Mutex
+
+	missing sync.Mutex
+	missed  []lifecycle.Record // lives whose last step's kill did not come about
 }
 
 // besides is how many lives are lived beside each other. Most of a life's time is waiting for what is left of it to go: two seconds, and one
@@ -255,6 +259,10 @@ func (l *Lifecycles) All(ctx context.Context, all iter.Seq[lifecycle.Sequence], 
 			case <-ctx.Done():
 				return
 			}
+			if rec, has := l.missedBefore(s); has {
+				one <- lived{rec, nil}
+				continue
+			}
 			go func() {
 				rec, err := l.Live(ctx, s)
 				one <- lived{rec, err}
@@ -268,6 +276,7 @@ func (l *Lifecycles) All(ctx context.Context, all iter.Seq[lifecycle.Sequence], 
 			continue // of those that were cancelled the reason is known
 		}
 		if err = r.err; err == nil {
+			l.noteMissed(r.rec)
 			err = each(r.rec)
 		}
 		if err != nil {
@@ -275,6 +284,29 @@ func (l *Lifecycles) All(ctx context.Context, all iter.Seq[lifecycle.Sequence], 
 		}
 	}
 	return errors.Join(err, ctx.Err())
+}
+
+// noteMissed keeps a life whose last step's kill did not come about.
+func (l *Lifecycles) noteMissed(r lifecycle.Record) {
+	if r.Missed() && len(r.Steps) == len(r.Sequence) {
+		l.missing.Lock()
+		defer l.missing.Unlock()
+		l.missed = append(l.missed, r)
+	}
+}
+
+// missedBefore is the record of a sequence that begins with one whose kill did not come about: it would end there as well, and is not lived.
+func (l *Lifecycles) missedBefore(s lifecycle.Sequence) (rec lifecycle.Record, has bool) {
+	l.missing.Lock()
+	defer l.missing.Unlock()
+	for _, m := range l.missed {
+		if n := len(m.Sequence); n < len(s) && slices.Equal(m.Sequence, s[:n]) {
+			rec = l.Record(s)
+			rec.Steps = slices.Clone(m.Steps)
+			return rec, true
+		}
+	}
+	return rec, false
 }
 
 func (v *life) live(ctx context.Context, rec *lifecycle.Record) error {

@@ -147,6 +147,31 @@ func TestLivesBesideEachOther(t *testing.T) {
 	}
 }
 
+// Catches a sequence that is lived although it begins with one whose kill did not come about, and one that is not although it does not.
+func TestWhatFollowsAMissedKill(t *testing.T) {
+	parsed := func(name string) lifecycle.Sequence {
+		s, err := lifecycle.Parse(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	l := &Lifecycles{}
+	short := l.Record(parsed("create,kill9@delete:cgroup-remove"))
+	short.Steps = []lifecycle.Done{{Step: "create"}, {Step: "kill9@delete:cgroup-remove", Missed: true}}
+	l.noteMissed(short)
+	early := l.Record(parsed("create,kill9@delete:exit,delete"))
+	early.Steps = []lifecycle.Done{{Step: "create", Missed: true}}
+	l.noteMissed(early)
+	for name, want := range map[string]bool{"create,kill9@delete:cgroup-remove,delete": true, "create,kill9@delete:cgroup-remove": false,
+		"create,kill9@delete:exit,delete-force": false, "create,delete": false} {
+		rec, has := l.missedBefore(parsed(name))
+		if has != want || has && (!rec.Missed() || rec.Sequence.String() != name || len(rec.Steps) != 2) {
+			t.Errorf("%s: %v, %+v", name, has, rec)
+		}
+	}
+}
+
 // Catches a late delete whose wait eats up the time of the call, so that a runtime that was never let run is said not to have ended.
 func TestSmokeLivesSettleLongerThanAStep(t *testing.T) {
 	l := openLives(t, cgroupjoin.Cgroupfs)

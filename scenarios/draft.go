@@ -97,9 +97,9 @@ func (c Cell) text() string {
 }
 
 // Timed tells whether the scenario's trials have to run alone: a figure of time is judged, or its
-// containers share a batch whose size is the experiment, or their network's steps are timed.
+// containers share a batch whose size is the experiment, or their network's steps are timed, or each is a session, which counts what is the machine's.
 func (s Scenario) Timed() bool {
-	if s.Joins != nil || s.Concurrent || s.Network != nil {
+	if s.Joins != nil || s.Concurrent || s.Network != nil || s.Cycles > 0 || s.Lives != nil {
 		return true
 	}
 	return slices.ContainsFunc(s.Judge, func(name string) bool {

@@ -154,7 +154,7 @@ func TestDraft(t *testing.T) {
 // Catches trials beside each other although one of them is timed, or alone although nothing of time is judged.
 func TestTimedScenarios(t *testing.T) {
 	for name, want := range map[string]bool{
-		"startup": true, "charges": false, "thresholds": false, "oom-limits": false, "density": true, "hundred": true, "join-latency": true,
+		"startup": true, "charges": false, "thresholds": false, "oom-limits": false, "density": true, "hundred": true, "join-latency": true, "handle-leak": true, "lifecycle": true,
 	} {
 		if got := mustLoad(t, name).Timed(); got != want {
 			t.Errorf("%s is timed: %v, want %v", name, got, want)

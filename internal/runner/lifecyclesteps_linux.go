@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	// stepTimeout bounds a step once it is taken; nothing that a runtime does takes a tenth of it.
-	stepTimeout = 30 * time.Second
+	// stepTimeout bounds a step once it is taken; nothing that a runtime does takes a hundredth of it, or a tenth of it under the tracer in a guest
+	// that is emulated on a busy machine.
+	stepTimeout = 2 * time.Minute
 	// endTimeout bounds the wait for an end that was asked for, and need not come.
 	endTimeout = 5 * time.Second
 	// orphanTime is what the children of a runtime that was killed have to end by themselves.

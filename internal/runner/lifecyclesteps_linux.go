@@ -21,9 +21,10 @@ import (
 )
 
 const (
-	// stepTimeout bounds a step once it is taken; nothing that a runtime does takes a hundredth of it, or a tenth of it under the tracer in a guest
-	// that is emulated on a busy machine.
-	stepTimeout = 2 * time.Minute
+	// stepTimeout bounds a step once it is taken; nothing that a runtime does takes a tenth of it.
+	stepTimeout = 30 * time.Second
+	// traced is how many times as long a step may take under the tracer, in a guest that is emulated on a busy machine.
+	traced = 4
 	// endTimeout bounds the wait for an end that was asked for, and need not come.
 	endTimeout = 5 * time.Second
 	// orphanTime is what the children of a runtime that was killed have to end by themselves.
@@ -47,7 +48,11 @@ func (v *life) take(ctx context.Context, step lifecycle.Step) (lifecycle.Done, e
 	if step.Verb == lifecycle.Create {
 		v.letGo() // which waits for the turn: that is not the runtime's time either
 	}
-	ctx, cancel := context.WithTimeout(ctx, v.of.limit)
+	limit := v.of.limit
+	if step.Kill != "" {
+		limit *= traced
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	done, err := v.does(ctx, step)
 	done.Step, done.NS = step.String(), now()-began

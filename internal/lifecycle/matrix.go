@@ -23,6 +23,7 @@ type Group struct {
 	// Shortest of them is the first of those with the fewest steps.
 	Shortest  Sequence
 	Sequences int
+	members   []Sequence
 }
 
 // Table is the matrix of what was lived in one setting.
@@ -96,6 +97,7 @@ func (t *Table) group(records []Record) {
 			t.Groups = append(t.Groups, Group{Cells: cells, Shortest: r.Sequence})
 		}
 		g := &t.Groups[i]
+		g.members = append(g.members, r.Sequence)
 		if g.Sequences++; len(r.Sequence) < len(g.Shortest) {
 			g.Shortest = r.Sequence
 		}

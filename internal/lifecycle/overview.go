@@ -70,7 +70,8 @@ type In struct {
 type Leftover struct {
 	Cells map[Kind]string // as a Group's
 	In    []In
-	// Command lives the shortest of the sequences again, the first table's that has one as short.
+	// Command lives the shortest of the sequences again: of several that is one which most of the tables have, since what a runtime and its child
+	// do at the same time may go either way.
 	Command string
 	steps   int
 }
@@ -78,22 +79,43 @@ type Leftover struct {
 // Leftovers are the groups of all tables together, those of the shortest sequences first.
 func Leftovers(tables []Table) []Leftover {
 	var all []Leftover
+	var members []map[string]int // how many tables have a sequence
 	for _, t := range tables {
 		for _, g := range t.Groups {
 			i := slices.IndexFunc(all, func(l Leftover) bool { return maps.Equal(l.Cells, g.Cells) })
 			if i < 0 {
 				i = len(all)
-				all = append(all, Leftover{Cells: g.Cells, steps: MaxLength + 1})
+				all, members = append(all, Leftover{Cells: g.Cells}), append(members, map[string]int{})
 			}
-			l := &all[i]
-			l.In = append(l.In, In{t.Setting, g.Sequences})
-			if len(g.Shortest) < l.steps {
-				l.Command, l.steps = t.Command(g.Shortest), len(g.Shortest)
+			all[i].In = append(all[i].In, In{t.Setting, g.Sequences})
+			for _, s := range g.members {
+				members[i][s.String()]++
 			}
 		}
 	}
+	for i := range all {
+		all[i].choose(tables, members[i])
+	}
 	slices.SortStableFunc(all, func(a, b Leftover) int { return a.steps - b.steps })
 	return all
+}
+
+// choose finds the sequence that stands for a leftover, and the first table that has it.
+func (l *Leftover) choose(tables []Table, had map[string]int) {
+	l.steps = MaxLength + 1
+	most := 0
+	for _, t := range tables {
+		for _, g := range t.Groups {
+			if !maps.Equal(l.Cells, g.Cells) {
+				continue
+			}
+			for _, s := range g.members {
+				if n := had[s.String()]; len(s) < l.steps || len(s) == l.steps && n > most {
+					l.Command, l.steps, most = t.Command(s), len(s), n
+				}
+			}
+		}
+	}
 }
 
 // Words are a leftover's kinds, each with what freed those of it.

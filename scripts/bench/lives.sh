@@ -5,7 +5,8 @@
 #	scripts/bench/lives.sh [--out DIR] [--length N] [--jobs N]
 #
 # DIR (default lives) keeps the records: what is there is not lived again, so that what was interrupted goes on, and lives of another length
-# begin with those that there are. N cells (default 2) are lived at once, each in a guest of its own: an emulated one keeps little more than one CPU busy.
+# begin with those that there are. N cells (default 2) are lived at once, each in a guest of its own, which has one CPU: lives act one after the other, and
+# with two that are emulated each would take twice the time.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -37,7 +38,7 @@ runtimes=(runc runc@v1.1.15 runc@v1.2.6 runc@v1.5.2 crun)
 cell() {
 	local name="$1-$2" status=0 began=$SECONDS
 	if [ ! -e "$out/$name-$length.done" ]; then
-		bin/initbench lifecycle --in vm --runtime "$1" --driver "$2" --length "$length" --format markdown --out "$out/$name.jsonl" \
+		bin/initbench lifecycle --in vm --cpus 1 --runtime "$1" --driver "$2" --length "$length" --format markdown --out "$out/$name.jsonl" \
 			>"$out/$name-$length.md" 2>"$out/$name.log" </dev/null || status=$?
 		if [ "$status" != 0 ]; then
 			echo "$name: exit $status: $(tail -n 1 "$out/$name.log")" >&2

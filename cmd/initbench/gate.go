@@ -54,6 +54,7 @@ leaves it out, unless --scenario or the policy names it. With --trials every cel
 func (g *gateFlags) register(cmd *cobra.Command) {
 	g.measureFlags.register(cmd, report.Formats())
 	g.registerMaxTime(cmd, policy.Default().MaxTime)
+	g.by.planned = true
 	g.by.register(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&g.baseline, "baseline", "", "runtime that is known good: a path, a name on PATH, or runc@vX.Y.Z")

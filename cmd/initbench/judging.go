@@ -17,6 +17,7 @@ type judging struct {
 	file    string
 	margins []string
 	explain string
+	planned bool // the run is made by the policy, less what other flags leave out
 }
 
 func (j *judging) register(cmd *cobra.Command) {
@@ -94,6 +95,22 @@ func (j *judging) options(h results.Header) (verdict.Options, error) {
 	return p.Options(), nil
 }
 
+// demands are those of a policy that stored runs are judged by afterwards: they were not made by it, and may lack some of its scenarios.
+func (j *judging) demands() ([]verdict.Demand, error) {
+	if j.file == "" || j.planned {
+		return nil, nil
+	}
+	p, err := policy.Load(j.file)
+	if err != nil {
+		return nil, err
+	}
+	all, err := policyScenarios(p)
+	if err != nil {
+		return nil, err
+	}
+	return p.Demands(all), nil
+}
+
 // stored is the text that a run keeps of what it is judged by: the policy with the defaults it took and the margins of the command line.
 func (j *judging) stored(p policy.Policy) (string, error) {
 	own, err := j.ownMargins()
@@ -118,6 +135,9 @@ func (j *judging) ownMargins() (map[string]verdict.Margin, error) {
 func (j *judging) judge(runs ...*results.Run) (verdict.Verdict, error) {
 	opts, err := j.options(runs[0].Header)
 	if err != nil {
+		return verdict.Verdict{}, err
+	}
+	if opts.Demands, err = j.demands(); err != nil {
 		return verdict.Verdict{}, err
 	}
 	if len(runs) == 1 {

@@ -150,7 +150,7 @@ func unique[T comparable](d *decoder, path string, v node, read func(path string
 }
 
 func (d *decoder) scenarios(path string, v node) {
-	d.policy.Scenarios = unique(d, path, v, d.text)
+	d.policy.Scenarios, d.policy.named = unique(d, path, v, d.text), true
 }
 
 func (d *decoder) drivers(path string, v node) {

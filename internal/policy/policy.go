@@ -32,6 +32,22 @@ type Policy struct {
 	Ceilings   []verdict.Ceiling
 	// at has the place of each ceiling in the file.
 	at []scenarios.Position
+	// named is true where the file has a list of scenarios.
+	named bool
+}
+
+// Demands are what a run must have measured to pass by the policy: the scenarios that its file names, of all that it measures. A file that
+// names none says how to judge what there is.
+func (p Policy) Demands(all []scenarios.Scenario) (demands []verdict.Demand) {
+	if !p.named {
+		return nil
+	}
+	for _, sc := range all {
+		for _, d := range sc.Drivers {
+			demands = append(demands, verdict.Demand{Scenario: sc.Name, Driver: d})
+		}
+	}
+	return demands
 }
 
 // MaxFileBytes bounds a policy: the default one has four thousand.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 )
@@ -23,6 +24,14 @@ type Options struct {
 	// NoisyClock is what becomes of a time that is not settled on the wall clock of an emulated CPU: Warn, which is the default,
 	// or Fail, as of any other row.
 	NoisyClock Severity
+	// Demands are what a policy judges by. What of it the run does not have leaves the whole inconclusive, unless something is regressed.
+	Demands []Demand
+}
+
+// Demand is a scenario that is to be judged under a driver.
+type Demand struct {
+	Scenario string
+	Driver   cgroupjoin.Driver
 }
 
 func (o Options) severity(name string) Severity {
@@ -253,7 +262,7 @@ func (j *judge) verdict(name string, warnings []string) (Verdict, error) {
 	}
 	v.tell()
 	warnings = append(warnings, j.unfinished(v)...)
-	v.Ruling, v.Reasons = overall(j.invalid, v)
+	v.Ruling, v.Reasons = overall(j.invalid, j.unmeasured(), v)
 	v.Warnings = slices.Concat(v.told(), warnings, binaries(j.runtimes), j.notCounted(), j.skipped, j.notes.list())
 	return v, nil
 }

@@ -1,10 +1,15 @@
 package verdict
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/initbench/initbench/scenarios"
+)
 
 // overall is the gravest of all: nothing can be said, something is worse, something
-// is open, nothing is worse.
-func overall(invalid []string, v Verdict) (Ruling, []string) {
+// is open or was not measured, nothing is worse.
+func overall(invalid, unmeasured []string, v Verdict) (Ruling, []string) {
 	if len(invalid) > 0 {
 		return Invalid, invalid
 	}
@@ -13,12 +18,26 @@ func overall(invalid []string, v Verdict) (Ruling, []string) {
 	if len(ruling) == 0 {
 		return nothingRules(all)
 	}
-	for _, r := range []Ruling{Regressed, Inconclusive} {
-		if reasons := reasonsOf(ruling, r); len(reasons) > 0 {
-			return r, reasons
-		}
+	if worse := reasonsOf(ruling, Regressed); len(worse) > 0 {
+		return Regressed, append(worse, unmeasured...)
+	}
+	if open := append(reasonsOf(ruling, Inconclusive), unmeasured...); len(open) > 0 {
+		return Inconclusive, open
 	}
 	return Pass, reasonsOf(all, Improved)
+}
+
+// unmeasured says what the policy judges by and a run does not have: no row tells of it.
+func (j *judge) unmeasured() (missing []string) {
+	for _, d := range j.opts.Demands {
+		has := func(sc scenarios.Scenario) bool {
+			return sc.Name == d.Scenario && slices.Contains(sc.Drivers, d.Driver)
+		}
+		if !slices.ContainsFunc(j.planned[baseline].Scenarios, has) || !slices.ContainsFunc(j.planned[candidate].Scenarios, has) {
+			missing = append(missing, fmt.Sprintf("the policy judges by %s under %s, which was not measured", d.Scenario, d.Driver))
+		}
+	}
+	return missing
 }
 
 // said is what a row or a ceiling contributes to the whole.

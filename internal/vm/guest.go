@@ -142,8 +142,9 @@ func boot(ctx context.Context, o Options, qemu QEMU, image Image) (*Guest, error
 
 // greet waits for the agent's hello and makes the session.
 func (g *Guest) greet(ctx context.Context, sock net.Conn, limit time.Duration) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %v", limit))
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go giveUp(ctx, cancel, limit, g.qemu.waited)
 	// Closing the socket ends the read below; a session closes it again, harmlessly.
 	stop := context.AfterFunc(ctx, func() { _ = sock.Close() })
 	defer stop()
@@ -168,15 +169,47 @@ func (g *Guest) greet(ctx context.Context, sock net.Conn, limit time.Duration) e
 	return nil
 }
 
+// errNoAnswer is a boot that took longer than it may.
+type errNoAnswer struct{ limit, waited time.Duration }
+
+func (e errNoAnswer) Error() string {
+	if e.waited < time.Second {
+		return fmt.Sprintf("no answer within %v", e.limit)
+	}
+	return fmt.Sprintf("no answer within %v, not counting %v in which it got no CPU of this busy machine", e.limit, e.waited.Round(time.Second))
+}
+
+// mostLimits bounds a boot on a machine that is so busy that it would never come to an end.
+const mostLimits = 10
+
+// giveUp cancels a boot that has had its time. What it waited for a CPU does not count: a machine that does other work is slow, and
+// its guest neither hangs nor is dead.
+func giveUp(ctx context.Context, cancel context.CancelCauseFunc, limit time.Duration, waited func() time.Duration) {
+	began := time.Now()
+	for left := limit; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(left):
+		}
+		starved := min(waited(), (mostLimits-1)*limit)
+		if left = limit + starved - time.Since(began); left <= 0 {
+			cancel(errNoAnswer{limit, starved})
+			return
+		}
+	}
+}
+
 // bootError says which of the three ends a boot can come to was first.
 func (g *Guest) bootError(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return g.whyBroken(fmt.Errorf("greeting: %w", err))
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return &DeathError{Reason: context.Cause(ctx).Error(), Console: g.console.tail(deathLines)}
+	cause := context.Cause(ctx)
+	if late := (errNoAnswer{}); errors.As(cause, &late) {
+		return &DeathError{Reason: late.Error(), Console: g.console.tail(deathLines)}
 	}
-	return context.Cause(ctx)
+	return cause
 }
 
 // buffered is a connection whose first bytes were read already.

@@ -23,8 +23,8 @@ type Options struct {
 	Log io.Writer
 	// Agent is the binary to put into the guest as initbench; "" is this process's own.
 	Agent string
-	// BootTimeout bounds the time until the agent answers. 0: three minutes, many
-	// times what a boot takes on a busy machine.
+	// BootTimeout bounds the time until the agent answers, less what the guest waited for a CPU of the machine. 0: three minutes, many
+	// times what a boot takes.
 	BootTimeout time.Duration
 	etcApt      string // apt's configuration; tests have their own
 }

@@ -13,7 +13,9 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -124,6 +126,21 @@ func runChild(cmd *exec.Cmd, ownMounts bool) error {
 func (h *hypervisor) kill() {
 	// It fails only for a QEMU that has ended already.
 	h.once.Do(func() { _ = h.cmd.Process.Kill() })
+}
+
+// waited is for how long QEMU could have run and had no CPU: that of its thread which waited longest, by the scheduler's statistics
+// (Documentation/scheduler/sched-stats.rst, /proc/PID/schedstat). 0 where the kernel keeps none.
+func (h *hypervisor) waited() (longest time.Duration) {
+	threads, err := procfs.AllThreads(h.cmd.Process.Pid)
+	if err != nil {
+		return 0
+	}
+	for _, t := range threads {
+		if s, err := t.Schedstat(); err == nil {
+			longest = max(longest, time.Duration(s.WaitingNanoseconds))
+		}
+	}
+	return longest
 }
 
 // reason is why QEMU ended, as far as QEMU knows, and what it said last.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os/exec"
+	"time"
 )
 
 // errLinux is the answer everywhere else: the guest's devices are given to QEMU as
@@ -22,6 +23,8 @@ func launch(QEMU, machine, string, io.Writer) (*hypervisor, net.Conn, error) {
 }
 
 func (*hypervisor) kill() {}
+
+func (*hypervisor) waited() time.Duration { return 0 }
 
 func (*hypervisor) reason() (why, said string) { return errLinux.Error(), "" }
 

@@ -151,6 +151,9 @@ func (r *row) fewUnits(c stats.Change) string {
 	if c.Paired {
 		what = "block"
 	}
+	if c.Units >= c.Need() { // of the level that a run's looks have together, none of which is spent yet
+		return fmt.Sprintf("%s with both arms measured, fewer than the first look takes", plural(c.Units, what))
+	}
 	text := fmt.Sprintf("%s with both arms measured, an interval takes %d", plural(c.Units, what), c.Need())
 	if c.Units > 0 && c.Paired {
 		perArm := float64(max(r.Baseline.N, r.Candidate.N))

@@ -94,10 +94,10 @@ func livesBeside(b *strings.Builder, tables []lifecycle.Table) {
 		}
 	}
 	grid := newLifeTable(false)
-	head := table.Row{"runtime", "driver", "sequences", "no answer", "left nothing", "what went by itself", "what did not"}
+	head := table.Row{"runtime", "driver", "sequences", "not lived", "no answer", "left nothing", "what went by itself", "what did not"}
 	grid.AppendHeader(append(append(head, kindHeads(kinds)...), "stop differs"))
 	for _, t := range tables {
-		row := table.Row{versioned(t.Setting), t.Driver, t.Lived(), t.Missed, t.Clean, t.Passing, len(t.Rows) - t.Passing}
+		row := table.Row{versioned(t.Setting), t.Driver, t.Lived(), t.Unlived, t.Missed, t.Clean, t.Passing, len(t.Rows) - t.Passing}
 		for _, k := range kinds {
 			row = append(row, t.Left.Words(k))
 		}

@@ -126,6 +126,9 @@ func lifeCounts(t lifecycle.Table) string {
 	if t.Missed > 0 {
 		text += fmt.Sprintf("%d say nothing: the runtime did not come to the point where it was to be killed\n", t.Missed)
 	}
+	if t.Unlived > 0 {
+		text += fmt.Sprintf("%d were not lived: they begin with such a one\n", t.Unlived)
+	}
 	return text
 }
 

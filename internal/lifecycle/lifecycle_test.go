@@ -183,6 +183,27 @@ func TestRecord(t *testing.T) {
 	}
 }
 
+// Catches a sequence that was not lived and is counted as one that was, and one that is said not to have been lived and has steps.
+func TestNotLived(t *testing.T) {
+	line := `{"kind":"lifecycle","schema":2,"run":"r","runtime":{"name":"n","ref":"n"},"driver":"d","kernel":"k","where":"host","settle_ns":0,` +
+		`"sequence":"kill9@create:join,delete","steps":[],"left":[],"behind":"kill9@create:join"}`
+	r, err := Decode([]byte(line))
+	if err != nil || !r.Missed() {
+		t.Fatalf("%+v: %v", r, err)
+	}
+	missed := r
+	missed.Sequence, missed.Behind, missed.Steps = r.Sequence[:1], "", []Done{{Step: "kill9@create:join", Missed: true}}
+	if tables := Tables([]Record{missed, r}); len(tables) != 1 || tables[0].Lived() != 1 || tables[0].Missed != 1 || tables[0].Unlived != 1 || tables[0].Clean != 0 {
+		t.Errorf("%+v", tables)
+	}
+	for _, change := range [][2]string{{`"steps":[]`, `"steps":[{"step":"kill9@create:join","ns":1}]`}, {`"behind":"kill9@create:join"`, `"behind":"create"`},
+		{`"left":[]`, `"left":[{"kind":"unit","name":"x.scope","freed_by":"clean"}]`}} {
+		if _, err := Decode([]byte(strings.Replace(line, change[0], change[1], 1))); err == nil {
+			t.Errorf("%s for %s is taken", change[1], change[0])
+		}
+	}
+}
+
 // Catches what was lived in another setting and is taken for lived in this one, or is put in one table with it.
 func TestSettingsStayApart(t *testing.T) {
 	base := Record{Runtime: Runtime{Name: "n", Ref: "/r", Version: "1", SHA256: "ab"}, Driver: "systemd", Kernel: "6.1", Where: OnHost, SettleNS: 1, Sequence: Sequence{{Verb: Delete}}}

@@ -33,8 +33,10 @@ type Table struct {
 	Rows  []Row  // of sequences that left something
 	// Clean sequences left nothing. Passing ones left only what went by itself, the slowest of it after Longest. Missed ones say nothing.
 	Clean, Passing, Missed int
-	Longest                time.Duration
-	Pairs                  []Pair
+	// Unlived sequences begin with one whose kill had not come about.
+	Unlived int
+	Longest time.Duration
+	Pairs   []Pair
 	// Same pairs left the same either way.
 	Same int
 	// Groups are the rows that left something lasting, those of the shortest sequence first.
@@ -130,6 +132,9 @@ func lastingCells(r Record) (cells map[Kind]string, key string) {
 
 func (t *Table) add(r Record) {
 	switch {
+	case r.Behind != "":
+		t.Unlived++
+		return
 	case r.Missed():
 		t.Missed++
 		return

@@ -48,7 +48,7 @@ func (t Tally) Words(k Kind) string {
 	return strings.Join(words, ", ")
 }
 
-// Lived is how many sequences a table is of.
+// Lived is how many sequences of a table were lived.
 func (t Table) Lived() int { return t.Clean + len(t.Rows) + t.Missed }
 
 // Command lives one of a table's sequences again, where it was lived.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -97,6 +98,8 @@ type Record struct {
 	Sequence Sequence `json:"sequence"`
 	Steps    []Done   `json:"steps"`
 	Left     []Left   `json:"left"`
+	// Behind is the sequence that this one begins with where it was not lived: that one's kill had not come about. There are no steps then.
+	Behind string `json:"behind,omitempty"`
 }
 
 // RecordKind is Record.Kind.
@@ -122,9 +125,9 @@ func (r Record) Key() string {
 	return fmt.Sprintf("%q %q %s %s %q %s %d %s", r.Runtime.Name, r.Runtime.Ref, r.Runtime.SHA256, r.Driver, r.Kernel, r.Where, r.SettleNS, r.Sequence)
 }
 
-// Missed reports whether a kill did not come about: the record then says nothing of it.
+// Missed reports whether a kill did not come about, or was not tried since one before it had not: the record then says nothing.
 func (r Record) Missed() bool {
-	return slices.ContainsFunc(r.Steps, func(d Done) bool { return d.Missed })
+	return r.Behind != "" || slices.ContainsFunc(r.Steps, func(d Done) bool { return d.Missed })
 }
 
 // Decode reads a record's line, strictly: what it does not know it refuses.
@@ -162,6 +165,9 @@ func (r Record) check() error {
 		return errors.New("lifecycle record: it has no sequence")
 	case len(r.Steps) > len(r.Sequence):
 		return fmt.Errorf("lifecycle record: %d steps of a sequence of %d", len(r.Steps), len(r.Sequence))
+	}
+	if r.Behind != "" && (len(r.Steps)+len(r.Left) > 0 || !strings.HasPrefix(r.Sequence.String(), r.Behind+",")) {
+		return fmt.Errorf("lifecycle record: %s was not lived behind %q, and has %d steps and %d leftovers", r.Sequence, r.Behind, len(r.Steps), len(r.Left))
 	}
 	for i, d := range r.Steps {
 		if want := r.Sequence[i].String(); d.Step != want {

@@ -295,14 +295,15 @@ func (l *Lifecycles) noteMissed(r lifecycle.Record) {
 	}
 }
 
-// missedBefore is the record of a sequence that begins with one whose kill did not come about: it would end there as well, and is not lived.
+// missedBefore is the record of a sequence that begins with one whose kill did not come about: it would most likely end there as well, and is not
+// lived, which the record says.
 func (l *Lifecycles) missedBefore(s lifecycle.Sequence) (rec lifecycle.Record, has bool) {
 	l.missing.Lock()
 	defer l.missing.Unlock()
 	for _, m := range l.missed {
 		if n := len(m.Sequence); n < len(s) && slices.Equal(m.Sequence, s[:n]) {
 			rec = l.Record(s)
-			rec.Steps = slices.Clone(m.Steps)
+			rec.Behind = m.Sequence.String()
 			return rec, true
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -145,7 +144,7 @@ func (l *Lifecycles) begin(ctx context.Context) (*life, error) {
 	p := &prepared{}
 	p.Index, p.Driver = l.next, l.job.Driver
 	l.next++
-	name := l.prefix + strconv.Itoa(p.Index)
+	name := lifeName(l.prefix, p.Index)
 	p.id = l.job.Run + "-" + name
 	p.scope, p.dir = p.id, filepath.Join(l.dir, name)
 	p.cli = ociruntime.CLI{Binary: l.runtime.path, StateRoot: filepath.Join(p.dir, "state"), Systemd: p.Driver == cgroupjoin.Systemd, Options: l.runtime.flags}
@@ -163,6 +162,9 @@ func (l *Lifecycles) begin(ctx context.Context) (*life, error) {
 	}
 	return v, nil
 }
+
+// lifeName ends with what is in no number, so that a life's things are not found under the name of another that is lived beside it: 1 is in 10.
+func lifeName(prefix string, index int) string { return fmt.Sprintf("%s%dx", prefix, index) }
 
 // end removes whatever is left, as clean would.
 func (v *life) end() error {

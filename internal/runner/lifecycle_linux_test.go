@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -76,27 +77,52 @@ func TestSmokeLives(t *testing.T) {
 }
 
 // Catches a namespace that somebody else mounted meanwhile and the runtime is blamed for, one of the life that is overlooked or told
-// of twice, and a mount of a run whose name begins like this one's.
+// of twice, and a mount of a run or of another life whose name begins like this one's.
 func TestMountsOfALife(t *testing.T) {
 	v := &life{prepared: &prepared{}}
-	v.id, v.dir = "r-3", "/base/run-r/3"
+	v.id, v.dir = "r-"+lifeName("", 3), "/base/run-r/"+lifeName("", 3)
 	for _, c := range []struct {
 		at, fs, root string
 		want         item
 	}{
 		{"/run/netns/blue", "nsfs", "net:[7]", item{}},
 		{"/run/docker/netns/1f2e", "nsfs", "net:[8]", item{}},
-		{"/base/run-r2/3/state/x", "tmpfs", "/", item{}},
-		{"/srv/r-3", "ext4", "/", item{}},
-		{"/run/netns/r-3", "nsfs", "net:[7]", item{lifecycle.NetNamespaces, "net:[7]", "/run/netns/ID"}},
-		{"/base/run-r/3/state/ns", "nsfs", "net:[7]", item{lifecycle.NetNamespaces, "net:[7]", "/LIFE/state/ns"}},
-		{"/base/run-r/3/state/mnt", "nsfs", "mnt:[7]", item{lifecycle.Mounts, "5", "/LIFE/state/mnt"}},
-		{"/base/run-r/3/rootfs/proc", "proc", "/", item{lifecycle.Mounts, "5", "/LIFE/rootfs/proc"}},
-		{"/base/run-r/33/rootfs/proc", "proc", "/", item{}},
+		{"/base/run-r2/3x/state/x", "tmpfs", "/", item{}},
+		{"/srv/r-3x", "ext4", "/", item{}},
+		{"/run/netns/r-3x", "nsfs", "net:[7]", item{lifecycle.NetNamespaces, "net:[7]", "/run/netns/ID"}},
+		{"/run/netns/r-33x", "nsfs", "net:[9]", item{}},
+		{"/base/run-r/3x/state/ns", "nsfs", "net:[7]", item{lifecycle.NetNamespaces, "net:[7]", "/LIFE/state/ns"}},
+		{"/base/run-r/3x/state/mnt", "nsfs", "mnt:[7]", item{lifecycle.Mounts, "5", "/LIFE/state/mnt"}},
+		{"/base/run-r/3x/rootfs/proc", "proc", "/", item{lifecycle.Mounts, "5", "/LIFE/rootfs/proc"}},
+		{"/base/run-r/33x/rootfs/proc", "proc", "/", item{}},
 	} {
 		it, ours := v.mounted(&mountinfo.Info{ID: 5, Mountpoint: c.at, FSType: c.fs, Root: c.root})
 		if ours != (c.want != item{}) || ours && it != c.want {
 			t.Errorf("%s: %+v, %v; want %+v", c.at, it, ours, c.want)
+		}
+	}
+}
+
+// Catches a unit of another life whose name begins like this one's, and one of this life that is not asked for.
+func TestUnitsOfALife(t *testing.T) {
+	v := &life{prepared: &prepared{}}
+	for _, prefix := range []string{"", "5l"} {
+		v.id = "r-" + lifeName(prefix, 3)
+		for name, want := range map[string]bool{
+			"initbench-" + v.id + ".scope":                                  true,
+			"base-run\\x2d" + v.id + "-rootfs.mount":                        true,
+			"initbench-r-" + lifeName(prefix, 33) + ".scope":                false,
+			"initbench-r-" + lifeName(prefix, 30) + ".scope":                false,
+			"initbench-r-" + lifeName("1"+prefix, 3) + ".scope":             false,
+			"base-run\\x2dr-" + lifeName(prefix, 33) + "-rootfs-proc.mount": false,
+		} {
+			got := slices.ContainsFunc(v.unitPatterns(), func(p string) bool {
+				ok, err := filepath.Match(p, name)
+				return ok && err == nil
+			})
+			if got != want {
+				t.Errorf("%s of life %s: %v", name, v.id, got)
+			}
 		}
 	}
 }

@@ -144,7 +144,7 @@ func (v *life) leftUnits(ctx context.Context) ([]item, error) {
 	if v.of.units.conn == nil {
 		return nil, nil
 	}
-	units, err := v.of.units.conn.ListUnitsByPatternsContext(context.WithoutCancel(ctx), nil, []string{"*" + v.id + "*.scope", "*" + v.id + "*.service", "*" + v.id + "*.mount"})
+	units, err := v.of.units.conn.ListUnitsByPatternsContext(context.WithoutCancel(ctx), nil, v.unitPatterns())
 	if err != nil {
 		return nil, fmt.Errorf("units: %w", err)
 	}
@@ -157,6 +157,10 @@ func (v *life) leftUnits(ctx context.Context) ([]item, error) {
 		all = append(all, item{kind, u.Name, v.anonymous(u.Name)})
 	}
 	return all, nil
+}
+
+func (v *life) unitPatterns() []string {
+	return []string{"*" + v.id + "*.scope", "*" + v.id + "*.service", "*" + v.id + "*.mount"}
 }
 
 // leftMounts are those below the life's directory, its root's among them, and namespaces that were mounted to last under its name.

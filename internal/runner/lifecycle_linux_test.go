@@ -198,6 +198,29 @@ func TestWhatFollowsAMissedKill(t *testing.T) {
 	}
 }
 
+// Catches a step's limit that kills what a runtime left after it had ended, and one that passed and is not told of.
+func TestKilledOnceOverAndNotLater(t *testing.T) {
+	killed := make(chan struct{}, 1)
+	kill := func() error { time.Sleep(10 * time.Millisecond); killed <- struct{}{}; return nil }
+	ctx, cancel := context.WithCancel(t.Context())
+	timely := killOnceOver(ctx, kill)
+	if !timely() {
+		t.Error("what ended in time did not")
+	}
+	cancel()
+	select {
+	case <-killed:
+		t.Error("killed after the verb had ended")
+	case <-time.After(50 * time.Millisecond):
+	}
+	if killOnceOver(ctx, kill)() {
+		t.Error("what did not end in time did")
+	}
+	if len(killed) == 0 {
+		t.Error("not killed yet")
+	}
+}
+
 // Catches a late delete whose wait eats up the time of the call, so that a runtime that was never let run is said not to have ended.
 func TestSmokeLivesSettleLongerThanAStep(t *testing.T) {
 	l := openLives(t, cgroupjoin.Cgroupfs)

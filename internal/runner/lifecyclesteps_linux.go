@@ -48,16 +48,20 @@ func (v *life) take(ctx context.Context, step lifecycle.Step) (lifecycle.Done, e
 	if step.Verb == lifecycle.Create {
 		v.letGo() // which waits for the turn: that is not the runtime's time either
 	}
-	limit := v.of.limit
-	if step.Kill != "" {
-		limit *= traced
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, v.limitOf(step))
 	defer cancel()
 	done, err := v.does(ctx, step)
 	done.Step, done.NS = step.String(), now()-began
 	reapOrphans()
 	return done, err
+}
+
+// limitOf is how long a step may take.
+func (v *life) limitOf(step lifecycle.Step) time.Duration {
+	if step.Kill != "" {
+		return v.of.limit * traced
+	}
+	return v.of.limit
 }
 
 func (v *life) does(ctx context.Context, step lifecycle.Step) (lifecycle.Done, error) {
@@ -260,8 +264,7 @@ func (v *life) interrupted(ctx context.Context) error {
 
 // traced runs a verb under the tracer, which kills it at a point, or at none.
 func (v *life) traced(ctx context.Context, argv []string, step lifecycle.Step, stdin, stdout, stderr *os.File) (lifecycle.Done, error) {
-	stop := context.AfterFunc(ctx, func() { _ = v.tree.Kill() }) // what it did not kill, clean does
-	defer stop()
+	timely := killOnceOver(ctx, v.tree.Kill)
 	at, birthplace := step.Kill, v.tree.RuntimeCgroupFD()
 	alone, late := v.of.foreseen(step)
 	if v.slow {
@@ -270,8 +273,12 @@ func (v *life) traced(ctx context.Context, argv []string, step lifecycle.Step, s
 	r, err := killat.Run(killat.Command{Argv: argv, Dir: v.dir, Files: [3]*os.File{stdin, stdout, stderr}, Cgroup: &birthplace, Alone: alone, Late: late,
 		Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=/root", "LANG=C.UTF-8", "XDG_RUNTIME_DIR=/run"}},
 		killat.Target{Leaf: v.tree.LeafPath(), StateRoot: v.cli.StateRoot, PIDFile: v.pidFile()}, at)
+	inTime := timely() // what is left behind from here on nobody kills
 	if err != nil {
 		return lifecycle.Done{}, err
+	}
+	if !inTime { // what was killed with it says nothing of the point, also where it had come to that
+		return lifecycle.Done{Message: fmt.Sprintf("did not end within %v and was killed", v.limitOf(step))}, v.interrupted(ctx)
 	}
 	v.points, v.alone = lifecycle.PointsOf(r.Timeline), r.Alone
 	if err := v.goOn(); err != nil {
@@ -283,6 +290,22 @@ func (v *life) traced(ctx context.Context, argv []string, step lifecycle.Step, s
 		done.Message = "the runtime did not come to this point"
 	}
 	return done, v.interrupted(ctx)
+}
+
+// killOnceOver has kill be called when ctx ends, until timely is, which says whether it was not; if it was, it has returned.
+func killOnceOver(ctx context.Context, kill func() error) (timely func() bool) {
+	killed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(killed)
+		_ = kill() // what it did not kill, clean does
+	})
+	return func() bool {
+		if stop() {
+			return true
+		}
+		<-killed
+		return false
+	}
 }
 
 // timelines are what is known of a runtime's verbs.

@@ -219,27 +219,35 @@ func (l *Lifecycles) Record(s lifecycle.Sequence) lifecycle.Record {
 func (l *Lifecycles) Live(ctx context.Context, s lifecycle.Sequence) (lifecycle.Record, error) {
 	l.turn.Lock()
 	defer l.turn.Unlock()
-	rec, err := l.liveOnce(ctx, s, false)
-	if errors.Is(err, killat.ErrElsewise) { // in another state it takes other steps
-		rec, err = l.liveOnce(ctx, s, true)
-	}
+	rec, err := elsewiseAgain(func(slow bool) (lifecycle.Record, error, error) { return l.liveOnce(ctx, s, slow) })
 	if err != nil {
 		return rec, fmt.Errorf("%s: %w", s, err)
 	}
 	return rec, ctx.Err()
 }
 
-func (l *Lifecycles) liveOnce(ctx context.Context, s lifecycle.Sequence, slow bool) (lifecycle.Record, error) {
-	rec := l.Record(s)
+// elsewiseAgain has a life be lived a second time, slowly, if it took other steps than are known: in another state a runtime does. Beside what the
+// first has left behind it is not.
+func elsewiseAgain(once func(slow bool) (rec lifecycle.Record, lived, ended error)) (lifecycle.Record, error) {
+	rec, lived, ended := once(false)
+	if ended == nil && errors.Is(lived, killat.ErrElsewise) {
+		rec, lived, ended = once(true)
+	}
+	return rec, errors.Join(lived, ended)
+}
+
+// liveOnce tells apart why a life was not lived, and why it could not be removed.
+func (l *Lifecycles) liveOnce(ctx context.Context, s lifecycle.Sequence, slow bool) (rec lifecycle.Record, lived, ended error) {
+	rec = l.Record(s)
 	if err := ctx.Err(); err != nil {
-		return rec, err
+		return rec, err, nil
 	}
 	v, err := l.begin(ctx)
 	v.slow = slow
 	if err == nil {
 		err = v.live(ctx, &rec)
 	}
-	return rec, errors.Join(err, v.end())
+	return rec, err, v.end()
 }
 
 // All lives sequences beside each other, and hands over the record of each in the order in which they come. Of the first that cannot be lived

@@ -16,6 +16,7 @@ import (
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/journal"
 	"github.com/initbench/initbench/internal/lifecycle"
+	"github.com/initbench/initbench/internal/lifecycle/killat"
 	"github.com/initbench/initbench/internal/testenv"
 )
 
@@ -218,6 +219,29 @@ func TestKilledOnceOverAndNotLater(t *testing.T) {
 	}
 	if len(killed) == 0 {
 		t.Error("not killed yet")
+	}
+}
+
+// Catches a life that is lived again although the first was not removed, or is not although it took other steps; and a reason that is lost.
+func TestLivedAgainWhereTheFirstIsGone(t *testing.T) {
+	left := errors.New("busy")
+	for _, c := range []struct {
+		lived, ended error
+		calls        int
+	}{{nil, nil, 1}, {nil, left, 1}, {killat.ErrElsewise, left, 1}, {killat.ErrElsewise, nil, 2}, {left, nil, 1}} {
+		calls := 0
+		_, err := elsewiseAgain(func(slow bool) (lifecycle.Record, error, error) {
+			if calls++; slow != (calls == 2) {
+				t.Errorf("call %d is slow: %v", calls, slow)
+			}
+			if slow {
+				return lifecycle.Record{}, nil, nil
+			}
+			return lifecycle.Record{}, c.lived, c.ended
+		})
+		if calls != c.calls || errors.Is(err, left) != (c.lived == left || c.ended == left) || calls == 2 && err != nil {
+			t.Errorf("%v, %v: %d calls, %v", c.lived, c.ended, calls, err)
+		}
 	}
 }
 

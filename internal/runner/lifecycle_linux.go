@@ -296,9 +296,9 @@ func (l *Lifecycles) All(ctx context.Context, all iter.Seq[lifecycle.Sequence], 
 	return errors.Join(err, ctx.Err())
 }
 
-// noteMissed keeps a life whose last step's kill did not come about.
+// noteMissed keeps a life whose last step's kill did not come about since the runtime had ended by itself before.
 func (l *Lifecycles) noteMissed(r lifecycle.Record) {
-	if r.Missed() && len(r.Steps) == len(r.Sequence) {
+	if r.Missed() && len(r.Steps) == len(r.Sequence) && r.Steps[len(r.Steps)-1].Exit != nil {
 		l.missing.Lock()
 		defer l.missing.Unlock()
 		l.missed = append(l.missed, r)

@@ -185,13 +185,16 @@ func TestWhatFollowsAMissedKill(t *testing.T) {
 	}
 	l := &Lifecycles{}
 	short := l.Record(parsed("create,kill9@delete:cgroup-remove"))
-	short.Steps = []lifecycle.Done{{Step: "create"}, {Step: "kill9@delete:cgroup-remove", Missed: true}}
+	short.Steps = []lifecycle.Done{{Step: "create"}, {Step: "kill9@delete:cgroup-remove", Missed: true, Exit: new(int)}}
 	l.noteMissed(short)
+	killed := l.Record(parsed("create,kill9@delete:state-remove")) // when its time was over
+	killed.Steps = []lifecycle.Done{{Step: "create"}, {Step: "kill9@delete:state-remove", Missed: true}}
+	l.noteMissed(killed)
 	early := l.Record(parsed("create,kill9@delete:exit,delete"))
 	early.Steps = []lifecycle.Done{{Step: "create", Missed: true}}
 	l.noteMissed(early)
 	for name, want := range map[string]bool{"create,kill9@delete:cgroup-remove,delete": true, "create,kill9@delete:cgroup-remove": false,
-		"create,kill9@delete:exit,delete-force": false, "create,delete": false} {
+		"create,kill9@delete:exit,delete-force": false, "create,kill9@delete:state-remove,delete": false, "create,delete": false} {
 		rec, has := l.missedBefore(parsed(name))
 		if has != want || has && (!rec.Missed() || rec.Sequence.String() != name || len(rec.Steps) != 0 || rec.Behind == "") {
 			t.Errorf("%s: %v, %+v", name, has, rec)

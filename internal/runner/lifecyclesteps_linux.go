@@ -278,7 +278,7 @@ func (v *life) traced(ctx context.Context, argv []string, step lifecycle.Step, s
 		return lifecycle.Done{}, err
 	}
 	if !inTime { // what was killed with it says nothing of the point, also where it had come to that
-		return lifecycle.Done{Message: fmt.Sprintf("did not end within %v and was killed", v.limitOf(step))}, v.interrupted(ctx)
+		return lifecycle.Done{Missed: at != "", Message: fmt.Sprintf("did not end within %v and was killed", v.limitOf(step))}, v.interrupted(ctx)
 	}
 	v.points, v.alone = lifecycle.PointsOf(r.Timeline), r.Alone
 	if err := v.goOn(); err != nil {

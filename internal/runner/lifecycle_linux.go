@@ -137,6 +137,7 @@ type life struct {
 	alone  bool              // which had left no process
 	clean  bool              // what clean does has been done
 	slow   bool              // the runtime is stopped at each call
+	inLine int64             // ns that it has waited for its turn
 }
 
 // begin makes a life's cgroups and directories, journal first.
@@ -200,7 +201,11 @@ func (v *life) letGo() {
 // aside waits for something while others have their turn.
 func (v *life) aside(wait func()) {
 	v.of.turn.Unlock()
-	defer v.of.turn.Lock()
+	defer func() {
+		asked := now()
+		v.of.turn.Lock()
+		v.inLine += now() - asked
+	}()
 	wait()
 }
 

@@ -248,6 +248,33 @@ func TestLivedAgainWhereTheFirstIsGone(t *testing.T) {
 	}
 }
 
+// Catches a wait for the turn of another life that is taken for a step's time, and a wait for what a step waits for that is not.
+func TestWaitForTheTurn(t *testing.T) {
+	const held = 50 * time.Millisecond
+	l := &Lifecycles{}
+	v := &life{of: l}
+	l.turn.Lock()
+	taken := make(chan struct{})
+	v.aside(func() {
+		go func() {
+			l.turn.Lock()
+			close(taken)
+			time.Sleep(held)
+			l.turn.Unlock()
+		}()
+		<-taken
+	})
+	if inLine := time.Duration(v.inLine); inLine < held/2 {
+		t.Errorf("waited %v for a turn of %v", inLine, held)
+	}
+	v.inLine = 0
+	v.pause(held)
+	if inLine := time.Duration(v.inLine); inLine >= held {
+		t.Errorf("waited %v for a turn that nobody had", inLine)
+	}
+	l.turn.Unlock()
+}
+
 // Catches a late delete whose wait eats up the time of the call, so that a runtime that was never let run is said not to have ended.
 func TestSmokeLivesSettleLongerThanAStep(t *testing.T) {
 	l := openLives(t, cgroupjoin.Cgroupfs)

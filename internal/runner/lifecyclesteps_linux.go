@@ -38,20 +38,21 @@ func (v *life) take(ctx context.Context, step lifecycle.Step) (lifecycle.Done, e
 	if err := ctx.Err(); err != nil {
 		return lifecycle.Done{}, err
 	}
+	if step.Verb == lifecycle.Create {
+		v.letGo() // which waits for the turn: that is not the runtime's time
+	}
 	began := now()
 	if step.Verb == lifecycle.LateDelete {
-		// Outside the step's limit, which is the runtime's: --settle may be longer.
+		// Outside the step's limit, which is the runtime's: --settle may be longer. What others do meanwhile is in this wait.
 		if err := v.wait(ctx, v.of.job.Quiet); err != nil {
 			return lifecycle.Done{}, err
 		}
 	}
-	if step.Verb == lifecycle.Create {
-		v.letGo() // which waits for the turn: that is not the runtime's time either
-	}
+	inLine := v.inLine
 	ctx, cancel := context.WithTimeout(ctx, v.limitOf(step))
 	defer cancel()
 	done, err := v.does(ctx, step)
-	done.Step, done.NS = step.String(), now()-began
+	done.Step, done.NS = step.String(), now()-began-(v.inLine-inLine)
 	reapOrphans()
 	return done, err
 }

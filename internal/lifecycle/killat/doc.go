@@ -7,8 +7,11 @@
 // without its parent is its own affair, and the question.
 //
 // A seccomp filter, as sequence/enforce has it, would stay on the container for good, and answer a call it stops with ENOSYS once we
-// are gone; time alone (SIGSTOP after so many milliseconds) is not exact. A tracer that ends leaves nothing: its tracees go on. So the filter is
-// for a verb that is killed before it starts any process ([Command.Alone]): with it that one goes.
+// are gone; time alone (SIGSTOP after so many milliseconds) is not exact. A tracer that ends leaves nothing on its tracees: they go on. So the filter is
+// for a verb of which no process that it started is there when it ends or is killed ([Command.Alone]): with it the filter goes.
+//
+// Where initbench itself is killed, a SIGSTOP that is under way and that the tracer would have taken stops its process for good: whoever was just born traced has
+// one, and so have the runtime's tasks when its first process is born ([Command.Late]). It stays stopped until initbench clean kills it.
 //
 // Nothing that is traced is timed: each call costs two stops without a filter. The tracer's thread waits for its tracees alone (__WNOTHREAD), so that
 // it takes no status that is another goroutine's to read.

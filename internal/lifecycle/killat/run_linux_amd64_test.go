@@ -129,10 +129,10 @@ func TestAlone(t *testing.T) {
 	if _, r, err := tracedScript(t, ": > pid; /bin/mkdir state", "fork", Command{Alone: true}); err != nil || !r.Reached {
 		t.Errorf("killed before its first process: %v, %+v", err, r)
 	}
-	if _, r, err := tracedScript(t, "/bin/sleep 1 & : > pid", "pid-file", Command{Alone: true}); !errors.Is(err, ErrElsewise) {
+	if _, r, err := tracedScript(t, "/bin/sleep 60 & : > pid", "pid-file", Command{Alone: true}); !errors.Is(err, ErrElsewise) {
 		t.Errorf("what left a process ended with %v, %+v", err, r)
 	}
-	if _, r, err := tracedScript(t, "/bin/sleep 1 & : > pid", "", Command{}); err != nil || r.Alone {
+	if _, r, err := tracedScript(t, "/bin/sleep 60 & : > pid", "", Command{}); err != nil || r.Alone {
 		t.Errorf("what left a process was alone: %v, %+v", err, r)
 	}
 }

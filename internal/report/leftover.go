@@ -13,6 +13,8 @@ type jsonLeftovers struct {
 	CandidateAlone   int                `json:"candidate_alone"`
 	BaselineLasting  int                `json:"baseline_alone_lasting"`
 	CandidateLasting int                `json:"candidate_alone_lasting"`
+	BaselineMissed   int                `json:"baseline_missed"`
+	CandidateMissed  int                `json:"candidate_missed"`
 	Settle           string             `json:"settle"`
 	Cells            []jsonLeftoverCell `json:"cells"`
 }
@@ -41,7 +43,8 @@ func leftoversJSON(l *verdict.Leftovers) *jsonLeftovers {
 		return nil
 	}
 	out := &jsonLeftovers{Sequences: l.Sequences, Both: l.Both, Settle: l.Settle, Cells: []jsonLeftoverCell{},
-		BaselineAlone: l.Alone[0], CandidateAlone: l.Alone[1], BaselineLasting: l.OwnLasting[0], CandidateLasting: l.OwnLasting[1]}
+		BaselineAlone: l.Alone[0], CandidateAlone: l.Alone[1], BaselineLasting: l.OwnLasting[0], CandidateLasting: l.OwnLasting[1],
+		BaselineMissed: l.Missed[0], CandidateMissed: l.Missed[1]}
 	for _, c := range l.Cells {
 		out.Cells = append(out.Cells, jsonLeftoverCell{
 			Sequence: c.Sequence, Baseline: c.Baseline, Candidate: c.Candidate, Name: c.Name, Worse: c.Worse, Better: c.Better,

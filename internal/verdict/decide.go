@@ -136,7 +136,7 @@ func (j *judge) leavesOpen(r *row) bool {
 
 // untested kinds have rows that never have a p value, whatever is measured.
 func (k kind) untested() bool {
-	return k == threshold || k == growth || k == inherited || k == remaining
+	return k == threshold || k == growth || k == inherited
 }
 
 func smaller(all []float64, p float64) (n int) {

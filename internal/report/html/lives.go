@@ -19,12 +19,15 @@ func (d *drawer) lives(v verdict.Verdict) section {
 			"delete is the runtime's delete --force, clean is initbench clean; a dash is nothing that lasts. Sequences that differ come first.",
 	}
 	var groups []lifeGroup
-	lived := false
+	lived, compared, why := false, false, ""
 	for _, m := range v.Metrics {
 		if m.Left == nil {
 			continue
 		}
-		lived = true
+		lived, compared = true, compared || m.Left.Sequences > 0
+		if why == "" {
+			why = m.Why
+		}
 		i := slices.IndexFunc(groups, func(g lifeGroup) bool { return g.title == lifeTitle(m) })
 		if i < 0 {
 			i = len(groups)
@@ -40,6 +43,8 @@ func (d *drawer) lives(v verdict.Verdict) section {
 	switch {
 	case !lived:
 		return section{}
+	case len(s.Tables) == 0 && !compared:
+		s.Missing = "No sequence of the two arms could be compared: " + why + "."
 	case len(s.Tables) == 0:
 		s.Missing = "After no sequence did anything remain that time alone did not free."
 	}

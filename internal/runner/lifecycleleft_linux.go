@@ -344,9 +344,14 @@ func (v *life) unmountNamed() error {
 	return err
 }
 
-// unmountName unmounts a namespace and removes the empty file that it was mounted on, which is made for that alone.
+// unmountName unmounts a namespace and removes the empty file that it was mounted on, which is made for that alone. One that is gone, with its
+// network perhaps, is what was wanted.
 func unmountName(path string) error {
-	if err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+	err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("unmount %s: %w", path, err)
 	}
 	if err := unix.Unlink(path); err != nil && !errors.Is(err, unix.ENOENT) {

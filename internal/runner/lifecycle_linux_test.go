@@ -264,13 +264,14 @@ func TestWaitForTheTurn(t *testing.T) {
 		}()
 		<-taken
 	})
-	if inLine := time.Duration(v.inLine); inLine < held/2 {
-		t.Errorf("waited %v for a turn of %v", inLine, held)
+	if v.inLine <= 0 {
+		t.Error("the wait for another's turn is not counted")
 	}
 	v.inLine = 0
+	began := now()
 	v.pause(held)
-	if inLine := time.Duration(v.inLine); inLine >= held {
-		t.Errorf("waited %v for a turn that nobody had", inLine)
+	if all, inLine := time.Duration(now()-began), time.Duration(v.inLine); inLine > all-held { // however late this machine lets us go on
+		t.Errorf("of %v, %v of which were a pause, %v are said to be a wait for the turn", all, held, inLine)
 	}
 	l.turn.Unlock()
 }

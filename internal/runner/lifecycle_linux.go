@@ -134,10 +134,11 @@ type life struct {
 	init   *initProcess
 	calls  int
 	points []lifecycle.Point // of the last verb that was traced
-	alone  bool              // which had left no process
-	clean  bool              // what clean does has been done
-	slow   bool              // the runtime is stopped at each call
-	inLine int64             // ns that it has waited for its turn
+	places map[lifecycle.Point]killat.Place
+	alone  bool  // which had left no process
+	clean  bool  // what clean does has been done
+	slow   bool  // the runtime is stopped at each call
+	inLine int64 // ns that it has waited for its turn
 }
 
 // begin makes a life's cgroups and directories, journal first.

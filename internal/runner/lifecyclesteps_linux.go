@@ -17,7 +17,6 @@ import (
 	"github.com/initbench/initbench/internal/lifecycle"
 	"github.com/initbench/initbench/internal/lifecycle/killat"
 	"github.com/initbench/initbench/internal/ociruntime"
-	"github.com/initbench/initbench/sequence"
 )
 
 const (
@@ -267,11 +266,11 @@ func (v *life) interrupted(ctx context.Context) error {
 func (v *life) traced(ctx context.Context, argv []string, step lifecycle.Step, stdin, stdout, stderr *os.File) (lifecycle.Done, error) {
 	timely := killOnceOver(ctx, v.tree.Kill)
 	at, birthplace := step.Kill, v.tree.RuntimeCgroupFD()
-	alone, late := v.of.foreseen(step)
+	alone, known := v.of.foreseen(step)
 	if v.slow {
-		alone, late = false, false
+		alone, known = false, nil
 	}
-	r, err := killat.Run(killat.Command{Argv: argv, Dir: v.dir, Files: [3]*os.File{stdin, stdout, stderr}, Cgroup: &birthplace, Alone: alone, Late: late,
+	r, err := killat.Run(killat.Command{Argv: argv, Dir: v.dir, Files: [3]*os.File{stdin, stdout, stderr}, Cgroup: &birthplace, Alone: alone, Known: known,
 		Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=/root", "LANG=C.UTF-8", "XDG_RUNTIME_DIR=/run"}},
 		killat.Target{Leaf: v.tree.LeafPath(), StateRoot: v.cli.StateRoot, PIDFile: v.pidFile()}, at)
 	inTime := timely() // what is left behind from here on nobody kills
@@ -281,7 +280,7 @@ func (v *life) traced(ctx context.Context, argv []string, step lifecycle.Step, s
 	if !inTime { // what was killed with it says nothing of the point, also where it had come to that
 		return lifecycle.Done{Missed: at != "", Message: fmt.Sprintf("did not end within %v and was killed", v.limitOf(step))}, v.interrupted(ctx)
 	}
-	v.points, v.alone = lifecycle.PointsOf(r.Timeline), r.Alone
+	v.points, v.places, v.alone = lifecycle.PointsOf(r.Timeline), placesOf(r), r.Alone
 	if err := v.goOn(); err != nil {
 		return lifecycle.Done{}, err
 	}
@@ -312,19 +311,28 @@ func killOnceOver(ctx context.Context, kill func() error) (timely func() bool) {
 // timelines are what is known of a runtime's verbs.
 type timelines struct {
 	points lifecycle.Points
+	places map[lifecycle.Verb]map[lifecycle.Point]killat.Place
 	alone  map[lifecycle.Verb]bool // no process that the verb started was there at its end
 }
 
-// foreseen says by the timelines whether nothing that the runtime has started is there when it is killed, and whether that is after its first process
-// was started.
-func (l *Lifecycles) foreseen(step lifecycle.Step) (alone, late bool) {
-	for _, p := range l.known.points[step.Verb] {
-		if p == step.Kill {
-			return !late || l.known.alone[step.Verb], late && !l.known.alone[step.Verb]
-		}
-		late = late || p == lifecycle.PointOf(sequence.Fork, 1) || p == lifecycle.PointOf(sequence.BornInCgroup, 1)
+// foreseen says by the timelines whether nothing that the runtime has started is there when it is killed, and if that cannot be said, where it is.
+func (l *Lifecycles) foreseen(step lifecycle.Step) (alone bool, known *killat.Place) {
+	place, has := l.known.places[step.Verb][step.Kill]
+	switch {
+	case !has:
+		return false, nil
+	case place.Births == 0 || l.known.alone[step.Verb]:
+		return true, nil
 	}
-	return false, false
+	return false, &place
+}
+
+func placesOf(r killat.Result) map[lifecycle.Point]killat.Place {
+	all := map[lifecycle.Point]killat.Place{}
+	for step, place := range r.Places {
+		all[lifecycle.PointOf(step, 1)] = place
+	}
+	return all
 }
 
 // goOn wakes what was born in the moment the tracer ended: the kernel stops whoever is born traced, with a signal
@@ -350,7 +358,7 @@ func (v *life) goOn() error {
 func (l *Lifecycles) Points(ctx context.Context) (lifecycle.Points, error) {
 	l.turn.Lock()
 	defer l.turn.Unlock()
-	all := timelines{lifecycle.Points{}, map[lifecycle.Verb]bool{}}
+	all := timelines{lifecycle.Points{}, map[lifecycle.Verb]map[lifecycle.Point]killat.Place{}, map[lifecycle.Verb]bool{}}
 	for _, verbs := range [][]lifecycle.Verb{
 		{lifecycle.Create, lifecycle.Start, lifecycle.Stop, lifecycle.Delete},
 		{lifecycle.Create, lifecycle.Start, lifecycle.ForceDelete},
@@ -382,7 +390,7 @@ func (v *life) survey(ctx context.Context, verbs []lifecycle.Verb, all timelines
 		if verb == lifecycle.Stop {
 			continue
 		}
-		all.points[verb], all.alone[verb] = v.points, v.alone
+		all.points[verb], all.places[verb], all.alone[verb] = v.points, v.places, v.alone
 	}
 	return nil
 }

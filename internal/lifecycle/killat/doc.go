@@ -11,7 +11,7 @@
 // for a verb of which no process that it started is there when it ends or is killed ([Command.Alone]): with it the filter goes.
 //
 // Where initbench itself is killed, a SIGSTOP that is under way and that the tracer would have taken stops its process for good: whoever was just born traced has
-// one, and so have the runtime's tasks when its first process is born ([Command.Late]). It stays stopped until initbench clean kills it.
+// one, and so have the tasks that are to be stopped from a birth on ([Command.Known]). It stays stopped until initbench clean kills it.
 //
 // Nothing that is traced is timed: each call costs two stops without a filter. The tracer's thread waits for its tracees alone (__WNOTHREAD), so that
 // it takes no status that is another goroutine's to read.

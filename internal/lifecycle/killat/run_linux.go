@@ -32,13 +32,21 @@ type Command struct {
 	// Alone says that no process which the verb starts is there at its end, or when it is killed. It is then stopped by a filter at the calls that
 	// may make a step, not at each: a tenth of them. Whatever a process starts has its filter for good, and fails at those calls once nobody traces it.
 	Alone bool
-	// Late says that no step of the point's kind comes before the verb has started its first process. Until then it is not stopped at its calls, and
-	// their steps are not in the timeline.
-	Late bool
+	// Known is where the point is known to lie; nil: nowhere. Then nobody is stopped at its calls before so many processes were born, and after
+	// that only the process which takes the step is. Steps of others are not in the timeline.
+	Known *Place
+}
+
+// Place is where in a verb a step is first taken.
+type Place struct {
+	// Process is by whom: 0 is the verb's own process, 1 the first that was born.
+	Process int
+	// Births is how many processes were born before.
+	Births int
 }
 
 // ErrElsewise is that of a verb that was not what Command says of it: it was said to be alone and has left a process, which fails under the filter,
-// or to come to the point late and did not. What it did says nothing.
+// or to come to the point at a place and did not. What it did says nothing.
 var ErrElsewise = errors.New("it takes other steps than it is known for")
 
 // Result is how the verb went.
@@ -50,6 +58,8 @@ type Result struct {
 	Alone bool
 	// Timeline has the steps up to the end, each at its beginning. Only NS, Step, PID, TID and Comm are in its events.
 	Timeline sequence.Timeline
+	// Places are those of the steps in it, each where it is first.
+	Places map[sequence.Step]Place
 }
 
 // Supported says why no runtime can be killed between two steps here; nil when nothing is known to stand against it.
@@ -73,9 +83,9 @@ func Run(c Command, t Target, at lifecycle.Point) (Result, error) {
 	}
 	ended := make(chan outcome, 1)
 	go onThreadOfItsOwn(func() {
-		tr := tracer{target: t, at: at, filtered: c.Alone, early: c.Late, asked: map[int]bool{}, owing: map[int]bool{}, held: map[int]int{}, stopped: map[int]int{}, processes: map[int]bool{}, seen: map[int]bool{}, within: map[int]sequence.Step{}, taken: map[sequence.Step]int{}}
+		tr := newTracer(c, t, at)
 		err := tr.run(c)
-		if err == nil && (c.Alone && !tr.result.Alone || c.Late && !tr.result.Reached) {
+		if err == nil && (c.Alone && !tr.result.Alone || c.Known != nil && !tr.result.Reached) {
 			err = ErrElsewise
 		}
 		ended <- outcome{tr.result, err, unix.Gettid()}
@@ -117,18 +127,27 @@ type tracer struct {
 	result Result
 
 	filtered  bool         // tasks stop by the filter
-	early     bool         // tasks do not stop at their calls: the first process is still to come
-	asked     map[int]bool // tasks that were asked to stop when it came, and have not
+	known     *Place       // of the point
+	early     bool         // tasks do not stop at their calls: processes are still to come
+	asked     map[int]bool // tasks that were asked to stop when those had, and have not
 	owing     map[int]bool // tasks that had another stop first
 	held      map[int]int  // tasks that wait for those, with the signal they are to get
 	births    int          // of processes, that were asked for
-	begun     int          // and that came about
+	numbers   map[int]int  // those that came about, numbered; the root is 0
 	processes map[int]bool // those that have not ended, without the root
 
 	stopped map[int]int           // tasks left stopped, with the signal they are to get
-	seen    map[int]bool          // tasks whose first stop has been, and that have not ended
+	seen    map[int]int           // tasks whose first stop has been and that have not ended, with their process's number
+	naps    map[int]int           // how often in a row a task has slept as Go's monitor does
 	within  map[int]sequence.Step // tasks in a call whose return is a step
 	taken   map[sequence.Step]int
+}
+
+func newTracer(c Command, t Target, at lifecycle.Point) *tracer {
+	return &tracer{target: t, at: at, filtered: c.Alone, known: c.Known, early: c.Known != nil && c.Known.Births > 0,
+		asked: map[int]bool{}, owing: map[int]bool{}, held: map[int]int{}, numbers: map[int]int{}, processes: map[int]bool{},
+		stopped: map[int]int{}, seen: map[int]int{}, naps: map[int]int{}, within: map[int]sequence.Step{}, taken: map[sequence.Step]int{},
+		result: Result{Places: map[sequence.Step]Place{}}}
 }
 
 func (t *tracer) run(c Command) error {
@@ -168,7 +187,7 @@ func (t *tracer) begin() error {
 	if !ws.Stopped() {
 		return fmt.Errorf("the runtime ended before its exec: %#x", uint32(ws))
 	}
-	t.seen[t.root] = true
+	t.numbers[t.root], t.seen[t.root] = 0, 0
 	if t.filtered {
 		if err := install(t.root); err != nil {
 			return fmt.Errorf("filter: %w", err)
@@ -181,7 +200,19 @@ func (t *tracer) begin() error {
 	return t.resume(t.root, 0)
 }
 
+// wait first looks whether there is something to be told, and leaves the CPU to others: the next stop is mostly that near. Of a call
+// that may block the scheduler hears each time, which costs several times what a stop does.
 func wait(pid int, ws *unix.WaitStatus) (int, error) {
+	const looks = 20
+	for range looks {
+		var status uint32
+		got, _, errno := unix.RawSyscall6(unix.SYS_WAIT4, uintptr(pid), uintptr(unsafe.Pointer(&status)), unix.WALL|unix.WNOTHREAD|unix.WNOHANG, 0, 0, 0)
+		if errno == 0 && got != 0 {
+			*ws = unix.WaitStatus(status)
+			return int(got), nil
+		}
+		_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) // it cannot fail
+	}
 	for {
 		got, err := unix.Wait4(pid, ws, unix.WALL|unix.WNOTHREAD, nil)
 		if !errors.Is(err, unix.EINTR) {
@@ -202,6 +233,7 @@ func (t *tracer) follow() error {
 			delete(t.stopped, tid)
 			delete(t.processes, tid)
 			delete(t.seen, tid)
+			delete(t.naps, tid)
 			if tid == t.root {
 				t.result.Status, t.result.Alone = syscall.WaitStatus(ws), t.alone()
 				t.letGo()
@@ -250,11 +282,12 @@ func (t *tracer) meet(tid int, ws unix.WaitStatus) error {
 		if err := t.syscall(tid); err != nil {
 			return err
 		}
-	case sig == unix.SIGTRAP && ws.TrapCause() > 0: // a birth or an exec, of which the calls have told
-		if born, err := unix.PtraceGetEventMsg(tid); t.early && err == nil && tgid(int(born)) == int(born) {
-			t.lookOut(tid)
+	case sig == unix.SIGTRAP && ws.TrapCause() == unix.PTRACE_EVENT_EXEC: // of which the call has told
+	case sig == unix.SIGTRAP && ws.TrapCause() > 0: // a birth
+		if born, err := unix.PtraceGetEventMsg(tid); err == nil && tgid(int(born)) == int(born) {
+			t.count(int(born), tid)
 		}
-	case sig == unix.SIGSTOP && (!t.seen[tid] || t.asked[tid] || t.owing[tid]): // the first stop of whoever was born traced, or one that we asked for
+	case sig == unix.SIGSTOP && (!t.met(tid) || t.asked[tid] || t.owing[tid]): // the first stop of whoever was born traced, or one that we asked for
 		delete(t.owing, tid)
 	default:
 		deliver = int(sig)
@@ -274,31 +307,49 @@ func (t *tracer) meet(tid int, ws unix.WaitStatus) error {
 	return t.resume(tid, deliver)
 }
 
+func (t *tracer) met(tid int) bool {
+	_, met := t.seen[tid]
+	return met
+}
+
 // meetFirst notes a task that was not known.
 func (t *tracer) meetFirst(tid int) {
-	if t.seen[tid] {
+	if t.met(tid) {
 		return
 	}
-	t.seen[tid] = true
-	if tgid(tid) == tid {
-		t.begun++
-		t.processes[tid] = true
-		t.lookOut(tid)
+	process := tgid(tid)
+	if process == tid {
+		t.count(tid, tid)
+	}
+	t.seen[tid] = t.numbers[process]
+}
+
+// count notes that a process was born, of which a task that has stopped has told: it itself or its parent, whichever of them is met first.
+func (t *tracer) count(process, by int) {
+	if _, counted := t.numbers[process]; counted {
+		return
+	}
+	t.numbers[process] = len(t.numbers)
+	t.processes[process] = true
+	if t.early && len(t.numbers) > t.known.Births {
+		t.lookOut(by)
 	}
 }
 
-// lookOut has all tasks stop at their calls from now on, the first process having been born. What runs has to be stopped for that. The process
-// and its parent, whichever of them is met first, are held as long.
+// lookOut has those stop at their calls from now on who may take the step. What runs of them has to be stopped for that; the task that was met last
+// is held as long.
 func (t *tracer) lookOut(met int) {
-	if !t.early {
-		return
-	}
 	t.early = false
 	for tid := range t.seen {
-		if tid != met && unix.Tgkill(t.root, tid, unix.SIGSTOP) == nil { // one that has ended is not waited for
+		if tid != met && t.watched(tid) && unix.Tgkill(tgid(tid), tid, unix.SIGSTOP) == nil { // one that has ended is not waited for
 			t.asked[tid] = true
 		}
 	}
+}
+
+// watched reports whether a task has to be stopped at its calls, as far as it is known who takes the step.
+func (t *tracer) watched(tid int) bool {
+	return t.naps[tid] < monitorNaps && (t.known == nil || t.seen[tid] == t.known.Process)
 }
 
 // answered notes that a task has stopped, or ended; when all have that were asked, those that are held go on.
@@ -328,7 +379,7 @@ func (t *tracer) alone() bool {
 			return false
 		}
 	}
-	return births <= t.begun
+	return births < len(t.numbers) // the root is one of them
 }
 
 // ended reports whether a process is a zombie, or no more.
@@ -341,14 +392,32 @@ func isBirth(s sequence.Step) bool { return s == sequence.Fork || s == sequence.
 
 // resume has a task go on to its next call, or without a stop as long as none is wanted; under the filter to the next that may be a step, or to the return of such a one.
 func (t *tracer) resume(tid, sig int) error {
-	goOn := unix.PtraceSyscall
-	if t.early || t.filtered && t.within[tid] == "" {
-		goOn = unix.PtraceCont
+	how := unix.PTRACE_SYSCALL
+	if t.early || !t.watched(tid) || t.filtered && t.within[tid] == "" {
+		how = unix.PTRACE_CONT
 	}
-	if err := goOn(tid, sig); err != nil && !errors.Is(err, unix.ESRCH) { // killed meanwhile: its end is told
-		return fmt.Errorf("ptrace: go on: %w", err)
+	// It does not wait, and so the scheduler need not hear of it: there is one for each call of a runtime.
+	if _, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, uintptr(how), uintptr(tid), 0, uintptr(sig), 0, 0); errno != 0 && errno != unix.ESRCH { // killed meanwhile: its end is told
+		return fmt.Errorf("ptrace: go on: %w", errno)
 	}
 	return nil
+}
+
+// A thread that does nothing but sleep for 20 microseconds so many times in a row is Go's monitor (sysmon in runtime/proc.go), which runs no goroutine
+// and so takes no step. It wakes the more often the slower all others are: stopped at its calls it made most of the stops, in which
+// a runtime that is traced takes its time.
+const (
+	monitorNaps = 3
+	monitorNap  = 20 * time.Microsecond
+)
+
+// nap counts the sleeps of a task.
+func (t *tracer) nap(c call) {
+	if c.nr == unix.SYS_NANOSLEEP && c.word(c.args[0]) == 0 && c.word(c.args[0]+8) == uint64(monitorNap) {
+		t.naps[c.tid]++
+		return
+	}
+	delete(t.naps, c.tid)
 }
 
 // info is struct ptrace_syscall_info, of which golang.org/x/sys has neither the type nor the request.
@@ -384,7 +453,9 @@ func (t *tracer) syscall(tid int) error {
 			return t.take(tid, step)
 		}
 	case i.Op == opEntry, i.Op == opSeccomp:
-		step := t.target.step(call{tid: tid, nr: i.Nr, args: i.Arg}, t.isRoot)
+		c := call{tid: tid, nr: i.Nr, args: i.Arg}
+		t.nap(c)
+		step := t.target.step(c, t.isRoot)
 		if step == "" {
 			return nil
 		}
@@ -405,6 +476,9 @@ func (t *tracer) take(tid int, step sequence.Step) error {
 		return nil
 	}
 	t.taken[step]++
+	if t.taken[step] == 1 {
+		t.result.Places[step] = Place{Process: t.seen[tid], Births: len(t.numbers) - 1}
+	}
 	t.result.Timeline.Events = append(t.result.Timeline.Events, sequence.Event{NS: now(), Step: step, PID: tgid(tid), TID: tid, Comm: comm(tid)})
 	if t.at == "" || lifecycle.PointOf(step, t.taken[step]) != t.at {
 		return nil

@@ -33,7 +33,7 @@ func script(t *testing.T, text string, at lifecycle.Point) (dir string, r Result
 func tracedScript(t *testing.T, text string, at lifecycle.Point, how Command) (dir string, r Result, err error) {
 	t.Helper()
 	dir = t.TempDir()
-	r, err = Run(Command{Argv: []string{"/bin/sh", "-c", text}, Dir: dir, Env: []string{"PATH=/usr/bin:/bin"}, Alone: how.Alone, Late: how.Late},
+	r, err = Run(Command{Argv: []string{"/bin/sh", "-c", text}, Dir: dir, Env: []string{"PATH=/usr/bin:/bin"}, Alone: how.Alone, Known: how.Known},
 		Target{Leaf: "/none", StateRoot: filepath.Join(dir, "state"), PIDFile: filepath.Join(dir, "pid")}, at)
 	if session := r.Timeline.RuntimePID; session > 0 {
 		t.Cleanup(func() { _ = unix.Kill(-session, unix.SIGKILL) }) // mostly there is nothing
@@ -137,29 +137,49 @@ func TestAlone(t *testing.T) {
 	}
 }
 
-// Catches a verb that is not stopped once its first process is there, one that is stopped before, one whose tasks wait for each other, and
-// one that does not come to the point and is not told of.
-func TestLate(t *testing.T) {
-	const text = ": > pid; /bin/mkdir state; exec /bin/mkdir state/a state/b"
-	for at, want := range map[lifecycle.Point][2]bool{"state-create": {}, "state-create#2": {true}, "exit": {true, true}} {
-		dir, r, err := tracedScript(t, text, at, Command{Late: true})
+// Catches a verb that is not stopped once it has come to where its point is, one that is stopped before, or for what others do, one whose tasks wait
+// for each other, and one that does not come to the point and is not told of.
+func TestKnown(t *testing.T) {
+	const text = ": > pid; /bin/mkdir -p state/c; exec /bin/mkdir state/a state/b"
+	_, all := script(t, text, "")
+	for step, want := range map[sequence.Step]Place{PIDFile: {0, 0}, sequence.Fork: {0, 0}, StateCreate: {1, 1}, sequence.Exit: {0, 1}} {
+		if got, has := all.Places[step]; !has || got != want {
+			t.Errorf("%s is at %+v, not %+v", step, got, want)
+		}
+	}
+	for _, c := range []struct {
+		at    lifecycle.Point
+		known Place
+		want  [2]bool
+	}{
+		{"state-create", Place{0, 1}, [2]bool{}},
+		{"state-create#2", Place{0, 1}, [2]bool{true}},
+		{"exit", Place{0, 1}, [2]bool{true, true}},
+		{"exit", Place{0, 0}, [2]bool{true, true}},
+	} {
+		dir, r, err := tracedScript(t, text, c.at, Command{Known: &c.known})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !r.Reached || [2]bool{there(dir, "state/a"), there(dir, "state/b")} != want {
-			t.Errorf("%s: %+v", at, r)
+		if !r.Reached || [2]bool{there(dir, "state/a"), there(dir, "state/b")} != c.want || !there(dir, "state/c") {
+			t.Errorf("%s: %+v", c.at, r)
 		}
-		if !there(dir, "pid") || r.Timeline.Events[0].Step == PIDFile {
-			t.Errorf("%s: stopped too early: %+v", at, r)
+		if seen := r.Timeline.Events[0].Step == PIDFile; seen != (c.known.Births == 0) || !there(dir, "pid") {
+			t.Errorf("%s: stopped too early, or too late: %+v", c.at, r)
 		}
 	}
-	if _, r, err := tracedScript(t, text, "pid-file", Command{Late: true}); !errors.Is(err, ErrElsewise) {
-		t.Errorf("a point that comes early: %v, %+v", err, r)
+	if dir, r, err := tracedScript(t, text, "state-create", Command{Known: &Place{1, 1}}); err != nil || !r.Reached || r.Timeline.Events[0].PID == r.Timeline.RuntimePID || !there(dir, "pid") {
+		t.Errorf("a step of the child's: %v, %+v", err, r)
+	}
+	for _, known := range []Place{{0, 1}, {1, 1}, {0, 3}, {5, 1}} {
+		if _, r, err := tracedScript(t, text, "pid-file", Command{Known: &known}); !errors.Is(err, ErrElsewise) {
+			t.Errorf("a point that is elsewhere than at %+v: %v, %+v", known, err, r)
+		}
 	}
 }
 
 // Catches threads that are not stopped, or wait for each other, where a runtime in Go starts its processes.
-func TestLateWithThreads(t *testing.T) {
+func TestKnownWithThreads(t *testing.T) {
 	if os.Getenv("INITBENCH_KILLAT") != "" {
 		for range 8 {
 			go func() {
@@ -182,7 +202,7 @@ func TestLateWithThreads(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	r, err := Run(Command{Argv: []string{self, "-test.run=TestLateWithThreads"}, Dir: dir, Env: []string{"INITBENCH_KILLAT=1"}, Late: true},
+	r, err := Run(Command{Argv: []string{self, "-test.run=TestKnownWithThreads"}, Dir: dir, Env: []string{"INITBENCH_KILLAT=1"}, Known: &Place{0, 3}},
 		Target{Leaf: "/none", StateRoot: "/none", PIDFile: filepath.Join(dir, "pid")}, "pid-file")
 	if err != nil || !r.Reached || there(dir, "pid") || !there(dir, "state2") {
 		t.Errorf("%v, %+v", err, r)

@@ -8,7 +8,9 @@
 //
 // A seccomp filter, as sequence/enforce has it, would stay on the container for good, and answer a call it stops with ENOSYS once we
 // are gone; time alone (SIGSTOP after so many milliseconds) is not exact. A tracer that ends leaves nothing on its tracees: they go on. So the filter is
-// for a verb of which no process that it started is there when it ends or is killed ([Command.Alone]): with it the filter goes.
+// for a verb of which no process that it started is there when it ends or is killed ([Command.Alone]): with it the filter goes. Of the other verbs
+// those that have been followed once from end to end are stopped only where the step is known to be taken ([Command.Known]): by that process, and from the
+// birth before it on.
 //
 // Where initbench itself is killed, a SIGSTOP that is under way and that the tracer would have taken stops its process for good: whoever was just born traced has
 // one, and so have the tasks that are to be stopped from a birth on ([Command.Known]). It stays stopped until initbench clean kills it.

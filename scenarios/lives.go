@@ -24,7 +24,7 @@ const (
 
 // Lives are those that each session of a scenario lives, one container's each.
 type Lives struct {
-	// Length is the most steps of a sequence: all of up to it are lived, with at most Faults deaths of the runtime in each.
+	// Length is the most steps of a sequence: all of up to it are lived, with at most Faults in each: deaths of the runtime, and deletes under pressure.
 	Length int `json:"length,omitempty"`
 	Faults int `json:"faults,omitempty"`
 	// Sequences are these and no others.

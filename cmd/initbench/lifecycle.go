@@ -78,7 +78,7 @@ func (f *lifecycleFlags) register(cmd *cobra.Command) {
 	fl.StringArrayVar(&f.drivers, "driver", nil, "only this cgroup driver: cgroupfs or systemd (may be repeated)")
 	fl.Var(&once{value: &f.sequence}, "sequence", "live this one sequence, such as create,start,stop,delete")
 	fl.IntVar(&f.length, "length", 0, "live every sequence of up to so many steps")
-	fl.IntVar(&f.faults, "faults", 1, "how often the runtime may be killed in one sequence")
+	fl.IntVar(&f.faults, "faults", 1, "how many faults one sequence may have: kills of the runtime, and deletes under pressure")
 	fl.DurationVar(&f.settle, "settle", 2*time.Second, "how long time alone is given to free what is left")
 	fl.StringVar(&f.out, "out", "", "file for the records, a JSON line each; what it has is not lived again")
 	fl.StringArrayVar(&f.from, "from", nil, "show the records of this file, and live nothing (may be repeated)")

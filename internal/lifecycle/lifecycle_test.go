@@ -51,6 +51,9 @@ func TestCountIsWhatComes(t *testing.T) {
 				t.Fatalf("%s: twice, or longer than %d", name, length)
 			}
 			seen[name] = true
+			if strings.Count(name, killed)+strings.Count(name, string(PressedDelete)) > s.Faults {
+				t.Fatalf("%s: more than %d faults", name, s.Faults)
+			}
 			back, err := Parse(name)
 			if err != nil || back.String() != name {
 				t.Fatalf("%s parses back to %v: %v", name, back, err)

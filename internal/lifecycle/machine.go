@@ -21,7 +21,7 @@ const (
 // state is where a sequence has come to. It is comparable: the count is kept by it.
 type state struct {
 	phase  phase
-	faults int // how many more times the runtime may be killed
+	faults int // how many more there may be: kills of the runtime, and deletes under pressure
 }
 
 func begin(faults int) state { return state{absent, faults} }
@@ -50,11 +50,13 @@ var half = map[Verb]phase{Create: halfCreated, Start: halfStarted, Stop: retried
 // after is the state that a step leads to, if it can be taken.
 func (s state) after(step Step) (state, bool) {
 	next, ok := edges[s.phase][step.Verb]
-	if !ok || step.Kill == "" {
+	if !ok || step.Kill == "" && step.Verb != PressedDelete {
 		return state{next, s.faults}, ok
 	}
-	next, kills := half[step.Verb]
-	if !kills || s.faults < 1 {
+	if step.Kill != "" {
+		next, ok = half[step.Verb]
+	}
+	if !ok || s.faults < 1 {
 		return state{}, false
 	}
 	return state{next, s.faults - 1}, true

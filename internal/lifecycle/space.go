@@ -10,7 +10,7 @@ import (
 // Space is what sequences are made of.
 type Space struct {
 	Points Points
-	// Faults is how often in one sequence the runtime may be killed.
+	// Faults is how many there may be in one sequence: kills of the runtime, and deletes under pressure.
 	Faults int
 }
 

@@ -30,7 +30,7 @@ func lived() results.Record {
 func TestLivesAreRefused(t *testing.T) {
 	for want, spoil := range map[string]func(*results.Record){
 		"lives of a trial that has none":               func(r *results.Record) { r.Lives = 0 },
-		`step "creat" is not one of`:                   func(r *results.Record) { r.Lived.Lives[0].Sequence = "creat" },
+		`step "creat": did you mean create?`:           func(r *results.Record) { r.Lived.Lives[0].Sequence = "creat" },
 		"life create,start,delete: 0 of process":       func(r *results.Record) { r.Lived.Lives[2].Left[0].Count = 0 },
 		`"processes" freed by "delete" is no leftover`: func(r *results.Record) { r.Lived.Lives[2].Left[0].Kind = "processes" },
 		`"process" freed by "luck" is no leftover`:     func(r *results.Record) { r.Lived.Lives[2].Left[0].FreedBy = "luck" },

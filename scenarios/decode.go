@@ -124,7 +124,7 @@ func (d *decoder) mapping(path, what string, n node, fields []field) {
 	for _, e := range n.Keys {
 		f, ok := fieldNamed(fields, e.Name)
 		if !ok {
-			d.fail(e.Pos, "unknown key "+quoted(e.Name), what+" has "+keys(fields))
+			d.fail(e.Pos, "unknown key "+quoted(e.Name), yamlpos.DidYouMean(e.Name, keys(fields))+what+" has "+strings.Join(keys(fields), ", "))
 			return
 		}
 		d.read(join(path, f.key), f.read, e.Value)
@@ -194,12 +194,11 @@ func fieldNamed(fields []field, key string) (field, bool) {
 	return field{}, false
 }
 
-func keys(fields []field) string {
-	var names []string
+func keys(fields []field) (names []string) {
 	for _, f := range fields {
 		names = append(names, f.key)
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 func join(path, key string) string {

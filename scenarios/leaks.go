@@ -73,14 +73,21 @@ func (s Scenario) metricWords() string {
 	if s.Cycles > 0 {
 		return AllLeaks + ", " + LeakInherited + ", or " + LeakMetric("KIND") + " with KIND one of " + strings.Join(slices.Concat(machineKinds, descriptorKinds), ", ")
 	}
-	if s.Lives != nil {
-		return leftoverWords()
+	return strings.Join(s.metricNames(), ", ")
+}
+
+// metricNames are all that the scenario may judge.
+func (s Scenario) metricNames() (names []string) {
+	switch {
+	case s.Cycles > 0:
+		names = []string{AllLeaks}
+	case s.Lives != nil:
+		names = []string{AllLeftovers}
 	}
-	var names []string
 	for _, m := range Metrics() {
-		if m.Scope != PerSession && m.Scope != PerLife {
+		if (m.Scope == PerSession) == (s.Cycles > 0) && (m.Scope == PerLife) == (s.Lives != nil) {
 			names = append(names, m.Name)
 		}
 	}
-	return strings.Join(names, ", ")
+	return names
 }

@@ -34,11 +34,3 @@ func leftoverMetrics() (all []Metric) {
 	}
 	return all
 }
-
-func leftoverWords() string {
-	var names []string
-	for _, m := range leftoverMetrics() {
-		names = append(names, m.Name)
-	}
-	return AllLeftovers + ", " + strings.Join(names, ", ")
-}

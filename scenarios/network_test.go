@@ -18,7 +18,7 @@ func TestNetworksAreRefused(t *testing.T) {
 			`f.yaml:7:33: network.pools[1]: base 10.1.0.0/16 overlaps that of pools[0], 10.0.0.0/8: write bases that have no address in common`},
 		{`network: {pools: [{base: "fd0d::1/48", size: 64}]}`, `f.yaml:4:26: network.pools[0]: base "fd0d::1/48" has bits beyond its /48: write fd0d::/48`},
 		{`network: {pools: [{base: 10.0.0.0/8}]}`, `f.yaml:4:19: a pool without size: add size`},
-		{`network: {pools: [{base: 10.0.0.0/8, sise: 24}]}`, `f.yaml:4:38: unknown key "sise": a pool has base, size`},
+		{`network: {pools: [{base: 10.0.0.0/8, sise: 24}]}`, `f.yaml:4:38: unknown key "sise": did you mean size? else a pool has base, size`},
 		{`network: {bridge: br0}`, `f.yaml:4:11: unknown key "bridge": a network has pools`},
 		{"containers: 254\nconcurrent: true\nnetwork: {pools: [{base: 10.0.0.0/8, size: 24}]}",
 			`f.yaml:6:44: network.pools[0]: a subnet of {"base":"10.0.0.0/8","size":24} has addresses for 253 containers, and 254 are started at once: write a smaller size, which is a larger subnet`},

@@ -116,8 +116,9 @@ func TestParseRefuses(t *testing.T) {
 		{"dash bomb", strings.Repeat("- ", MaxFileBytes/2), "1:17: more than 8 levels: a scenario needs three"},
 
 		// Keys.
-		{"unknown key", base + "limit: 16MiB\n", `4:1: unknown key "limit": ` + allKeys},
-		{"unknown key of a runtime", base + "runtimes:\n- {nom: a}\n", `5:4: unknown key "nom": a runtime has name, ref`},
+		{"unknown key", base + "limit: 16MiB\n", `4:1: unknown key "limit": did you mean limits? else ` + allKeys},
+		{"unknown key, near to none", base + "memory: 16MiB\n", `4:1: unknown key "memory": ` + allKeys},
+		{"unknown key of a runtime", base + "runtimes:\n- {nom: a}\n", `5:4: unknown key "nom": did you mean name? else a runtime has name, ref`},
 		{"key with a line feed", `"a\nb": c`, `1:1: unknown key "a\nb": ` + allKeys},
 		{"key twice", base + "trials: 3\n", `4:1: key "trials" a second time: keep one (the first is on line 2)`},
 		{"no name", "trials: 2\njudge: [oom.rate]\n", "1:1: a scenario without name: add name"},
@@ -196,6 +197,7 @@ func TestParseRefuses(t *testing.T) {
 		{"unknown driver", base + "drivers: [cgroupfs, dbus]\n", `4:21: driver "dbus": write cgroupfs or systemd`},
 		{"driver twice", base + "drivers: [systemd, systemd]\n", "4:20: driver systemd a second time: name each once"},
 		{"unknown metric", "name: a\ntrials: 1\njudge: [oom.rate, latency]\n", `3:19: unknown metric "latency": write ` + metrics},
+		{"misspelt metric", "name: a\ntrials: 1\njudge: [oom.rat]\n", `3:9: unknown metric "oom.rat": did you mean oom.rate? else write ` + metrics},
 		{"metric twice", "name: a\ntrials: 1\njudge: [oom.rate, oom.rate]\n", "3:19: metric oom.rate a second time: name each once"},
 		{"judges nothing", "name: a\ntrials: 1\njudge: []\n", "3:8: judge is an empty list: name at least one, or leave the key out"},
 
@@ -207,7 +209,7 @@ func TestParseRefuses(t *testing.T) {
 		{"one order, no list", base + "orders: natural\n", `4:9: orders "natural" is text, not a sequence: write a list, as in [a, b]`},
 		{"no orders in the list", base + "orders: []\n", "4:9: orders is an empty list: name at least one, or leave the key out"},
 		{"orders of another type", base + "orders: [3]\n", `4:10: orders[0] "3" is a number, not text: write a word, or put it in quotes`},
-		{"order for orders", base + "order: [natural]\n", `4:1: unknown key "order": ` + allKeys},
+		{"order for orders", base + "order: [natural]\n", `4:1: unknown key "order": did you mean orders? else ` + allKeys},
 		{"observe is no bool", base + "observe: ebpf\n", `4:10: observe "ebpf" is text, not true or false: write true or false`},
 		{"latency under the observer", "name: a\ntrials: 1\njudge: [oom.rate, start.latency]\nobserve: true\n",
 			"3:19: metric start.latency under the observer: observing takes time: judge it in a scenario without observe"},

@@ -67,7 +67,7 @@ func TestParseRefusesBadSessions(t *testing.T) {
 			t.Errorf("%q\ngot  %v\nwant f.yaml:%s", text, err, want)
 		}
 	}
-	for judge, want := range map[string]string{"oom.rate": "metric oom.rate of a session: write leak.*, leak.inherited, or leak.KIND", "leak.mount": `unknown metric "leak.mount": write leak.*`} {
+	for judge, want := range map[string]string{"oom.rate": "metric oom.rate of a session: write leak.*, leak.inherited, or leak.KIND", "leak.mount": `unknown metric "leak.mount": did you mean leak.mounts? else write leak.*`} {
 		_, err := Parse("f.yaml", []byte(sessionBase+"cycles: 20\njudge: ["+judge+"]\n"))
 		if err == nil || !strings.HasPrefix(err.Error(), "f.yaml:4:9: "+want) {
 			t.Errorf("judge %s: %v", judge, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/yamlpos"
 	"github.com/initbench/initbench/sequence"
 )
 
@@ -169,7 +170,7 @@ func (s Scenario) judgeFlaw() *flaw {
 	for i, name := range s.Judge {
 		path := fmt.Sprintf("judge[%d]", i)
 		if _, ok := MetricNamed(name); !ok && name != AllLeaks && name != AllLeftovers {
-			return &flaw{path, "unknown metric " + quoted(name), "write " + s.metricWords()}
+			return &flaw{path, "unknown metric " + quoted(name), yamlpos.DidYouMean(name, s.metricNames()) + "write " + s.metricWords()}
 		}
 		if slices.Contains(s.Judge[:i], name) {
 			return &flaw{path, "metric " + name + " a second time", "name each once"}

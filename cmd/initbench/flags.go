@@ -16,6 +16,7 @@ import (
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/vm"
+	"github.com/initbench/initbench/internal/yamlpos"
 	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
 )
@@ -161,7 +162,7 @@ func checkWord(flag, value string, words ...string) error {
 	if slices.Contains(words, value) {
 		return nil
 	}
-	return usagef("%s %q is not one of %s", flag, value, strings.Join(words, ", "))
+	return usagef("%s %q%s", flag, value, yamlpos.NotOneOf(value, words))
 }
 
 // planFlags are fixed by a stored run: with --resume they have no say.

@@ -121,8 +121,12 @@ func groupsOfLives(grid table.Writer, t lifecycle.Table) (rows int) {
 }
 
 func lifeCounts(t lifecycle.Table) string {
-	text := fmt.Sprintf("%d sequences left nothing, %d only what went by itself (the last of it after %v), %d what did not\n",
-		t.Clean, t.Passing, t.Longest.Round(time.Millisecond), len(t.Rows)-t.Passing)
+	sequences := "sequences"
+	if t.Clean == 1 {
+		sequences = "sequence"
+	}
+	text := fmt.Sprintf("%d %s left nothing, %d only what went by itself (the last of it after %v), %d what did not\n",
+		t.Clean, sequences, t.Passing, t.Longest.Round(time.Millisecond), len(t.Rows)-t.Passing)
 	if t.Missed > 0 {
 		text += fmt.Sprintf("%d say nothing: the runtime did not come to the point where it was to be killed\n", t.Missed)
 	}
@@ -187,7 +191,7 @@ func oneLife(b *strings.Builder, r lifecycle.Record) {
 	steps := newLifeTable(false)
 	steps.AppendHeader(table.Row{"step", "took", "ended", "said"})
 	for _, d := range r.Steps {
-		steps.AppendRow(table.Row{d.Step, time.Duration(d.NS).Round(time.Millisecond), ended(d), d.Message})
+		steps.AppendRow(table.Row{d.Step, time.Duration(d.NS).Round(time.Millisecond), d.Ended(), d.Message})
 	}
 	b.WriteString(steps.Render() + "\n\n")
 	if len(r.Left) == 0 {
@@ -204,14 +208,4 @@ func oneLife(b *strings.Builder, r lifecycle.Record) {
 		left.AppendRow(table.Row{string(l.Kind), l.Name, string(l.FreedBy), after})
 	}
 	b.WriteString(left.Render() + "\n")
-}
-
-func ended(d lifecycle.Done) string {
-	switch {
-	case d.Signal != "":
-		return d.Signal
-	case d.Exit != nil:
-		return fmt.Sprint("exit ", *d.Exit)
-	}
-	return ""
 }

@@ -146,10 +146,21 @@ func TestTooMany(t *testing.T) {
 	}
 }
 
+// Catches an exit status that is told as the place in memory where it lies, and a step of no runtime told as one of a runtime that succeeded.
+func TestHowAStepEnded(t *testing.T) {
+	exit := func(n int) *int { return &n }
+	for want, d := range map[string]Done{"exit 0": {Exit: exit(0)}, "exit 1": {Exit: exit(1)}, "SIGKILL": {Signal: "SIGKILL"}, "": {Step: "oom"}} {
+		if got := d.Ended(); got != want {
+			t.Errorf("%+v: %q, want %q", d, got, want)
+		}
+	}
+}
+
 // Catches a name that is misread, or refused without the words that mend it.
 func TestParseRefuses(t *testing.T) {
 	for name, want := range map[string]string{
-		"": "empty", "create,": `step "" is not one of`, "start": "cannot follow nothing", "create,exit": "the container is created then",
+		"": "empty", "create,": `step "" is not one of`, "creat,start": `step "creat": did you mean create? else write one of create, start, delete`,
+		"create,kill9@strat:join": `step "strat": did you mean start? else write one of create, start, stop`, "start": "cannot follow nothing", "create,exit": "the container is created then",
 		"kill9@create": "VERB:POINT", "kill9@oom:join": "not one of create, start", "kill9@create:Join": "a-z", "kill9@create:join#0": "#2",
 		strings.Repeat("create,delete,", 9): "the most are 16",
 	} {

@@ -77,6 +77,17 @@ type Done struct {
 	Message string `json:"message,omitempty"`
 }
 
+// Ended is how the runtime did: by a signal, or with an exit status; empty of a step that calls none.
+func (d Done) Ended() string {
+	switch {
+	case d.Signal != "":
+		return d.Signal
+	case d.Exit != nil:
+		return fmt.Sprint("exit ", *d.Exit)
+	}
+	return ""
+}
+
 // Runtime is which binary lived it.
 type Runtime struct {
 	Name    string `json:"name"`

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/initbench/initbench/internal/yamlpos"
 	"github.com/initbench/initbench/sequence"
 )
 
@@ -125,5 +126,5 @@ func verbStep(name string, among []Verb) (Step, error) {
 	for _, v := range among {
 		words = append(words, string(v))
 	}
-	return Step{}, fmt.Errorf("step %q is not one of %s", name, strings.Join(words, ", "))
+	return Step{}, fmt.Errorf("step %q%s", name, yamlpos.NotOneOf(name, words))
 }

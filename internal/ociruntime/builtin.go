@@ -7,6 +7,7 @@ import (
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/builtin/options"
+	"github.com/initbench/initbench/internal/yamlpos"
 	"github.com/initbench/initbench/memfdclone"
 	"github.com/initbench/initbench/scenarios"
 )
@@ -109,10 +110,10 @@ type builtinKey struct {
 // builtinKeys are in canonical order.
 var builtinKeys = []builtinKey{
 	{"clone",
-		func(b *Builtin, v string) (err error) { b.Clone, err = memfdclone.ParseWhere(v); return },
+		func(b *Builtin, v string) error { return among("clone", v, memfdclone.Wheres(), &b.Clone) },
 		func(b Builtin) string { return string(b.Clone) }},
 	{"strategy",
-		func(b *Builtin, v string) (err error) { b.Strategy, err = memfdclone.ParseStrategy(v); return },
+		func(b *Builtin, v string) error { return among("strategy", v, memfdclone.Strategies(), &b.Strategy) },
 		func(b Builtin) string { return string(b.Strategy) }},
 	{"pad",
 		func(b *Builtin, v string) (err error) { b.Pad, err = parsePadding("pad", v); return },
@@ -121,11 +122,24 @@ var builtinKeys = []builtinKey{
 		func(b *Builtin, v string) (err error) { b.Size, err = parsePadding("size", v); return },
 		func(b Builtin) string { return formatPadding(b.Size) }},
 	{"join",
-		func(b *Builtin, v string) (err error) { b.Join, err = cgroupjoin.ParseMechanism(v); return },
+		func(b *Builtin, v string) error { return among("join", v, cgroupjoin.Mechanisms(), &b.Join) },
 		func(b Builtin) string { return string(b.Join) }},
 	{"cgroup",
-		func(b *Builtin, v string) (err error) { b.Cgroup, err = cgroupjoin.ParseWhen(v); return },
+		func(b *Builtin, v string) error { return among("cgroup", v, cgroupjoin.Whens(), &b.Cgroup) },
 		func(b Builtin) string { return string(b.Cgroup) }},
+}
+
+// among takes one of a closed set.
+func among[T ~string](key, value string, all []T, to *T) error {
+	if slices.Contains(all, T(value)) {
+		*to = T(value)
+		return nil
+	}
+	var words []string
+	for _, w := range all {
+		words = append(words, string(w))
+	}
+	return fmt.Errorf("%s %q%s", key, value, yamlpos.NotOneOf(value, words))
 }
 
 func parseBuiltin(whole, text string) (Ref, error) {
@@ -164,7 +178,7 @@ func (b *Builtin) set(key, value string) error {
 	for _, k := range builtinKeys { // of plants whoever wants one knows
 		names = append(names, k.name)
 	}
-	return fmt.Errorf("option %s is not one of %s, each as key=value and a comma between two", quote(key), strings.Join(names, ", "))
+	return fmt.Errorf("option %s%s, each as key=value and a comma between two", quote(key), yamlpos.NotOneOf(key, names))
 }
 
 // ref is the canonical reference: options in the order of builtinKeys, sizes as scenarios writes them.

@@ -50,7 +50,9 @@ func TestBuiltinRefuses(t *testing.T) {
 		"":                          "is not one of clone, strategy, pad, size, join, cgroup",
 		"clone":                     `clone "" is not one of parent, init, once, none`,
 		"clone=memfd":               `clone "memfd" is not one of parent, init, once, none`,
-		"Clone=init":                "is not one of clone, strategy",
+		"Clone=init":                `option "Clone": did you mean clone? else write one of clone, strategy, pad, size, join, cgroup, each as`,
+		"strateyg=memfd":            `option "strateyg": did you mean strategy? else write one of clone, strategy`,
+		"clone=onec":                `clone "onec": did you mean once? else write one of parent, init, once, none`,
 		"clone=init,":               "is not one of clone, strategy",
 		"clone=init clone=none":     "is not one of parent, init, once, none",
 		"clone=init,clone=init":     "clone is said twice",
@@ -77,7 +79,7 @@ func TestBuiltinRefuses(t *testing.T) {
 		"plant-syscalls=many":       `plant-syscalls: "many" is no number`,
 		"plant-syscalls=1000001":    "is not between 1 and 1000000",
 		"clone=\x1b[31m":            "control character",
-		"clone=\u202einit":          "is not one of parent",
+		"clone=\u202einit":          "did you mean init? else write one of parent",
 	} {
 		ref, err := ParseRef("builtin:" + options)
 		var refErr *RefError

@@ -385,7 +385,7 @@ func (v *life) survey(ctx context.Context, verbs []lifecycle.Verb, all timelines
 			return err
 		}
 		if done.Exit == nil || *done.Exit != 0 {
-			return fmt.Errorf("%s under the tracer: exit %v %s: %s", verb, done.Exit, done.Signal, done.Message)
+			return fmt.Errorf("%s under the tracer: %s: %s", verb, done.Ended(), done.Message)
 		}
 		if verb == lifecycle.Stop {
 			continue

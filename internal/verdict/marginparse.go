@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/initbench/initbench/internal/yamlpos"
 	"github.com/initbench/initbench/scenarios"
 )
 
@@ -60,7 +61,7 @@ func marginUnit(name string) (Unit, error) {
 	case name == LeakCount, scenarios.IsLeak(name), scenarios.IsLeftover(name):
 		return "", fmt.Errorf("%s has none: anything left behind counts", name)
 	case i < 0:
-		return "", fmt.Errorf("unknown metric %q: write one of %s", name, strings.Join(withMargin(), ", "))
+		return "", fmt.Errorf("unknown metric %q: %swrite one of %s", name, yamlpos.DidYouMean(name, withMargin()), strings.Join(withMargin(), ", "))
 	}
 	return table[i].unit, nil
 }
@@ -104,7 +105,7 @@ func parseShare(text string, unit Unit) (float64, error) {
 	case err != nil || math.IsNaN(x):
 		return 0, fmt.Errorf("%q is no percentage: write one such as 5%%", text)
 	case x < 0:
-		return 0, fmt.Errorf("%q: a margin is not negative", text)
+		return 0, fmt.Errorf("%q: a margin is not negative: write one such as %s", text, marginForm(unit))
 	case x > maxMargin*100:
 		return 0, fmt.Errorf("%q: the most is %d%%", text, maxMargin*100)
 	}
@@ -115,7 +116,7 @@ func parseShare(text string, unit Unit) (float64, error) {
 func parseAmount(text string, unit Unit) (float64, error) {
 	text = strings.TrimSpace(text)
 	if strings.HasPrefix(text, "-") {
-		return 0, fmt.Errorf("%q: a margin is not negative", text)
+		return 0, fmt.Errorf("%q: a margin is not negative: write one such as %s", text, marginForm(unit))
 	}
 	x, ok := amountIn(text, unit)
 	if !ok {

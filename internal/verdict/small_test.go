@@ -95,9 +95,11 @@ func TestParseMargin(t *testing.T) {
 	for in, want := range map[string]string{
 		"start.latency":              "write METRIC=MARGIN",
 		"latency=5%":                 `unknown metric "latency": write one of start.latency, `,
-		"start.latency=-5%":          "a margin is not negative",
+		"start.latancy=5%":           `unknown metric "start.latancy": did you mean start.latency? else write one of start.latency, `,
+		"start.latency=-5%":          `"-5%": a margin is not negative: write one such as 2ms, 5% or`,
 		"start.latency=5":            `"5" is no margin of a metric in time: write one such as 2ms, 5% or`,
-		"start.syscalls=-5":          "a margin is not negative",
+		"start.syscalls=-5":          `"-5": a margin is not negative: write one such as 64, 5% or`,
+		"oom.rate=-5%":               `"-5%": a margin is not negative: write one such as 20 points`,
 		"start.threshold=512":        `"512" is no margin of a metric in bytes`,
 		"start.threshold=1MB":        `"1MB" is no margin of a metric in bytes: write one such as 512KiB`,
 		"oom.rate=5":                 `"5" is no margin of a metric in points: write one such as 20 points`,

@@ -1,5 +1,7 @@
 package yamlpos
 
+import "strings"
+
 // slips of the hand at the most: two letters exchanged are two.
 const slips = 2
 
@@ -21,6 +23,15 @@ func DidYouMean(got string, words []string) string {
 		return ""
 	}
 	return Suggest(best)
+}
+
+// NotOneOf is the rest of an error that begins with the word got, which is none of words.
+func NotOneOf(got string, words []string) string {
+	all := strings.Join(words, ", ")
+	if hint := DidYouMean(got, words); hint != "" {
+		return ": " + hint + "write one of " + all
+	}
+	return " is not one of " + all
 }
 
 // distance is Levenshtein's: letters put in, left out or changed. What nothing

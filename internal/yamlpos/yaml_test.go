@@ -53,6 +53,15 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// Catches an error that hints at a word and leaves out which others there are, or the reverse.
+func TestNotOneOf(t *testing.T) {
+	for got, want := range map[string]string{"sise": ": did you mean size? else write one of base, size", "colour": " is not one of base, size"} {
+		if text := NotOneOf(got, []string{"base", "size"}); text != want {
+			t.Errorf("%s: %q, want %q", got, text, want)
+		}
+	}
+}
+
 // Catches a hint at what nobody meant, and a slip of the hand that gets none.
 func TestDidYouMean(t *testing.T) {
 	for got, want := range map[string]string{"sise": "did you mean size? else ", "bsae": "did you mean base? else ", "colour": "", "s": "", strings.Repeat("size", 1<<16): ""} {

@@ -133,11 +133,11 @@ func gateDesign(cmd *cobra.Command, g *gateFlags, p policy.Policy) *results.Desi
 }
 
 func gateSpec(cmd *cobra.Command, g *gateFlags, p policy.Policy) (scenarios.Spec, error) {
-	named := g.scenarios
+	named, load := g.scenarios, scenarios.Load
 	if !cmd.Flags().Changed("scenario") {
-		named = p.Scenarios
+		named, load = p.Scenarios, p.Scenario
 	}
-	all, err := loadScenarios(&g.measureFlags, named)
+	all, err := loadScenarios(&g.measureFlags, named, load)
 	if err != nil {
 		return scenarios.Spec{}, err
 	}

@@ -414,10 +414,10 @@ func newHeader(spec scenarios.Spec, gate bool) (results.Header, error) {
 }
 
 // loadScenarios reads scenarios by name or file and applies the command line to them.
-func loadScenarios(f *measureFlags, args []string) ([]scenarios.Scenario, error) {
+func loadScenarios(f *measureFlags, args []string, load func(string) (scenarios.Scenario, error)) ([]scenarios.Scenario, error) {
 	var all []scenarios.Scenario
 	for _, arg := range args {
-		s, err := scenarios.Load(arg)
+		s, err := load(arg)
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
@@ -92,7 +93,7 @@ func newPolicyCheckCommand() *cobra.Command {
 // policyScenarios loads what a policy measures, narrowed to its drivers, and refuses ceilings that nothing of it could hold.
 func policyScenarios(p policy.Policy) (all []scenarios.Scenario, err error) {
 	for _, name := range p.Scenarios {
-		sc, err := scenarios.Load(name)
+		sc, err := p.Scenario(name)
 		if err != nil {
 			return nil, err
 		}
@@ -109,7 +110,7 @@ func printPolicy(w io.Writer, p policy.Policy, all []scenarios.Scenario) error {
 		return err
 	}
 	for _, sc := range all {
-		if _, err := fmt.Fprintf(w, "scenario %s under %v: judges %v\n", sc.Name, sc.Drivers, sc.Judge); err != nil {
+		if _, err := fmt.Fprintf(w, "scenario %s under %s: judges %s\n", sc.Name, strings.Join(wordsOf(sc.Drivers), ", "), strings.Join(sc.Judge, ", ")); err != nil {
 			return err
 		}
 	}

@@ -91,7 +91,7 @@ func checkResumeArgs(cmd *cobra.Command, f *measureFlags, args []string, flags .
 }
 
 func runSpec(cmd *cobra.Command, f *measureFlags, args, runtimes []string) (scenarios.Spec, error) {
-	all, err := loadScenarios(f, args)
+	all, err := loadScenarios(f, args, scenarios.Load)
 	if err != nil {
 		return scenarios.Spec{}, err
 	}

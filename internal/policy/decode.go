@@ -151,9 +151,14 @@ func unique[T comparable](d *decoder, path string, v node, read func(path string
 
 func (d *decoder) scenarios(path string, v node) {
 	d.policy.Scenarios, d.policy.named = unique(d, path, v, d.text), true
+	d.policy.scenariosAt = nil
+	for _, item := range v.Items {
+		d.policy.scenariosAt = append(d.policy.scenariosAt, item.Pos)
+	}
 }
 
 func (d *decoder) drivers(path string, v node) {
+	d.policy.driversAt = v.Pos
 	d.policy.Drivers = unique(d, path, v, func(p string, item node) cgroupjoin.Driver { return word(d, p, item, cgroupjoin.Drivers()) })
 }
 

@@ -61,7 +61,7 @@ func named(differs func(name string) bool) (names []string) {
 func Default() Policy {
 	p := parsedDefault()
 	p.Scenarios, p.Drivers = slices.Clone(p.Scenarios), slices.Clone(p.Drivers)
-	p.named = false // by whoever takes the default
+	p.named, p.scenariosAt, p.driversAt = false, nil, scenarios.Position{} // by whoever takes the default
 	p.Margins, p.Severities = maps.Clone(p.Margins), maps.Clone(p.Severities)
 	return p
 }

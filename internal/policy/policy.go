@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -30,8 +32,9 @@ type Policy struct {
 	Margins    map[string]verdict.Margin
 	Severities map[string]verdict.Severity
 	Ceilings   []verdict.Ceiling
-	// at has the place of each ceiling in the file.
-	at []scenarios.Position
+	// at has the place of each ceiling in the file, scenariosAt of each scenario and driversAt of the drivers, where it names them.
+	at, scenariosAt []scenarios.Position
+	driversAt       scenarios.Position
 	// named is true where the file has a list of scenarios.
 	named bool
 }
@@ -95,12 +98,28 @@ func (p Policy) Options() verdict.Options {
 	}
 }
 
+// Scenario loads one by the name that the policy has for it. What is wrong with the name, and stands in no line of another file, has the
+// place of the name.
+func (p Policy) Scenario(name string) (scenarios.Scenario, error) {
+	sc, err := scenarios.Load(name)
+	var e *scenarios.Error
+	if i := slices.Index(p.Scenarios, name); i >= 0 && i < len(p.scenariosAt) && errors.As(err, &e) && e.Pos.Line == 0 {
+		placed := *e
+		if placed.Pos = p.scenariosAt[i]; e.Pos.File != "" {
+			placed.Wrong = e.Pos.String() + ": " + e.Wrong
+		}
+		err = &placed
+	}
+	return sc, err
+}
+
 // Apply narrows a scenario to the policy's drivers, and gives a ladder the policy's limits.
 func (p Policy) Apply(sc scenarios.Scenario) (scenarios.Scenario, error) {
 	drivers := slices.DeleteFunc(slices.Clone(sc.Drivers), func(d cgroupjoin.Driver) bool { return !slices.Contains(p.Drivers, d) })
 	if len(drivers) == 0 {
-		return sc, &scenarios.Error{Pos: scenarios.Position{File: p.File}, Wrong: fmt.Sprintf("scenario %s has none of the drivers %v", sc.Name, p.Drivers),
-			Right: fmt.Sprintf("it has %v: name one of them, or leave the scenario out", sc.Drivers)}
+		return sc, &scenarios.Error{Pos: cmp.Or(p.driversAt, scenarios.Position{File: p.File}),
+			Wrong: fmt.Sprintf("scenario %s has none of the drivers %s", sc.Name, strings.Join(wordsOf(p.Drivers), ", ")),
+			Right: fmt.Sprintf("it has %s: name one of them, or leave the scenario out", strings.Join(wordsOf(sc.Drivers), ", "))}
 	}
 	sc.Drivers = drivers
 	if len(p.Limits) > 0 && len(sc.Limits) > 0 {
@@ -133,7 +152,7 @@ func (p Policy) checkCeiling(c verdict.Ceiling, at scenarios.Position, all []sce
 		for _, sc := range all {
 			names = append(names, sc.Name)
 		}
-		return &scenarios.Error{Pos: at, Wrong: fmt.Sprintf("ceiling %q: none of the scenarios %v measures it", c.Text, names),
+		return &scenarios.Error{Pos: at, Wrong: fmt.Sprintf("ceiling %q: none of the scenarios %s measures it", c.Text, strings.Join(names, ", ")),
 			Right: "add a scenario that does, or leave the ceiling out" + measuredBy(c)}
 	}
 	for _, sc := range all {

@@ -294,7 +294,7 @@ func TestACeilingThatNothingMeasuresIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = p.Check([]scenarios.Scenario{startup})
-	want := `p.yaml:3:5: ceiling "start.threshold <= 12MiB": none of the scenarios [startup] measures it: add a scenario that does, or leave the ceiling out (pod-thresholds and thresholds measure it)`
+	want := `p.yaml:3:5: ceiling "start.threshold <= 12MiB": none of the scenarios startup measures it: add a scenario that does, or leave the ceiling out (pod-thresholds and thresholds measure it)`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
@@ -323,7 +323,7 @@ func TestAPolicyNarrowsScenarios(t *testing.T) {
 			t.Errorf("%s: %v %v, %v", name, sc.Drivers, sc.Limits, err)
 		}
 	}
-	if _, err := p.Apply(scenarios.Scenario{Name: "mine", Drivers: []cgroupjoin.Driver{cgroupjoin.Cgroupfs}}); err == nil || !strings.Contains(err.Error(), "scenario mine has none of the drivers [systemd]") {
+	if _, err := p.Apply(scenarios.Scenario{Name: "mine", Drivers: []cgroupjoin.Driver{cgroupjoin.Cgroupfs}}); err == nil || !strings.Contains(err.Error(), "p.yaml:1:10: scenario mine has none of the drivers systemd: it has cgroupfs: name") {
 		t.Errorf("%v", err)
 	}
 }

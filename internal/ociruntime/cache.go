@@ -20,7 +20,7 @@ import (
 //
 //	runtimes/runc@v1.1.15/runc           the binary
 //	runtimes/runc@v1.1.15/install.json   what was installed, an installRecord
-//	runtimes/runc@v1.1.15.lock           held while the directory is replaced
+//	runtimes/runc@v1.1.15.lock           held while the directory is replaced; not there without the directory
 //	runtimes/.runc@v1.1.15.tmp-N/        an install under way, or what a killed one left
 type cacheEntry struct {
 	ref  Ref
@@ -107,16 +107,45 @@ const lockPoll = 200 * time.Millisecond
 // lock keeps other installs of the same version out, those of other processes as
 // well: each call opens the file anew, and flock(2) locks belong to an open file.
 func (c cacheEntry) lock(ctx context.Context, note func(string)) (unlock func() error, err error) {
-	l := flock.New(filepath.Join(c.root, c.ref.String()+".lock"))
-	locked, err := l.TryLock()
-	if err == nil && !locked {
-		note("waiting for another install of it to end")
-		_, err = l.TryLockContext(ctx, lockPoll)
+	for waited := false; ; {
+		l := flock.New(filepath.Join(c.root, c.ref.String()+".lock"))
+		locked, err := l.TryLock()
+		if err == nil && !locked {
+			if !waited {
+				note("waiting for another install of it to end")
+			}
+			waited = true
+			_, err = l.TryLockContext(ctx, lockPoll)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("lock %s: %w", l.Path(), err)
+		}
+		if lasts(l) {
+			return func() error { return errors.Join(c.tidy(l), l.Close()) }, nil
+		}
+		if err := l.Close(); err != nil {
+			return nil, fmt.Errorf("lock %s: %w", l.Path(), err)
+		}
 	}
+}
+
+// lasts reports whether the file that is locked is the one of that name. Whoever held the lock before may have removed it, and a third may hold
+// the one that was made since.
+func lasts(l *flock.Flock) bool {
+	mine, err := l.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", l.Path(), err)
+		return false
 	}
-	return l.Close, nil
+	named, err := os.Stat(l.Path())
+	return err == nil && os.SameFile(mine, named)
+}
+
+// tidy removes a lock that guards nothing: of a version that there is not, nothing stays. The caller holds it.
+func (c cacheEntry) tidy(l *flock.Flock) error {
+	if _, err := os.Lstat(c.dir()); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return os.Remove(l.Path())
 }
 
 // removeLeftovers removes what killed installs left. The caller holds the lock.

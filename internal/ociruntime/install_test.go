@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gofrs/flock"
+
 	"github.com/initbench/initbench/internal/testenv"
 )
 
@@ -106,15 +108,17 @@ func installs(t *testing.T, tools string) int {
 // cached lists the cache, but not the lock files.
 func cached(t *testing.T, opts Options) []string {
 	t.Helper()
+	return slices.DeleteFunc(inCache(t, opts), func(name string) bool { return strings.HasSuffix(name, ".lock") })
+}
+
+func inCache(t *testing.T, opts Options) (names []string) {
+	t.Helper()
 	entries, err := os.ReadDir(filepath.Join(opts.CacheDir, "runtimes"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var names []string
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".lock") {
-			names = append(names, e.Name())
-		}
+		names = append(names, e.Name())
 	}
 	return names
 }
@@ -385,10 +389,31 @@ func TestInstallFails(t *testing.T) {
 			if errors.As(err, &refErr) != c.refErr || errors.As(err, &envErr) == c.refErr || !strings.Contains(err.Error(), c.message) {
 				t.Errorf("Resolve: %v; want %q", err, c.message)
 			}
-			if got := cached(t, opts); len(got) != 0 {
+			if got := inCache(t, opts); len(got) != 0 {
 				t.Errorf("cache holds %v", got)
 			}
 		})
+	}
+}
+
+// Catches two installs at once where the lock of the first was removed, and the second holds a file that is nobody's any more.
+func TestALockIsOfTheFileThatIsThere(t *testing.T) {
+	_, opts := fakeTools(t)
+	cache, err := openCache(runc1115, opts.CacheDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := flock.New(filepath.Join(cache.root, "x.lock"))
+	if locked, err := l.TryLock(); err != nil || !locked || !lasts(l) {
+		t.Fatalf("a lock that nobody removed: %v, %v, lasts %v", locked, err, lasts(l))
+	}
+	for _, again := range []func() error{func() error { return os.Remove(l.Path()) }, func() error { return os.WriteFile(l.Path(), nil, 0o600) }} {
+		if err := again(); err != nil || lasts(l) {
+			t.Errorf("%v; a lock lasts although its file is gone or another", err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -26,8 +26,7 @@ func CheckRoot(root string) error {
 		return fmt.Errorf("cgroup v2: %s: %w", root, err)
 	}
 	if st.Type != unix.CGROUP2_SUPER_MAGIC {
-		return fmt.Errorf("cgroup v2: %s is not a cgroup2 mount (a v1 or hybrid layout): "+
-			"boot with systemd.unified_cgroup_hierarchy=1, or measure in the guest with --in vm", root)
+		return &RootError{Root: root, Remedy: "boot with systemd.unified_cgroup_hierarchy=1, or measure in the guest with --in vm"}
 	}
 	have, err := controllers(root, root)
 	if err != nil {

@@ -170,9 +170,33 @@ func remainsFinding(ctx context.Context) finding {
 
 func found(name string, err error, detail, remedy string) finding {
 	if err != nil {
-		return finding{Name: name, OK: "no", Detail: oneLine(err.Error()), Remedy: remedy}
+		detail, remedy = parted(err, remedy)
+		return finding{Name: name, OK: "no", Detail: detail, Remedy: remedy}
 	}
 	return finding{Name: name, OK: "yes", Detail: detail}
+}
+
+// parted are an error and its remedy, which has a column of its own: the one that the error itself ends with, for it knows what failed, or else what
+// is to be done about most of its kind. Two for one fault would be one too many.
+func parted(err error, otherwise string) (detail, remedy string) {
+	detail = oneLine(err.Error())
+	var root *cgroupjoin.RootError
+	var guest *vm.EnvError
+	var binary *ociruntime.EnvError
+	switch {
+	case errors.As(err, &root):
+		remedy = root.Remedy
+	case errors.As(err, &guest):
+		remedy = guest.Remedy
+	case errors.As(err, &binary):
+		remedy = binary.Remedy
+	}
+	for _, tail := range []string{" (" + remedy + ")", ": " + remedy} {
+		if rest, said := strings.CutSuffix(detail, tail); said && remedy != "" {
+			return rest, remedy
+		}
+	}
+	return detail, otherwise
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

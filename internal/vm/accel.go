@@ -22,12 +22,17 @@ const kvmDeadline = 20 * time.Second
 
 // startAuto boots with kvm if a guest comes up with it inside the deadline, else
 // with tcg. That /dev/kvm exists proves nothing. A refusal is remembered, so that
-// the deadline is waited for once.
+// the deadline is waited for once, and noted once: the facts of every guest have it.
 func startAuto(ctx context.Context, o Options, q QEMU, img Image) (*Guest, error) {
-	why := kvmUsable(kvmDevice)
+	return startBy(ctx, kvmDevice, o, q, img)
+}
+
+func startBy(ctx context.Context, device string, o Options, q QEMU, img Image) (*Guest, error) {
+	why, known := kvmUsable(device), false
 	memo := kvmMemo{path: kvmMemoPath(filepath.Join(o.CacheDir, "guest"), img.Hash), BootID: bootID(), QEMU: q.Version, Image: img.Hash}
 	if why == "" {
 		why = memo.refusal()
+		known = why != ""
 	}
 	if why == "" {
 		g, err := tryKVM(ctx, o, q, img)
@@ -38,7 +43,9 @@ func startAuto(ctx context.Context, o Options, q QEMU, img Image) (*Guest, error
 		memo.remember(why)
 	}
 	o.Accel = TCG
-	note(o.Log, "emulating, since %s", why)
+	if !known {
+		note(o.Log, "emulating, since %s", why)
+	}
 	g, err := boot(ctx, o, q, img)
 	if err == nil {
 		g.facts.WhyNotKVM = why

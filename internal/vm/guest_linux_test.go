@@ -22,13 +22,17 @@ func bootFake(t *testing.T, mode string, limit time.Duration) (*Guest, error) {
 
 func bootFakeLogged(t *testing.T, mode string, limit time.Duration, log io.Writer) (*Guest, error) {
 	t.Helper()
+	return bootFakeBy(t, boot, mode, Options{Accel: TCG, BootTimeout: limit, CacheDir: t.TempDir(), Agent: staticBinary(t), Log: log})
+}
+
+func bootFakeBy(t *testing.T, boot func(context.Context, Options, QEMU, Image) (*Guest, error), mode string, o Options) (*Guest, error) {
+	t.Helper()
 	t.Setenv(fakeQEMU, mode)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := Options{Accel: TCG, BootTimeout: limit, CacheDir: t.TempDir(), Agent: staticBinary(t), Log: log}.withDefaults()
-	if err != nil {
+	if o, err = o.withDefaults(); err != nil {
 		t.Fatal(err)
 	}
 	g, err := boot(t.Context(), o, QEMU{Path: self, Version: "7.2.0"}, Image{Dir: t.TempDir(), Hash: "h", Suite: Bookworm})
@@ -85,6 +89,39 @@ func TestRefusalIsShort(t *testing.T) {
 	_, err := bootFake(t, "abort", time.Hour)
 	if got := shortly(err); got != "QEMU ended (exit status 1)" {
 		t.Errorf("%q of %v", got, err)
+	}
+}
+
+// Catches a refusal of kvm that is told again with every boot although nothing was tried, and one that is not told when it is found.
+func TestRefusalIsNotedOnce(t *testing.T) {
+	dir := t.TempDir()
+	device, cache := filepath.Join(dir, "kvm"), filepath.Join(dir, "cache")
+	auto := func(ctx context.Context, o Options, q QEMU, img Image) (*Guest, error) {
+		return startBy(ctx, device, o, q, img)
+	}
+	for _, c := range []struct {
+		before func() error
+		why    string
+		noted  bool
+	}{
+		{func() error { return nil }, "there is no " + device, true},
+		{func() error {
+			kvmMemo{path: kvmMemoPath(filepath.Join(cache, "guest"), "h"), BootID: bootID(), QEMU: "7.2.0", Image: "h"}.remember("it aborted")
+			return os.WriteFile(device, nil, 0o600)
+		}, "it aborted", false},
+	} {
+		if err := errors.Join(os.MkdirAll(filepath.Join(cache, "guest"), 0o755), c.before()); err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		g, err := bootFakeBy(t, auto, "agent", Options{BootTimeout: time.Minute, CacheDir: cache, Agent: staticBinary(t), Log: &log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Close()
+		if f := g.Facts(); f.Accelerator != TCG || f.WhyNotKVM != c.why || strings.Contains(log.String(), "emulating, since "+c.why) != c.noted {
+			t.Errorf("%s: %+v, noted %q", c.why, f, &log)
+		}
 	}
 }
 

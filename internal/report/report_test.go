@@ -168,6 +168,16 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// Catches "1 rows" at the end of the first line.
+func TestTheFirstLineCountsRows(t *testing.T) {
+	rows := []verdict.Metric{{Ruling: verdict.Pass}, {Ruling: verdict.Regressed}}
+	for n, want := range []string{"regressed\n", "regressed; 1 row: 1 pass\n", "regressed; 2 rows: 1 regressed, 1 pass\n"} {
+		if line := openingLine(verdict.Verdict{Ruling: verdict.Regressed, Metrics: rows[:n]}, Options{}); !strings.HasSuffix(line, ": "+want) {
+			t.Errorf("%d rows: %q, want %q at its end", n, line, want)
+		}
+	}
+}
+
 // Catches a line longer than the terminal, which then breaks in the middle of a figure.
 func TestTablesKeepToTheWidth(t *testing.T) {
 	v := cases(t)[verdict.Regressed]

@@ -98,7 +98,7 @@ func of(metrics []verdict.Metric, d cgroupjoin.Driver) []verdict.Metric {
 }
 
 func metricsGrid(title string, rows []verdict.Metric, opts Options, between string) *grid {
-	g := &grid{title: title, keys: 2, header: []string{"metric", "scenario", "baseline", "candidate", "change", "margin", "p", "verdict"}}
+	g := &grid{title: title, keys: 2, header: []string{"metric", "scenario", "baseline", "candidate", "change", "margin", "p (raw)", "verdict"}}
 	for _, m := range rows {
 		g.add(metricName(m), m.Scenario, arm(m, m.Baseline, between), arm(m, m.Candidate, between),
 			change(m, between), margin(m), verdict.FormatP(m.P), ruled(opts, m.Ruling, m.Severity, m.Open))

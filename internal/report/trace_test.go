@@ -56,6 +56,22 @@ func trace(t *testing.T, name, ref string, change func(*results.Record)) Trace {
 	return TraceOf(r, line, guest())
 }
 
+// Catches a name that somebody gave a runtime and does not find again, and one that it has of itself told as if it had been given.
+func TestATraceHasTheNameThatARuntimeWasGiven(t *testing.T) {
+	for _, c := range []struct{ name, ref, want string }{
+		{"old", "/usr/bin/runc", "old=/usr/bin/runc, runc version"}, {"runc", "/usr/bin/runc", " /usr/bin/runc, runc version"},
+		{"runc@v1.1.15", "runc@v1.1.15", " runc@v1.1.15, runc version"}, {"builtin-once", "builtin:clone=once", " builtin:clone=once, runc version"},
+	} {
+		one := trace(t, "overlay", c.ref, func(r *results.Record) { r.Runtime.Name, r.Runtime.Version = c.name, "runc version 1" })
+		two := drawnTrace(t, Table, Options{Width: 250}, one, trace(t, "overlay", "crun", nil))
+		for _, text := range []string{drawnTrace(t, Table, Options{}, one), two} {
+			if !strings.Contains(text, c.want) {
+				t.Errorf("%s=%s: no %q in\n%s", c.name, c.ref, c.want, text)
+			}
+		}
+	}
+}
+
 func imposed(o sequence.Order) func(*results.Record) {
 	return func(r *results.Record) {
 		r.Order = o

@@ -9,6 +9,8 @@ import (
 
 	"github.com/initbench/initbench/internal/report/phrase"
 	"github.com/initbench/initbench/internal/verdict"
+	"github.com/initbench/initbench/results"
+	"github.com/initbench/initbench/scenarios"
 	"github.com/initbench/initbench/sequence"
 )
 
@@ -30,7 +32,16 @@ func traceTable(traces []Trace, opts Options) string {
 
 // startOf says what was started and how. Label tells two apart.
 func startOf(label string, t Trace) [][2]string {
-	return [][2]string{{label + "runtime", phrase.Binary(t.Runtime)}, {label + "asked", asked(t)}}
+	return [][2]string{{label + "runtime", phrase.Binary(called(t))}, {label + "asked", asked(t)}}
+}
+
+// called is the runtime by its reference, and as the command line had it where that gave it another name than it has of itself.
+func called(t Trace) results.RuntimeID {
+	id := t.Runtime
+	if own, err := scenarios.ParseRuntime(id.Ref); err == nil && t.Name != "" && t.Name != own.Name {
+		id.Ref = t.Name + "=" + id.Ref
+	}
+	return id
 }
 
 func asked(t Trace) string {

@@ -154,7 +154,7 @@ func tally(rows []verdict.Metric) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, r))
 		}
 	}
-	return fmt.Sprintf("%d rows: %s", len(rows), strings.Join(parts, ", "))
+	return fmt.Sprintf("%s: %s", phrase.Rows(len(rows)), strings.Join(parts, ", "))
 }
 
 // counted is what the figures rest on.

@@ -34,7 +34,8 @@ func rulingsOf(v Verdict) (all []Ruling) {
 	return all
 }
 
-// Catches a bound that is held against the baseline, that a median on both sides of it meets, or that rules where it is only told.
+// Catches a bound that is held against the baseline, that a median on both sides of it meets, that rules where it is only told, or
+// that makes the whole what it is while the headline reads as if rows had.
 func TestACeilingIsHeldAgainstTheCandidatesInterval(t *testing.T) {
 	run := model{cv: 0.05, factor: map[string]float64{"container.memory.peak": 0.5}}.run(gateOf(startup(16)))
 	peak := Ceiling{Metric: "container.memory.peak"}
@@ -43,18 +44,27 @@ func TestACeilingIsHeldAgainstTheCandidatesInterval(t *testing.T) {
 		severity Severity
 		want     Ruling
 		whole    Ruling
-	}{{1.2e6, "", Pass, Pass}, {0.8e6, Fail, Regressed, Regressed}, {1.0e6, Fail, Inconclusive, Inconclusive}, {0.8e6, Warn, Regressed, Pass}} {
+		headline string
+	}{
+		{1.2e6, "", Pass, Pass, "pass"}, {0.8e6, Warn, Regressed, Pass, "pass"},
+		{0.8e6, Fail, Regressed, Regressed, "regressed, with 1 ceiling broken (container.memory.peak)"},
+		{1.0e6, Fail, Inconclusive, Inconclusive, "inconclusive, with 1 ceiling not settled (container.memory.peak)"},
+	} {
 		peak.AtMost, peak.Severity = c.atMost, c.severity
 		v := held(t, run, peak)
 		if got := rulingsOf(v); !slices.Equal(got, []Ruling{c.want, c.want}) {
 			t.Errorf("at most %v: %v, want twice %s: %+v", c.atMost, got, c.want, v.Ceilings[0].Reason)
 		}
-		if v.Ruling != c.whole {
-			t.Errorf("at most %v, severity %s: the whole is %s, want %s", c.atMost, c.severity, v.Ruling, c.whole)
+		if v.Ruling != c.whole || v.Headline() != c.headline {
+			t.Errorf("at most %v, severity %s: the whole is %s, want %s; headline %q, want %q", c.atMost, c.severity, v.Ruling, c.whole, v.Headline(), c.headline)
 		}
 		if c.severity == Warn && !strings.Contains(strings.Join(v.Warnings, "\n"), "by its severity only told: ceiling container.memory.peak (startup, cgroupfs): the candidate's median") {
 			t.Errorf("a ceiling that only warns is not told: %q", v.Warnings)
 		}
+	}
+	low, lower := Ceiling{Metric: "container.memory.peak", AtMost: 0.8e6}, Ceiling{Metric: "container.memory.peak", AtMost: 0.7e6, Text: "lower"}
+	if got := held(t, run, low, lower).Headline(); got != "regressed, with 2 ceilings broken" {
+		t.Errorf("headline of two ceilings %q", got)
 	}
 	peak.Driver, peak.Severity = cgroupjoin.Systemd, Fail
 	if v := held(t, run, peak); len(v.Ceilings) != 1 || v.Ceilings[0].Cell.Driver != cgroupjoin.Systemd || v.Ceilings[0].Cell.Scenario != "startup" {

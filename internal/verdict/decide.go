@@ -134,7 +134,8 @@ func (j *judge) leavesOpen(r *row) bool {
 	return r.Unit == Nanoseconds && j.forgives(r.Scenario)
 }
 
-// untested kinds have rows that never have a p value, whatever is measured.
+// untested kinds have rows that need never have a p value, whatever is measured: of a count that moves alike in both arms there is nothing to
+// test, so that one of a session joins the family, an adaptive run's too, with the first difference between its arms.
 func (k kind) untested() bool {
 	return k == threshold || k == growth || k == inherited
 }

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/initbench/initbench/cgroupjoin"
@@ -78,10 +79,10 @@ type Verdict struct {
 // ExitCode is the exit status that says the same as the verdict.
 func (v Verdict) ExitCode() int { return v.Ruling.ExitCode() }
 
-// Headline is the ruling, and with it what it leaves open; of a pass the candidate's findings too: what starts by luck alone
-// must not read as what starts.
+// Headline is the ruling, and with it the ceilings that made it so and what it leaves open; of a pass the candidate's findings
+// too: what starts by luck alone must not read as what starts.
 func (v Verdict) Headline() string {
-	var with []string
+	with := v.ownCeilings()
 	if own := v.ownFindings(); v.Ruling == Pass && len(own) > 0 {
 		with = append(with, fmt.Sprintf("%s: %s", plural(len(own), "finding"), strings.Join(own, "; ")))
 	}
@@ -92,6 +93,24 @@ func (v Verdict) Headline() string {
 		return string(v.Ruling)
 	}
 	return fmt.Sprintf("%s, with %s", v.Ruling, strings.Join(with, "; and "))
+}
+
+// ownCeilings say how many ceilings the whole is ruled by, for no row need be: each counts once, however many cells it is held in.
+func (v Verdict) ownCeilings() []string {
+	became, rules := map[Ruling]string{Regressed: "broken", Inconclusive: "not settled"}[v.Ruling]
+	var texts []string
+	for _, h := range v.Ceilings {
+		if rules && h.Severity == Fail && h.Ruling == v.Ruling && !slices.Contains(texts, h.Text) {
+			texts = append(texts, h.Text)
+		}
+	}
+	switch len(texts) {
+	case 0:
+		return nil
+	case 1:
+		return []string{fmt.Sprintf("1 ceiling %s (%s)", became, texts[0])}
+	}
+	return []string{fmt.Sprintf("%d ceilings %s", len(texts), became)}
 }
 
 // Open is how many rows are not settled and rule over nothing, for the clock they were measured by.

@@ -204,11 +204,7 @@ func tally(metrics []verdict.Metric) []string {
 	if len(all) == 0 {
 		return []string{"nothing was judged"}
 	}
-	rows := "rows"
-	if len(metrics) == 1 {
-		rows = "row"
-	}
-	return []string{fmt.Sprintf("%d %s: %s", len(metrics), rows, strings.Join(all, ", "))}
+	return []string{phrase.Rows(len(metrics)) + ": " + strings.Join(all, ", ")}
 }
 
 // appended puts a headline before the rest where it says more than the ruling, which stands above it.

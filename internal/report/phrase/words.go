@@ -18,6 +18,14 @@ func After(separator, text string) string {
 	return separator + text
 }
 
+// Rows is how many rows there are.
+func Rows(n int) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", n)
+}
+
 // Counts reports whether an arm's figure is a number of things among N, not a centre.
 func Counts(m verdict.Metric) bool { return m.Name == verdict.LeakCount }
 

@@ -27,7 +27,7 @@ type limitFlags struct {
 func newLimitCommand() *cobra.Command {
 	f := limitFlags{search: scenarios.DefaultSearch()}
 	cmd := &cobra.Command{
-		Use:   "limit --runtime REF...",
+		Use:   "limit [--runtime REF]...",
 		Short: "find the smallest memory limit at which a container starts",
 		Long: `limit looks for the start threshold of each runtime, under each driver and in each order of clone and join: the
 smallest memory.max, of the container or of its parent, at which a container starts with the probability asked for, as an interval at

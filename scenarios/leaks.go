@@ -54,10 +54,10 @@ func IsLeak(metric string) bool {
 }
 
 // Judges reports whether the scenario names the metric, or all of its sort. The payload of an embedder does not hold to be looked at, so that
-// all does not mean what it was handed: that would only be inconclusive.
+// all does not mean what it was handed: that would only be inconclusive. Nor does it mean what is left of a network where there is none.
 func (s Scenario) Judges(metric string) bool {
 	all := slices.Contains(s.Judge, AllLeaks) && (!s.Embedded || metric != LeakInherited)
-	left := metric != AllLeftovers && IsLeftover(metric) && slices.Contains(s.Judge, AllLeftovers)
+	left := metric != AllLeftovers && IsLeftover(metric) && slices.Contains(s.Judge, AllLeftovers) && (s.Network != nil || !LeftoverKind(metric).OfNetwork())
 	return slices.Contains(s.Judge, metric) || metric != AllLeaks && IsLeak(metric) && all || left
 }
 
@@ -85,7 +85,7 @@ func (s Scenario) metricNames() (names []string) {
 		names = []string{AllLeftovers}
 	}
 	for _, m := range Metrics() {
-		if (m.Scope == PerSession) == (s.Cycles > 0) && (m.Scope == PerLife) == (s.Lives != nil) {
+		if (m.Scope == PerSession) == (s.Cycles > 0) && (m.Scope == PerLife) == (s.Lives != nil) && (s.Network != nil || !LeftoverKind(m.Name).OfNetwork()) {
 			names = append(names, m.Name)
 		}
 	}

@@ -16,6 +16,10 @@ const (
 	// does, chance has 1 of 12870 (Fisher), which stands for the whole of some hundred sequences.
 	Repeated = 8
 
+	// LivesAtOnce are lived beside each other. Most of a life's time is waiting for what is left of it to go: two seconds, and one
+	// more after each thing that is tried; what it does takes a tenth of that. More would only hold memory, 20 MiB each where an init is left.
+	LivesAtOnce = 12
+
 	defaultFaults = 1
 	// DefaultSettle is what time alone is given to free what a life left.
 	DefaultSettle = 2 * time.Second

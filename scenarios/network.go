@@ -23,6 +23,14 @@ func (n *Network) AddressPools() []pool.Pool {
 	return pools
 }
 
+// Text is the pools as they are written on a command line; empty without a network.
+func (n *Network) Text() string {
+	if n == nil {
+		return ""
+	}
+	return pool.Text(n.Pools)
+}
+
 // NetworkOf is that of a scenario by its name; nil where it has none.
 func (s Spec) NetworkOf(scenario string) *Network {
 	for _, sc := range s.Scenarios {
@@ -56,19 +64,8 @@ func (s Scenario) networkFlaw() *flaw {
 	if s.Network == nil {
 		return s.unconnectedFlaw()
 	}
-	if n := len(s.Network.Pools); n < 1 || n > maxNetworkPools {
-		return &flaw{"network.pools", fmt.Sprintf("network.pools: %d pools", n), fmt.Sprintf("write 1 to %d, such as {base: \"fd0d:0ce5::/48\", size: 64}", maxNetworkPools)}
-	}
-	pools, wrong := pool.Make(s.Network.Pools)
-	if wrong != nil {
-		at := fmt.Sprintf("network.pools[%d]", wrong.Index)
-		return &flaw{at + "." + wrong.Key, at + ": " + wrong.Wrong, wrong.Right}
-	}
-	for i, p := range pools {
-		if need := s.atOnce(); p.Room() < need {
-			return &flaw{fmt.Sprintf("network.pools[%d].size", i), fmt.Sprintf("network.pools[%d]: a subnet of %s has addresses for %d containers, and %d are started at once", i, p, p.Room(), need),
-				"write a smaller size, which is a larger subnet"}
-		}
+	if f := s.Network.flaw(s.atOnce()); f != nil {
+		return f
 	}
 	switch {
 	case s.Joins != nil:
@@ -81,10 +78,36 @@ func (s Scenario) networkFlaw() *flaw {
 	return nil
 }
 
+// Check refuses, as a scenario does, pools that nobody should have, and those that have no addresses for so many containers at once.
+func (n *Network) Check(atOnce int64) error {
+	if f := n.flaw(atOnce); f != nil {
+		return &Error{Wrong: f.wrong, Right: f.right}
+	}
+	return nil
+}
+
+func (n *Network) flaw(atOnce int64) *flaw {
+	if n := len(n.Pools); n < 1 || n > maxNetworkPools {
+		return &flaw{"network.pools", fmt.Sprintf("network.pools: %d pools", n), fmt.Sprintf("write 1 to %d, such as {base: \"fd0d:0ce5::/48\", size: 64}", maxNetworkPools)}
+	}
+	pools, wrong := pool.Make(n.Pools)
+	if wrong != nil {
+		at := fmt.Sprintf("network.pools[%d]", wrong.Index)
+		return &flaw{at + "." + wrong.Key, at + ": " + wrong.Wrong, wrong.Right}
+	}
+	for i, p := range pools {
+		if p.Room() < atOnce {
+			return &flaw{fmt.Sprintf("network.pools[%d].size", i), fmt.Sprintf("network.pools[%d]: a subnet of %s has addresses for %d containers, and %d are started at once", i, p, p.Room(), atOnce),
+				"write a smaller size, which is a larger subnet"}
+		}
+	}
+	return nil
+}
+
 // unconnectedFlaw keeps metrics of networks from what has none.
 func (s Scenario) unconnectedFlaw() *flaw {
 	for i, name := range s.Judge {
-		if name == NetworkLatency || name == NetworkMemoryPeak {
+		if name == NetworkLatency || name == NetworkMemoryPeak || LeftoverKind(name).OfNetwork() {
 			return &flaw{fmt.Sprintf("judge[%d]", i), "metric " + name + " without a network", `add a network, as in network: {pools: [{base: "fd0d:0ce5::/48", size: 64}]}`}
 		}
 	}
@@ -93,8 +116,11 @@ func (s Scenario) unconnectedFlaw() *flaw {
 
 // atOnce is how many containers have an address at the same time.
 func (s Scenario) atOnce() int64 {
-	if s.Concurrent {
+	switch {
+	case s.Concurrent:
 		return int64(s.Containers)
+	case s.Lives != nil:
+		return LivesAtOnce
 	}
 	return 1
 }

@@ -23,11 +23,46 @@ func TestNetworksAreRefused(t *testing.T) {
 		{"containers: 254\nconcurrent: true\nnetwork: {pools: [{base: 10.0.0.0/8, size: 24}]}",
 			`f.yaml:6:44: network.pools[0]: a subnet of {"base":"10.0.0.0/8","size":24} has addresses for 253 containers, and 254 are started at once: write a smaller size, which is a larger subnet`},
 		{"cycles: 100\nnetwork: {pools: [{base: 10.0.0.0/8, size: 24}]}", "metric oom.rate of a session"},
+		{"lifecycle: {length: 2}\nnetwork: {pools: [{base: 10.0.0.0/8, size: 24}]}", "metric oom.rate of lives"},
 	} {
 		_, err := Parse("f.yaml", []byte(networked+c.text+"\n"))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s\n got %v\nwant %s", c.text, err, c.want)
 		}
+	}
+}
+
+// Catches lives that leave leases and judge none, or that judge them without a network, and a subnet too small for those that are lived at once.
+func TestLivesWithANetwork(t *testing.T) {
+	const lives, connected = "name: n\ntrials: 2\nlifecycle: {length: 2}\n", "network: {pools: [{base: 10.0.0.0/8, size: 24}]}\n"
+	for _, c := range []struct {
+		text   string
+		judged bool
+		want   string
+	}{
+		{lives + connected, true, ""},
+		{lives + connected + "judge: [leftover.lease, leftover.veth]\n", true, ""},
+		{lives, false, ""},
+		{lives + "judge: [leftover.lease]\n", false, "f.yaml:4:9: metric leftover.lease without a network: add a network"},
+		{lives + "network: {pools: [{base: 10.0.0.0/8, size: 29}]}\n", false, "has addresses for 5 containers, and 12 are started at once"},
+	} {
+		s, err := Parse("f.yaml", []byte(c.text))
+		if c.want != "" {
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s\n got %v\nwant %s", c.text, err, c.want)
+			}
+			continue
+		}
+		if err != nil || s.Judges("leftover.lease") != c.judged || s.Judges("leftover.veth") != c.judged || strings.Contains(s.metricWords(), "lease") != c.judged {
+			t.Errorf("%s\n%v: judges leases %v, may judge %s", c.text, err, s.Judges("leftover.lease"), s.metricWords())
+		}
+	}
+	n := Network{Pools: []pool.Written{{Base: "10.0.0.0/8", Size: 28}}}
+	if err := n.Check(13); err != nil {
+		t.Error(err)
+	}
+	if err := n.Check(14); err == nil || (&Network{}).Check(1) == nil {
+		t.Errorf("room for 13: %v; no pools: %v", err, (&Network{}).Check(1))
 	}
 }
 

@@ -18,8 +18,10 @@ import (
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/lifecycle"
 	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/internal/pool"
 	"github.com/initbench/initbench/internal/runner"
 	"github.com/initbench/initbench/internal/vm"
+	"github.com/initbench/initbench/scenarios"
 )
 
 // lifecycleFlags are those of `initbench lifecycle`.
@@ -30,6 +32,7 @@ type lifecycleFlags struct {
 	length   int
 	faults   int
 	settle   time.Duration
+	networks []string // --network
 	out      string
 	from     []string
 	in       string
@@ -40,7 +43,8 @@ type lifecycleFlags struct {
 	refs     []string // in a guest, what the runtimes are called on the host
 	guest    guestFlags
 
-	one lifecycle.Sequence // --sequence, read
+	one   lifecycle.Sequence // --sequence, read
+	pools []pool.Pool        // --network, likewise
 }
 
 func lifecycleFormats() []string { return []string{"table", "markdown", "json", "jsonl"} }
@@ -54,6 +58,10 @@ func newLifecycleCommand() *cobra.Command {
 processes, cgroups, systemd units, mounts, network namespaces, state directories. Of each leftover it is found
 out what frees it: time alone (--settle), else the runtime's delete --force, else what initbench clean does.
 
+--network POOL gives each container a network by CNI plugins, with an address of each pool ({"base": ..., "size": ...}, a list
+of them, or a file, as pool check has it): a namespace and addresses before its create, which are freed after a delete that
+succeeded. Leases of addresses and interfaces are then looked for too. docs/lifecycle.md says whose duty is what.
+
 Steps: create, start, exit (the payload ends), stop (kill KILL), oom (init is OOM-killed), delete, delete-force
 (--force), delete-late (once what goes by itself has gone), delete-pressed (under pressure), and kill9@VERB:POINT,
 in which the runtime is killed right before a step of its own timeline, such as kill9@create:join.
@@ -64,6 +72,7 @@ line of the matrix is reproduced. With --out the records go to a file, and what 
 		Example: `  initbench lifecycle --runtime runc@v1.1.15 --driver systemd --length 3
   initbench lifecycle --runtime crun --driver cgroupfs --sequence kill9@create:join,delete
   initbench lifecycle --runtime runc@v1.2.6 --length 4 --out lives.jsonl
+  initbench lifecycle --runtime crun --network '{"base":"10.88.0.0/16","size":24}' --sequence create,start,delete
   initbench lifecycle --from lives.jsonl --format markdown`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runLifecycle(cmd, &f) },
@@ -80,6 +89,7 @@ func (f *lifecycleFlags) register(cmd *cobra.Command) {
 	fl.IntVar(&f.length, "length", 0, "live every sequence of up to so many steps")
 	fl.IntVar(&f.faults, "faults", 1, "how many faults one sequence may have: kills of the runtime, and deletes under pressure")
 	fl.DurationVar(&f.settle, "settle", 2*time.Second, "how long time alone is given to free what is left")
+	fl.StringArrayVar(&f.networks, "network", nil, "give containers addresses of this pool: POOL or FILE (may be repeated)")
 	fl.StringVar(&f.out, "out", "", "file for the records, a JSON line each; what it has is not lived again")
 	fl.StringArrayVar(&f.from, "from", nil, "show the records of this file, and live nothing (may be repeated)")
 	fl.StringVar(&f.in, "in", "auto", "where containers live: auto (the host if it can, else the guest), host, vm")
@@ -121,10 +131,37 @@ func (f *lifecycleFlags) check(cmd *cobra.Command) error {
 	} else if _, err = (lifecycle.Space{Faults: f.faults}).Count(f.length); err != nil {
 		return usagef("lifecycle: %w", err)
 	}
+	if err := f.checkNetwork(cmd.InOrStdin()); err != nil {
+		return err
+	}
 	if err := errors.Join(checkWord("--in", f.in, "auto", "host", "vm"), checkWord("--format", f.format, lifecycleFormats()...)); err != nil {
 		return err
 	}
 	return f.guest.check()
+}
+
+// checkNetwork reads the pools as `pool check` does, and refuses what a scenario's network would be refused for.
+func (f *lifecycleFlags) checkNetwork(stdin io.Reader) error {
+	var written []pool.Written
+	for _, arg := range f.networks {
+		name, data, err := readPools(stdin, arg)
+		if err == nil {
+			f.pools, err = pool.ParseChecked(name, data)
+		}
+		if err != nil {
+			return usagef("--network: %w", err)
+		}
+		written = append(written, lifecycle.NetworkOf(f.pools).Pools...)
+	}
+	if len(written) == 0 {
+		return nil
+	}
+	n := &scenarios.Network{Pools: written}
+	if err := n.Check(scenarios.LivesAtOnce); err != nil {
+		return usagef("--network: %w", err)
+	}
+	f.pools = n.AddressPools()
+	return nil
 }
 
 // lives are those of one command.
@@ -200,7 +237,7 @@ func (l lives) here(ctx context.Context) error {
 			return fmt.Errorf("runtime %s: %w", name, err)
 		}
 		for _, d := range l.drivers {
-			if err := l.under(ctx, runner.LifecycleJob{Name: name, Ref: called, Binary: bin.Path, Driver: d, Quiet: l.settle, Where: l.where()}); err != nil {
+			if err := l.under(ctx, runner.LifecycleJob{Name: name, Ref: called, Binary: bin.Path, Driver: d, Quiet: l.settle, Pools: l.pools, Where: l.where()}); err != nil {
 				return err
 			}
 		}
@@ -337,6 +374,9 @@ func (l lives) inVM(ctx context.Context) error {
 	for _, d := range l.drivers {
 		argv = append(argv, "--driver", string(d))
 	}
+	if len(l.pools) > 0 {
+		argv = append(argv, "--network", lifecycle.NetworkOf(l.pools).String())
+	}
 	for _, arg := range l.runtimes {
 		there, err := l.push(ctx, guest, arg)
 		if err != nil {
@@ -433,7 +473,7 @@ func (f *lifecycleFlags) relevant(records []lifecycle.Record) []lifecycle.Record
 		return !slices.ContainsFunc(f.runtimes, func(arg string) bool {
 			name, ref, err := lifeRuntime(arg)
 			return err == nil && r.Runtime.Ref == ref.String() && r.Runtime.Name == name
-		}) || time.Duration(r.SettleNS) != f.settle || len(f.drivers) > 0 && !slices.Contains(f.drivers, r.Driver) ||
+		}) || time.Duration(r.SettleNS) != f.settle || r.Network.String() != lifecycle.NetworkOf(f.pools).String() || len(f.drivers) > 0 && !slices.Contains(f.drivers, r.Driver) ||
 			f.one != nil && r.Sequence.String() != f.one.String() || f.one == nil && len(r.Sequence) > f.length
 	})
 }

@@ -14,7 +14,7 @@ import (
 
 // checkShown refuses what would be for lives that are not lived.
 func (f *lifecycleFlags) checkShown(changed func(string) bool) error {
-	for _, name := range []string{"runtime", "driver", "sequence", "length", "faults", "settle", "out", "in"} {
+	for _, name := range []string{"runtime", "driver", "sequence", "length", "faults", "settle", "network", "out", "in"} {
 		if changed(name) {
 			return usagef("lifecycle: --%s beside --from: what is shown was lived before", name)
 		}
@@ -97,7 +97,7 @@ func livesBeside(b *strings.Builder, tables []lifecycle.Table) {
 	head := table.Row{"runtime", "driver", "sequences", "not lived", "no answer", "left nothing", "what went by itself", "what did not"}
 	grid.AppendHeader(append(append(head, kindHeads(kinds)...), "stop differs"))
 	for _, t := range tables {
-		row := table.Row{versioned(t.Setting), t.Driver, t.Lived(), t.Unlived, t.Missed, t.Clean, t.Passing, len(t.Rows) - t.Passing}
+		row := table.Row{versioned(t.Setting), t.Under(), t.Lived(), t.Unlived, t.Missed, t.Clean, t.Passing, len(t.Rows) - t.Passing}
 		for _, k := range kinds {
 			row = append(row, t.Left.Words(k))
 		}
@@ -133,7 +133,7 @@ func inWords(all []lifecycle.In, counted bool) string {
 	var words []string
 	last := ""
 	for _, in := range all {
-		word := in.Setting.Driver
+		word := in.Setting.Under()
 		if counted {
 			word += fmt.Sprint(" ", in.Sequences)
 		}

@@ -78,7 +78,7 @@ func matrixOfLives(b *strings.Builder, t lifecycle.Table, all, terminal bool) {
 	b.WriteString(lifeCounts(t))
 	pairsOfLives(b, t, terminal)
 	if rows > 0 {
-		fmt.Fprintf(b, "to live one again: initbench lifecycle --runtime %s --driver %s --sequence SEQUENCE\n", t.Runtime.Ref, t.Driver)
+		fmt.Fprintf(b, "to live one again: initbench lifecycle %s --sequence SEQUENCE\n", t.Words())
 	}
 }
 
@@ -138,7 +138,7 @@ func lifeCounts(t lifecycle.Table) string {
 
 // markdownOfLives is a table for a document: what left the same stands together, with the command that lives the shortest of them.
 func markdownOfLives(b *strings.Builder, t lifecycle.Table) {
-	fmt.Fprintf(b, "### %s, %s\n\n%s. %s\n", t.Runtime.Name, t.Driver, settingWords(t.Setting), strings.ReplaceAll(lifeCounts(t), "\n", ". "))
+	fmt.Fprintf(b, "### %s, %s\n\n%s. %s\n", t.Runtime.Name, t.Under(), settingWords(t.Setting), strings.ReplaceAll(lifeCounts(t), "\n", ". "))
 	if len(t.Groups) > 0 {
 		grid := newLifeTable(false)
 		groupsOfLives(grid, t)
@@ -149,7 +149,7 @@ func markdownOfLives(b *strings.Builder, t lifecycle.Table) {
 		words := []string{", such as", ";", ";"}
 		fmt.Fprintf(b, "%s `%s` (%s; stopped before: %s)", words[i], p.Direct.Sequence, lifecycle.Lasting(p.Direct), lifecycle.Lasting(p.Stopped))
 	}
-	fmt.Fprintf(b, ".\n\n    initbench lifecycle --in vm --runtime %s --driver %s --sequence SEQUENCE\n\n", t.Runtime.Ref, t.Driver)
+	fmt.Fprintf(b, ".\n\n    initbench lifecycle --in vm %s --sequence SEQUENCE\n\n", t.Words())
 }
 
 // settingWords tell tables apart: all that makes two of them is in it.
@@ -165,7 +165,11 @@ func settingWords(s lifecycle.Setting) string {
 	if len(binary) > 0 {
 		name += " (" + strings.Join(binary, ", ") + ")"
 	}
-	return fmt.Sprintf("%s, %s driver, Linux %s, %s, settled %v", name, s.Driver, s.Kernel, s.Where, s.Settle)
+	text := fmt.Sprintf("%s, %s driver, Linux %s, %s, settled %v", name, s.Driver, s.Kernel, s.Where, s.Settle)
+	if s.Network != "" {
+		text += ", network " + s.Network
+	}
+	return text
 }
 
 // pairsOfLives prints direct deletes beside the same lives with a stop before.

@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/initbench/initbench/internal/pool"
 	"github.com/initbench/initbench/sequence"
 )
 
@@ -197,6 +198,35 @@ func TestRecord(t *testing.T) {
 	}
 }
 
+// Catches a record of lives with a network that is refused or loses its pools, one that has what only a network leaves without it, and a
+// network that could not have been made.
+func TestRecordWithANetwork(t *testing.T) {
+	good := `{"kind":"lifecycle","schema":2,"run":"r","runtime":{"name":"n","ref":"n"},"driver":"systemd","kernel":"k","where":"guest","settle_ns":0,` +
+		`"network":{"pools":[{"base":"fd0d::/48","size":64},{"base":"10.0.0.0/8","size":24}]},"sequence":"create,delete","steps":[],` +
+		`"left":[{"kind":"veth","name":"on the bridge NET","freed_by":"delete"},{"kind":"lease","name":"an address of 10.0.0.0/8","freed_by":"clean"}]}`
+	r, err := Decode([]byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const words = `[{"base":"fd0d::/48","size":64},{"base":"10.0.0.0/8","size":24}]`
+	if r.Setting().Network != words || Lasting(r) != "veth: delete; lease: clean" {
+		t.Errorf("network %s left %s", r.Setting().Network, Lasting(r))
+	}
+	again, err := pool.ParseChecked("argument", []byte(words))
+	if err != nil || NetworkOf(again).String() != words || NetworkOf(nil).String() != "" {
+		t.Errorf("%v: %v", again, err)
+	}
+	if want := "initbench lifecycle --in vm --runtime n --driver systemd --network '" + words + "' --sequence create,delete"; Tables([]Record{r})[0].Command(r.Sequence) != want {
+		t.Errorf("%s, want %s", Tables([]Record{r})[0].Command(r.Sequence), want)
+	}
+	for _, change := range [][2]string{{`"network":{"pools":[{"base":"fd0d::/48","size":64},{"base":"10.0.0.0/8","size":24}]},`, ""},
+		{`{"base":"fd0d::/48","size":64},{"base":"10.0.0.0/8","size":24}`, ""}, {`"size":64`, `"size":80`}, {`10.0.0.0/8","s`, `fd0d::/32","s`}, {`"pools"`, `"pool"`}} {
+		if _, err := Decode([]byte(strings.Replace(good, change[0], change[1], 1))); err == nil {
+			t.Errorf("%s for %s is taken", change[1], change[0])
+		}
+	}
+}
+
 // Catches a sequence that was not lived and is counted as one that was, and one that is said not to have been lived and has steps.
 func TestNotLived(t *testing.T) {
 	line := `{"kind":"lifecycle","schema":2,"run":"r","runtime":{"name":"n","ref":"n"},"driver":"d","kernel":"k","where":"host","settle_ns":0,` +
@@ -221,16 +251,19 @@ func TestNotLived(t *testing.T) {
 // Catches what was lived in another setting and is taken for lived in this one, or is put in one table with it.
 func TestSettingsStayApart(t *testing.T) {
 	base := Record{Runtime: Runtime{Name: "n", Ref: "/r", Version: "1", SHA256: "ab"}, Driver: "systemd", Kernel: "6.1", Where: OnHost, SettleNS: 1, Sequence: Sequence{{Verb: Delete}}}
+	network := func(size int) *Network { return &Network{Pools: []pool.Written{{Base: "10.0.0.0/8", Size: size}}} }
+	networked := base
+	networked.Network = network(24)
 	records := []Record{base, base}
 	for what, change := range map[string]func(*Record){
 		"name": func(r *Record) { r.Runtime.Name = "m" }, "ref": func(r *Record) { r.Runtime.Ref = "/s" }, "binary": func(r *Record) { r.Runtime.SHA256 = "cd" },
 		"driver": func(r *Record) { r.Driver = "cgroupfs" }, "kernel": func(r *Record) { r.Kernel = "6.12" }, "where": func(r *Record) { r.Where = InGuest },
-		"settle": func(r *Record) { r.SettleNS = 2 },
+		"settle": func(r *Record) { r.SettleNS = 2 }, "network": func(r *Record) { r.Network = network(24) }, "pool": func(r *Record) { r.Network = network(25) },
 	} {
 		other := base
 		change(&other)
-		if other.Key() == base.Key() {
-			t.Errorf("another %s has the same key %s", what, base.Key())
+		if other.Key() == base.Key() || what == "pool" && other.Key() == networked.Key() {
+			t.Errorf("another %s has the same key %s", what, other.Key())
 		}
 		records = append(records, other)
 	}

@@ -57,7 +57,24 @@ func (t Table) Command(s Sequence) string {
 	if t.Where == InGuest {
 		in = "vm"
 	}
-	return fmt.Sprintf("initbench lifecycle --in %s --runtime %s --driver %s --sequence %s", in, t.Runtime.Ref, t.Driver, s)
+	return fmt.Sprintf("initbench lifecycle --in %s %s --sequence %s", in, t.Words(), s)
+}
+
+// Words are the arguments that have one live in this setting, but for the machine. No pool has a quote in it that a shell would end a word at.
+func (s Setting) Words() string {
+	words := fmt.Sprintf("--runtime %s --driver %s", s.Runtime.Ref, s.Driver)
+	if s.Network != "" {
+		words += " --network '" + s.Network + "'"
+	}
+	return words
+}
+
+// Under is the driver, and whether there is a network.
+func (s Setting) Under() string {
+	if s.Network != "" {
+		return s.Driver + " with a network"
+	}
+	return s.Driver
 }
 
 // In is how many sequences of a table something is about.

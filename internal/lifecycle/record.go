@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/initbench/initbench/internal/pool"
 )
 
 // Schema is the version of Record. What 1 had said neither where a life was lived nor how long time alone was given.
@@ -34,13 +36,18 @@ const (
 	FailedUnits      Kind = "failed-unit" // systemd keeps it until somebody resets it
 	Mounts           Kind = "mount"
 	NetNamespaces    Kind = "netns"
+	Veths            Kind = "veth"  // the host's end of the container's interface
+	Leases           Kind = "lease" // of an address, in the store of whoever gave it
 	StateDirectories Kind = "state-directory"
 )
 
 // LeftKinds lists them.
 func LeftKinds() []Kind {
-	return []Kind{Processes, Cgroups, Units, FailedUnits, Mounts, NetNamespaces, StateDirectories}
+	return []Kind{Processes, Cgroups, Units, FailedUnits, Mounts, NetNamespaces, Veths, Leases, StateDirectories}
 }
+
+// OfNetwork reports whether only a life whose container has a network can leave something of the kind.
+func (k Kind) OfNetwork() bool { return k == Veths || k == Leases }
 
 // Freed says what freed a leftover.
 type Freed string
@@ -48,7 +55,7 @@ type Freed string
 // What is tried, in this order: each is tried on what those before it have left.
 const (
 	ByTime   Freed = "time"   // nothing was done but to wait
-	ByDelete Freed = "delete" // the runtime's delete --force
+	ByDelete Freed = "delete" // the runtime's delete --force, and what a manager does after one that succeeded
 	ByClean  Freed = "clean"  // what initbench clean does
 	Never    Freed = "never"  // none of them, within the time that was waited
 )
@@ -106,11 +113,50 @@ type Record struct {
 	Kernel   string   `json:"kernel"`
 	Where    Where    `json:"where"`
 	SettleNS int64    `json:"settle_ns"` // what time alone was given
+	Network  *Network `json:"network,omitempty"`
 	Sequence Sequence `json:"sequence"`
 	Steps    []Done   `json:"steps"`
 	Left     []Left   `json:"left"`
 	// Behind is the sequence that this one begins with where it was not lived: that one's kill had not come about. There are no steps then.
 	Behind string `json:"behind,omitempty"`
+}
+
+// Network is what the container was connected to, as a scenario has it; nil: it had a namespace of the runtime's making.
+type Network struct {
+	Pools []pool.Written `json:"pools"`
+}
+
+// NetworkOf is the network of these pools; of none there is none.
+func NetworkOf(pools []pool.Pool) *Network {
+	if len(pools) == 0 {
+		return nil
+	}
+	n := &Network{}
+	for _, p := range pools {
+		n.Pools = append(n.Pools, p.Written())
+	}
+	return n
+}
+
+// String is what `initbench lifecycle --network` takes; empty without a network.
+func (n *Network) String() string {
+	if n == nil {
+		return ""
+	}
+	return pool.Text(n.Pools)
+}
+
+func (n *Network) check() error {
+	if n == nil {
+		return nil
+	}
+	if len(n.Pools) == 0 {
+		return errors.New("lifecycle record: a network without a pool")
+	}
+	if _, wrong := pool.Make(n.Pools); wrong != nil {
+		return fmt.Errorf("lifecycle record: network: %w", wrong.Error)
+	}
+	return nil
 }
 
 // RecordKind is Record.Kind.
@@ -123,17 +169,22 @@ type Setting struct {
 	Kernel  string
 	Where   Where
 	Settle  time.Duration
+	Network string // its pools; empty: none
 }
 
 // Setting is what the record was made in.
 func (r Record) Setting() Setting {
-	return Setting{Runtime: r.Runtime, Driver: r.Driver, Kernel: r.Kernel, Where: r.Where, Settle: time.Duration(r.SettleNS)}
+	return Setting{Runtime: r.Runtime, Driver: r.Driver, Kernel: r.Kernel, Where: r.Where, Settle: time.Duration(r.SettleNS), Network: r.Network.String()}
 }
 
 // Key tells records of the same thing from others, in one line. A runtime is its binary and not its path, where another may have
 // been built since; its version is the binary's.
 func (r Record) Key() string {
-	return fmt.Sprintf("%q %q %s %s %q %s %d %s", r.Runtime.Name, r.Runtime.Ref, r.Runtime.SHA256, r.Driver, r.Kernel, r.Where, r.SettleNS, r.Sequence)
+	key := fmt.Sprintf("%q %q %s %s %q %s %d %s", r.Runtime.Name, r.Runtime.Ref, r.Runtime.SHA256, r.Driver, r.Kernel, r.Where, r.SettleNS, r.Sequence)
+	if r.Network != nil {
+		key += " " + r.Network.String()
+	}
+	return key
 }
 
 // Missed reports whether a kill did not come about, or was not tried since one before it had not: the record then says nothing.
@@ -180,12 +231,18 @@ func (r Record) check() error {
 	if r.Behind != "" && (len(r.Steps)+len(r.Left) > 0 || !strings.HasPrefix(r.Sequence.String(), r.Behind+",")) {
 		return fmt.Errorf("lifecycle record: %s was not lived behind %q, and has %d steps and %d leftovers", r.Sequence, r.Behind, len(r.Steps), len(r.Left))
 	}
+	if err := r.Network.check(); err != nil {
+		return err
+	}
 	for i, d := range r.Steps {
 		if want := r.Sequence[i].String(); d.Step != want {
 			return fmt.Errorf("lifecycle record: step %d is %q, and the sequence has %q there", i+1, d.Step, want)
 		}
 	}
 	for _, l := range r.Left {
+		if r.Network == nil && l.Kind.OfNetwork() {
+			return fmt.Errorf("lifecycle record: leftover %q without a network", l.Kind)
+		}
 		if !slices.Contains(LeftKinds(), l.Kind) || !slices.Contains(FreedBy(), l.FreedBy) || l.AfterNS < 0 {
 			return fmt.Errorf("lifecycle record: leftover %q %q, freed by %q after %d ns, is none", l.Kind, l.Name, l.FreedBy, l.AfterNS)
 		}

@@ -1,6 +1,9 @@
 package pool
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Written is a pool as it stands in a file of somebody else's, who reads and stores it; what it is worth, [Make] says.
 type Written struct {
@@ -41,5 +44,20 @@ func (p Pool) Room() int64 {
 	}
 	return max(0, int64(1)<<p.hostBits()-3)
 }
+
+// Text is pools as [Parse] reads them: one as itself, several as a list.
+func Text(pools []Written) string {
+	words := make([]string, 0, len(pools))
+	for _, w := range pools {
+		words = append(words, w.String())
+	}
+	if len(words) == 1 {
+		return words[0]
+	}
+	return "[" + strings.Join(words, ",") + "]"
+}
+
+// Written is the pool as it is written.
+func (p Pool) Written() Written { return Written{Base: p.base.String(), Size: p.size} }
 
 func (w Written) String() string { return fmt.Sprintf(`{"base":%q,"size":%d}`, w.Base, w.Size) }

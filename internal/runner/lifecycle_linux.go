@@ -17,7 +17,10 @@ import (
 	"github.com/initbench/initbench/internal/journal"
 	"github.com/initbench/initbench/internal/lifecycle"
 	"github.com/initbench/initbench/internal/lifecycle/killat"
+	"github.com/initbench/initbench/internal/network"
 	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/internal/pool"
+	"github.com/initbench/initbench/scenarios"
 )
 
 // LifecycleJob says whose lives are lived.
@@ -29,6 +32,8 @@ type LifecycleJob struct {
 	Driver            cgroupjoin.Driver
 	// Quiet is how long time alone is given before anything else is tried.
 	Quiet time.Duration
+	// Pools are those of the network that containers are connected to; of none they are not.
+	Pools []pool.Pool
 	// Where is what records say of the machine.
 	Where lifecycle.Where
 }
@@ -41,6 +46,7 @@ type Lifecycles struct {
 	runtime runtimeUnderTest
 	kernel  string
 	units   unitLister
+	network *network.Network // nil where there is none
 	known   timelines
 	next    int
 	prefix  string        // of the names of its lives, in a run that makes other things too
@@ -52,10 +58,6 @@ type Lifecycles struct {
 	missing sync.Mutex
 	missed  []lifecycle.Record // lives whose last step's kill did not come about
 }
-
-// besides is how many lives are lived beside each other. Most of a life's time is waiting for what is left of it to go: two seconds, and one
-// more after each thing that is tried; what it does takes a tenth of that. More would only hold memory, 20 MiB each where an init is left.
-const besides = 12
 
 // OpenLifecycles takes the machine for them.
 func OpenLifecycles(ctx context.Context, job LifecycleJob, notes io.Writer) (*Lifecycles, error) {
@@ -88,7 +90,8 @@ func (l *Lifecycles) open(ctx context.Context) error {
 	if l.runtime, err = identify(ctx, l.job.Binary); err != nil {
 		return fmt.Errorf("runtime %s: %w", l.job.Name, err)
 	}
-	return nil
+	l.network, err = l.networkOf(onlyNetwork, l.job.Pools)
+	return err
 }
 
 // openShared makes what all lives have in common, journal first.
@@ -135,16 +138,18 @@ type life struct {
 	calls  int
 	points []lifecycle.Point // of the last verb that was traced
 	places map[lifecycle.Point]killat.Place
-	alone  bool  // which had left no process
-	clean  bool  // what clean does has been done
-	slow   bool  // the runtime is stopped at each call
-	inLine int64 // ns that it has waited for its turn
+	alone  bool // which had left no process
+
+	connected bool  // it was attached to the network, and has not been detached since
+	clean     bool  // what clean does has been done
+	slow      bool  // the runtime is stopped at each call
+	inLine    int64 // ns that it has waited for its turn
 }
 
 // begin makes a life's cgroups and directories, journal first.
 func (l *Lifecycles) begin(ctx context.Context) (*life, error) {
-	p := &prepared{}
-	p.Index, p.Driver = l.next, l.job.Driver
+	p := &prepared{network: l.network}
+	p.Index, p.Driver, p.Timeout = l.next, l.job.Driver, pluginLimit
 	l.next++
 	name := lifeName(l.prefix, p.Index)
 	p.id = l.job.Run + "-" + name
@@ -215,7 +220,7 @@ func (v *life) pause(d time.Duration) { v.aside(func() { time.Sleep(d) }) }
 // Record is that of a sequence before it is lived.
 func (l *Lifecycles) Record(s lifecycle.Sequence) lifecycle.Record {
 	return lifecycle.Record{Kind: lifecycle.RecordKind, Schema: lifecycle.Schema, Run: l.job.Run, Driver: string(l.job.Driver), Kernel: l.kernel,
-		Where: l.job.Where, SettleNS: int64(l.job.Quiet), Sequence: s,
+		Where: l.job.Where, SettleNS: int64(l.job.Quiet), Network: lifecycle.NetworkOf(l.job.Pools), Sequence: s,
 		Runtime: lifecycle.Runtime{Name: l.job.Name, Ref: l.job.Ref, Version: l.runtime.id.Version, SHA256: l.runtime.id.SHA256},
 		Left:    []lifecycle.Left{}, Steps: []lifecycle.Done{}}
 }
@@ -265,7 +270,7 @@ func (l *Lifecycles) All(ctx context.Context, all iter.Seq[lifecycle.Sequence], 
 		rec lifecycle.Record
 		err error
 	}
-	underWay := make(chan chan lived, besides-1) // and the one that is waited for
+	underWay := make(chan chan lived, scenarios.LivesAtOnce-1) // and the one that is waited for
 	go func() {
 		defer close(underWay)
 		for s := range all {

@@ -36,6 +36,7 @@ var looks = []struct {
 	{[]lifecycle.Kind{lifecycle.Cgroups}, (*life).leftCgroups},
 	{[]lifecycle.Kind{lifecycle.Units, lifecycle.FailedUnits}, (*life).leftUnits},
 	{[]lifecycle.Kind{lifecycle.Mounts, lifecycle.NetNamespaces}, (*life).leftMounts},
+	{[]lifecycle.Kind{lifecycle.Veths, lifecycle.Leases, lifecycle.NetNamespaces}, (*life).leftNetwork},
 	{[]lifecycle.Kind{lifecycle.StateDirectories}, (*life).leftState},
 }
 
@@ -116,7 +117,11 @@ func (v *life) leftCgroups(context.Context) ([]item, error) {
 
 // anonymous is a name without what is the run's own, so that two runs' leftovers are called the same.
 func (v *life) anonymous(name string) string {
-	return strings.ReplaceAll(name, v.id, "ID")
+	name = strings.ReplaceAll(name, v.id, "ID")
+	if v.network != nil {
+		name = strings.ReplaceAll(name, v.network.Name, "NET")
+	}
+	return name
 }
 
 // unitLister asks systemd; its zero value is for a machine without.
@@ -316,7 +321,7 @@ func (s *settler) list() []lifecycle.Left {
 	return all
 }
 
-// doClean does for this life what clean does for a run that was killed: units and cgroups first, then what is mounted, then directories.
+// doClean does for this life what clean does for a run that was killed: units and cgroups first, then its network and what is mounted, then directories.
 func (v *life) doClean() error {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer cancel()
@@ -324,7 +329,8 @@ func (v *life) doClean() error {
 	if v.tree != nil {
 		_, err = v.tree.Remove(ctx)
 	}
-	err = errors.Join(err, v.unmountNamed(), removeDir(v.dir))
+	_, freeErr := v.freeNetwork()
+	err = errors.Join(err, freeErr, v.unmountNamed(), removeDir(v.dir))
 	v.clean = err == nil
 	return err
 }

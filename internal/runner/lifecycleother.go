@@ -10,6 +10,7 @@ import (
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/lifecycle"
+	"github.com/initbench/initbench/internal/pool"
 )
 
 // LifecycleJob says whose lives are lived.
@@ -17,6 +18,7 @@ type LifecycleJob struct {
 	Run, Name, Ref, Binary string
 	Driver                 cgroupjoin.Driver
 	Quiet                  time.Duration
+	Pools                  []pool.Pool
 	Where                  lifecycle.Where
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -38,7 +39,10 @@ func (v *life) take(ctx context.Context, step lifecycle.Step) (lifecycle.Done, e
 		return lifecycle.Done{}, err
 	}
 	if step.Verb == lifecycle.Create {
-		v.letGo() // which waits for the turn: that is not the runtime's time
+		v.letGo() // which waits for the turn: that is not the runtime's time, nor is what a network takes
+		if err := v.connect(ctx); err != nil {
+			return lifecycle.Done{}, err
+		}
 	}
 	began := now()
 	if step.Verb == lifecycle.LateDelete {
@@ -53,6 +57,9 @@ func (v *life) take(ctx context.Context, step lifecycle.Step) (lifecycle.Done, e
 	done, err := v.does(ctx, step)
 	done.Step, done.NS = step.String(), now()-began-(v.inLine-inLine)
 	reapOrphans()
+	if err == nil {
+		v.disconnect(step, &done)
+	}
 	return done, err
 }
 
@@ -95,7 +102,7 @@ func (v *life) does(ctx context.Context, step lifecycle.Step) (lifecycle.Done, e
 // create makes the container with a payload that holds until its standard input ends.
 func (v *life) create(ctx context.Context, step lifecycle.Step) (lifecycle.Done, error) {
 	v.nonce = ociruntime.NewNonce()
-	err := ociruntime.WriteBundle(v.bundle(), ociruntime.BundleSpec{Rootfs: v.rootfs, CgroupsPath: v.tree.CgroupsPath(), NoSwap: v.of.swap,
+	err := ociruntime.WriteBundle(v.bundle(), ociruntime.BundleSpec{Rootfs: v.rootfs, CgroupsPath: v.tree.CgroupsPath(), NoSwap: v.of.swap, NetNS: v.netNS(),
 		Args: ociruntime.Payload{Nonce: v.nonce, Hold: true}.Args()})
 	if err != nil {
 		return lifecycle.Done{}, err
@@ -191,7 +198,7 @@ func (v *life) wait(ctx context.Context, limit time.Duration) error {
 		if err != nil {
 			return err
 		}
-		if !hasKernelThings(items) {
+		if !slices.ContainsFunc(items, v.goesByItself) {
 			return nil
 		}
 	}
@@ -205,14 +212,15 @@ func untilNextLook(began time.Time, limit time.Duration) time.Duration {
 	return min(max(often, waited/4), max(0, limit-waited))
 }
 
-// hasKernelThings reports whether there is something that can go by itself: a state directory cannot.
-func hasKernelThings(items []item) bool {
-	for _, it := range items {
-		if it.kind != lifecycle.StateDirectories {
-			return true
-		}
+// goesByItself reports whether a thing can: a state directory cannot, nor what the life was given of a network.
+func (v *life) goesByItself(it item) bool {
+	switch it.kind {
+	case lifecycle.StateDirectories, lifecycle.Veths, lifecycle.Leases:
+		return false
+	case lifecycle.NetNamespaces:
+		return it.key != nsAt(v.netNS())
 	}
-	return false
+	return true
 }
 
 func (v *life) call(ctx context.Context, argv []string, step lifecycle.Step) (lifecycle.Done, error) {

@@ -59,6 +59,10 @@ func (c *collector) live(ctx context.Context, t scenarios.Trial, rt runtimeUnder
 	}
 	l := &Lifecycles{collector: c, runtime: rt, limit: t.Timeout, prefix: fmt.Sprintf("%dl", t.Index),
 		job: LifecycleJob{Run: c.job.Run, Name: t.Arm, Ref: rt.id.Ref, Driver: t.Driver, Quiet: spec.Settle, Where: lifecycle.OnHost}}
+	l.job.Pools = c.job.Spec.NetworkOf(t.Scenario).AddressPools()
+	if l.network, err = c.networkOf(t.Scenario, l.job.Pools); err != nil {
+		return nil, err
+	}
 	if l.units, err = listUnits(ctx); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/initbench/initbench/internal/journal"
 	"github.com/initbench/initbench/internal/network"
 	"github.com/initbench/initbench/internal/ociruntime"
+	"github.com/initbench/initbench/internal/pool"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 )
@@ -34,22 +35,26 @@ func (c *collector) connect(p *prepared) (err error) {
 	if !p.Trial.Network {
 		return nil
 	}
-	if n, made := c.networks[p.Scenario]; made {
-		p.network = n
-		return nil
+	p.network, err = c.networkOf(p.Scenario, c.job.Spec.NetworkOf(p.Scenario).AddressPools())
+	return err
+}
+
+// networkOf is a scenario's; where there are no pools there is none.
+func (c *collector) networkOf(scenario string, pools []pool.Pool) (*network.Network, error) {
+	if n, made := c.networks[scenario]; made || len(pools) == 0 {
+		return n, nil
 	}
-	p.network, err = network.Make(network.Config{
-		Base: journal.Base(), Pools: c.job.Spec.NetworkOf(p.Scenario).AddressPools(), Now: now,
-		Intend: func(name string) error { return c.intend(network.Kind, name) },
+	n, err := network.Make(network.Config{
+		Base: journal.Base(), Pools: pools, Now: now, Intend: func(name string) error { return c.intend(network.Kind, name) },
 	})
 	if err != nil {
-		return &EnvError{Err: err}
+		return nil, &EnvError{Err: err}
 	}
 	if c.networks == nil {
 		c.networks = map[string]*network.Network{}
 	}
-	c.networks[p.Scenario] = p.network
-	return nil
+	c.networks[scenario] = n
+	return n, nil
 }
 
 // removeNetworks removes those of all scenarios, with whatever is still attached.

@@ -114,7 +114,11 @@ func (v Verdict) lifeOf(m Metric) string {
 			words = append(words, "--runtime", shellWord(ref))
 		}
 	}
-	return strings.Join(append(words, "--driver", string(m.Driver), "--sequence", shellWord(name)), " ")
+	words = append(words, "--driver", string(m.Driver))
+	if m.Left.Network != "" {
+		words = append(words, "--network", shellWord(m.Left.Network))
+	}
+	return strings.Join(append(words, "--sequence", shellWord(name)), " ")
 }
 
 // isSession reports whether a row is of what sessions counted.

@@ -31,6 +31,8 @@ type Leftovers struct {
 	Both int
 	// Settle is what time alone was given.
 	Settle string
+	// Network has the pools of the containers' network, as `initbench lifecycle` takes them; empty: they had none.
+	Network string
 }
 
 // LeftoverCell is one sequence.
@@ -149,7 +151,7 @@ func (j *judge) leftoverRow(sc scenarios.Scenario, group key, m metric, c *cell)
 	r.Looks = j.once(len(j.blocks(group)))
 	r.miss(j.shortfall(spot{scenario: sc.Name}, c))
 	r.Change, r.ChangeLo, r.ChangeHi = math.NaN(), math.Inf(-1), math.Inf(1)
-	r.Left = &Leftovers{Kind: scenarios.LeftoverKind(m.name), Settle: sc.Lives.Settle.String()}
+	r.Left = &Leftovers{Kind: scenarios.LeftoverKind(m.name), Settle: sc.Lives.Settle.String(), Network: sc.Network.Text()}
 	first := [arms]answers{c[baseline].first(j.paired), c[candidate].first(j.paired)}
 	for i, s := range c {
 		switch {

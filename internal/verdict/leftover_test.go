@@ -9,6 +9,7 @@ import (
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/lifecycle"
+	"github.com/initbench/initbench/internal/pool"
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scenarios"
 )
@@ -108,6 +109,33 @@ func TestLeftoversAreRuled(t *testing.T) {
 		if v.Ruling != Regressed || !strings.Contains(m.Paragraph, "leaves a process after create,delete: init in the container's cgroup, freed by delete --force; the baseline leaves nothing there that lasts") ||
 			!strings.HasSuffix(m.Trace, "initbench lifecycle --runtime baseline --runtime candidate --driver systemd --sequence create,delete") {
 			t.Errorf("%s: %q, %q", v.Ruling, m.Paragraph, m.Trace)
+		}
+	}
+}
+
+// Catches leases that lives with a network left and no row has, rows of them where there is no network, and a command that lives it without.
+func TestLeasesAreRuled(t *testing.T) {
+	connected := livesScenario()
+	connected.Network = &scenarios.Network{Pools: []pool.Written{{Base: "10.0.0.0/8", Size: 24}}}
+	for _, sc := range []scenarios.Scenario{livesScenario(), connected} {
+		run := chances{"create,delete": {0, 1}}.gate(gateOf(sc), 1, func(r *results.Record) {
+			for i := range r.Lived.Lives {
+				for k := range r.Lived.Lives[i].Left {
+					r.Lived.Lives[i].Left[k].Kind = lifecycle.Leases
+				}
+			}
+		})
+		rows := 0
+		for _, m := range mustJudge(t, run).Metrics {
+			if !m.Left.Kind.OfNetwork() {
+				continue
+			}
+			if rows++; m.Name == "leftover.lease" && (m.Ruling != Regressed || !strings.HasSuffix(m.Trace, `--driver systemd --network '{"base":"10.0.0.0/8","size":24}' --sequence create,delete`)) {
+				t.Errorf("%s: %s, %s", m.Ruling, m.Reason, m.Trace)
+			}
+		}
+		if want := map[bool]int{true: 2}[sc.Network != nil]; rows != want {
+			t.Errorf("network %v: %d rows, want %d", sc.Network, rows, want)
 		}
 	}
 }

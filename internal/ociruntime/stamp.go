@@ -59,7 +59,7 @@ func findStamp(line []byte, nonce string) (int64, bool) {
 		return 0, false
 	}
 	ns, err := strconv.ParseUint(string(digits), 10, 63)
-	if err != nil || (len(digits) > 0 && digits[0] == '+') {
+	if err != nil || strconv.FormatUint(ns, 10) != string(digits) { // a sign or a zero before it is not the payload's: it would have no longest stamp
 		return 0, false
 	}
 	return int64(ns), true

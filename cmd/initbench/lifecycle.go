@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math/big"
 	"os"
 	"path"
@@ -29,6 +30,7 @@ type lifecycleFlags struct {
 	runtimes []string
 	drivers  []string
 	sequence string
+	times    int
 	length   int
 	faults   int
 	settle   time.Duration
@@ -67,10 +69,12 @@ Steps: create, start, exit (the payload ends), stop (kill KILL), oom (init is OO
 in which the runtime is killed right before a step of its own timeline, such as kill9@create:join.
 
 --length N lives all sequences of up to N steps that end with a delete or a kill. --sequence lives one: so each
-line of the matrix is reproduced. With --out the records go to a file, and what it has already is not lived again.
+line of the matrix is reproduced. What a runtime and its child or systemd do at the same time may go either way:
+--times N lives the one sequence so often, and shows in how many lives what was left. With --out the records go to a file, and what it has already is not lived again.
 --from FILE shows what such files have, those of several runtimes beside each other, and lives nothing.`,
 		Example: `  initbench lifecycle --runtime runc@v1.1.15 --driver systemd --length 3
   initbench lifecycle --runtime crun --driver cgroupfs --sequence kill9@create:join,delete
+  initbench lifecycle --runtime crun --driver systemd --sequence kill9@create:unit-start --times 100
   initbench lifecycle --runtime runc@v1.2.6 --length 4 --out lives.jsonl
   initbench lifecycle --runtime crun --network '{"base":"10.88.0.0/16","size":24}' --sequence create,start,delete
   initbench lifecycle --from lives.jsonl --format markdown`,
@@ -86,6 +90,7 @@ func (f *lifecycleFlags) register(cmd *cobra.Command) {
 	fl.StringArrayVar(&f.runtimes, "runtime", nil, "runtime, REF or NAME=REF (may be repeated)")
 	fl.StringArrayVar(&f.drivers, "driver", nil, "only this cgroup driver: cgroupfs or systemd (may be repeated)")
 	fl.Var(&once{value: &f.sequence}, "sequence", "live this one sequence, such as create,start,stop,delete")
+	fl.IntVar(&f.times, "times", 1, "with --sequence: live it so often")
 	fl.IntVar(&f.length, "length", 0, "live every sequence of up to so many steps")
 	fl.IntVar(&f.faults, "faults", 1, "how many faults one sequence may have: kills of the runtime, and deletes under pressure")
 	fl.DurationVar(&f.settle, "settle", 2*time.Second, "how long time alone is given to free what is left")
@@ -120,6 +125,10 @@ func (f *lifecycleFlags) check(cmd *cobra.Command) error {
 		return usagef("lifecycle: give --runtime REF")
 	case changed("sequence") == changed("length"):
 		return usagef("lifecycle: give --length N for all sequences up to it, or --sequence STEPS for one")
+	case changed("times") && !changed("sequence"):
+		return usagef("--times is for --sequence: --length lives each sequence once")
+	case f.times < 1 || f.times > lifecycle.MaxTimes:
+		return usagef("--times %d: want 1 to %d", f.times, lifecycle.MaxTimes)
 	case f.settle < 0 || f.settle > time.Hour:
 		return usagef("--settle %v: want 0 to 1h", f.settle)
 	}
@@ -273,7 +282,7 @@ func (l lives) under(ctx context.Context, job runner.LifecycleJob) (err error) {
 	}
 	defer func() { err = errors.Join(err, machine.Close()) }()
 	if l.one != nil {
-		return l.once(ctx, machine, l.one)
+		return l.again(ctx, machine, job)
 	}
 	points, err := machine.Points(ctx)
 	if err != nil {
@@ -289,7 +298,7 @@ func (l lives) under(ctx context.Context, job runner.LifecycleJob) (err error) {
 		return usagef("lifecycle: %w", err)
 	}
 	_, _ = fmt.Fprintf(l.notes, "%s, %s: %v sequences of up to %d steps; killed at %s\n", job.Name, job.Driver, total, l.length, pointWords(points)) // notes are only advice
-	at := newLifeProgress(l, job, total)
+	at := newLifeProgress(l, job, "sequence", total)
 	var missing []lifecycle.Sequence
 	for s := range all {
 		if l.sink.has(machine.Record(s)) {
@@ -304,16 +313,44 @@ func (l lives) under(ctx context.Context, job runner.LifecycleJob) (err error) {
 	})
 }
 
-// once lives a sequence, unless --out has it in this setting.
-func (l lives) once(ctx context.Context, machine *runner.Lifecycles, s lifecycle.Sequence) error {
-	if l.sink.has(machine.Record(s)) {
-		return nil
+// again lives the one sequence as often as it is to be, but for the lives that --out has in this setting.
+func (l lives) again(ctx context.Context, machine *runner.Lifecycles, job runner.LifecycleJob) error {
+	at := newLifeProgress(l, job, "life", big.NewInt(int64(l.times)))
+	var missing []int
+	for life := range l.times {
+		r := machine.Record(l.one)
+		r.Life = lifeNumber(life)
+		if l.sink.has(r) {
+			at.done++
+		} else {
+			missing = append(missing, r.Life)
+		}
 	}
-	r, err := machine.Live(ctx, s)
-	if err != nil {
-		return err
+	return machine.All(ctx, repeated(l.one, len(missing)), func(r lifecycle.Record) error {
+		r.Life, missing = missing[0], missing[1:]
+		if l.times > 1 {
+			at.lived()
+		}
+		return l.sink.add(r)
+	})
+}
+
+// lifeNumber is what records have of a sequence's lives, from the 0th.
+func lifeNumber(life int) int {
+	if life == 0 {
+		return 0
 	}
-	return l.sink.add(r)
+	return life + 1
+}
+
+func repeated(s lifecycle.Sequence, n int) iter.Seq[lifecycle.Sequence] {
+	return func(yield func(lifecycle.Sequence) bool) {
+		for range n {
+			if !yield(s) {
+				return
+			}
+		}
+	}
 }
 
 func pointWords(points lifecycle.Points) string {
@@ -335,13 +372,14 @@ func pointWords(points lifecycle.Points) string {
 type lifeProgress struct {
 	out   io.Writer
 	what  string
+	unit  string // what is counted
 	total *big.Int
 	done  int64
 	said  time.Time
 }
 
-func newLifeProgress(l lives, job runner.LifecycleJob, total *big.Int) *lifeProgress {
-	return &lifeProgress{out: l.notes, what: job.Name + ", " + string(job.Driver), total: total, said: time.Now()}
+func newLifeProgress(l lives, job runner.LifecycleJob, unit string, total *big.Int) *lifeProgress {
+	return &lifeProgress{out: l.notes, what: job.Name + ", " + string(job.Driver), unit: unit, total: total, said: time.Now()}
 }
 
 func (p *lifeProgress) lived() {
@@ -349,7 +387,7 @@ func (p *lifeProgress) lived() {
 	const each = 10 * time.Second
 	if time.Since(p.said) >= each || p.total.Cmp(big.NewInt(p.done)) == 0 {
 		p.said = time.Now()
-		_, _ = fmt.Fprintf(p.out, "%s: sequence %d of %v\n", p.what, p.done, p.total) // notes are only advice
+		_, _ = fmt.Fprintf(p.out, "%s: %s %d of %v\n", p.what, p.unit, p.done, p.total) // notes are only advice
 	}
 }
 
@@ -367,7 +405,7 @@ func (l lives) inVM(ctx context.Context) error {
 	defer guest.Close()
 	argv := []string{"initbench", "lifecycle", "--in", "host", "--in-guest", "--format", "jsonl", "--settle", l.settle.String(), "--faults", fmt.Sprint(l.faults)}
 	if l.one != nil {
-		argv = append(argv, "--sequence", l.one.String())
+		argv = append(argv, "--sequence", l.one.String(), "--times", fmt.Sprint(l.times))
 	} else {
 		argv = append(argv, "--length", fmt.Sprint(l.length))
 	}
@@ -474,6 +512,6 @@ func (f *lifecycleFlags) relevant(records []lifecycle.Record) []lifecycle.Record
 			name, ref, err := lifeRuntime(arg)
 			return err == nil && r.Runtime.Ref == ref.String() && r.Runtime.Name == name
 		}) || time.Duration(r.SettleNS) != f.settle || r.Network.String() != lifecycle.NetworkOf(f.pools).String() || len(f.drivers) > 0 && !slices.Contains(f.drivers, r.Driver) ||
-			f.one != nil && r.Sequence.String() != f.one.String() || f.one == nil && len(r.Sequence) > f.length
+			f.one != nil && (r.Sequence.String() != f.one.String() || r.Life > f.times) || f.one == nil && len(r.Sequence) > f.length
 	})
 }

@@ -159,3 +159,36 @@ func TestOutKnowsTheSetting(t *testing.T) {
 		}
 	}
 }
+
+// Catches a life that is lived again though it is there, one that is there as another of its sequence, and more lives shown than were asked for.
+func TestOutKnowsEachLife(t *testing.T) {
+	second := aLife(t, func(r *lifecycle.Record) { r.Life = 2 })
+	f := outWith(t, lineOf(t, second)+"\n"+lineOf(t, aLife(t, func(r *lifecycle.Record) { r.Life = 4 }))+"\n")
+	f.one, f.times, f.length = second.Sequence, 3, 0
+	s, err := openLifeSink(f, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for life := range 5 {
+		r := aLife(t, func(r *lifecycle.Record) { r.Life = lifeNumber(life) })
+		if want := life == 1 || life == 3; s.has(r) != want {
+			t.Errorf("life %d (written as %d) is there: %v, want %v", life+1, r.Life, !want, want)
+		}
+	}
+	if len(s.records) != 1 || s.records[0].Life != 2 {
+		t.Errorf("of 3 lives are shown: %+v", s.records)
+	}
+	left := []lifecycle.Left{{Kind: lifecycle.Cgroups, FreedBy: lifecycle.ByClean}}
+	if err := s.add(aLife(t, func(r *lifecycle.Record) { r.Life, r.Left = 3, left })); err != nil {
+		t.Error(err)
+	}
+	var b strings.Builder
+	if err := errors.Join(writeLives(&b, f, s.records), s.close()); err != nil {
+		t.Error(err)
+	}
+	for _, line := range []string{" lives  cgroup \n", "     1  clean  \n", "\n1 of 2 lives left something\n"} {
+		if !strings.Contains(b.String(), line) {
+			t.Errorf("%q is not there:\n%s", line, &b)
+		}
+	}
+}

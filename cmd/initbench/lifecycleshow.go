@@ -14,7 +14,7 @@ import (
 
 // checkShown refuses what would be for lives that are not lived.
 func (f *lifecycleFlags) checkShown(changed func(string) bool) error {
-	for _, name := range []string{"runtime", "driver", "sequence", "length", "faults", "settle", "network", "out", "in"} {
+	for _, name := range []string{"runtime", "driver", "sequence", "times", "length", "faults", "settle", "network", "out", "in"} {
 		if changed(name) {
 			return usagef("lifecycle: --%s beside --from: what is shown was lived before", name)
 		}
@@ -97,7 +97,7 @@ func livesBeside(b *strings.Builder, tables []lifecycle.Table) {
 	head := table.Row{"runtime", "driver", "sequences", "not lived", "no answer", "left nothing", "what went by itself", "what did not"}
 	grid.AppendHeader(append(append(head, kindHeads(kinds)...), "stop differs"))
 	for _, t := range tables {
-		row := table.Row{versioned(t.Setting), t.Under(), t.Lived(), t.Unlived, t.Missed, t.Clean, t.Passing, len(t.Rows) - t.Passing}
+		row := table.Row{versioned(t.Setting), t.Under(), t.Lived, t.Unlived, t.Missed, t.Clean, t.Passing, len(t.Rows) - t.Passing}
 		for _, k := range kinds {
 			row = append(row, t.Left.Words(k))
 		}
@@ -123,9 +123,17 @@ func leftoversOfLives(b *strings.Builder, tables []lifecycle.Table) {
 	grid := newLifeTable(false)
 	grid.AppendHeader(table.Row{"left, and what frees it", "after so many sequences of", "the shortest again"})
 	for _, l := range all {
-		grid.AppendRow(table.Row{l.Words(), inWords(l.In, true), "`" + l.Command + "`"})
+		grid.AppendRow(table.Row{l.Words(), inWords(l.In, true), "`" + l.Command + "`" + ofLives(l.Lives, l.Of)})
 	}
 	b.WriteString(grid.RenderMarkdown() + "\n\n")
+}
+
+// ofLives says in how many of a sequence's lives something was, where that was not in each.
+func ofLives(lives, of int) string {
+	if lives == of {
+		return ""
+	}
+	return fmt.Sprintf(" (%d of %d lives)", lives, of)
 }
 
 // inWords names settings, those of one runtime together.

@@ -35,15 +35,19 @@ func writeLives(w io.Writer, f *lifecycleFlags, records []lifecycle.Record) erro
 		_, err := io.WriteString(w, b.String())
 		return err
 	}
-	if f.one != nil {
+	if f.one != nil && f.times == 1 {
 		for _, r := range records {
 			oneLife(&b, r)
 		}
-	} else {
-		for i, t := range tables {
-			if i > 0 {
-				b.WriteString("\n")
-			}
+		tables = nil
+	}
+	for i, t := range tables {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		if f.one != nil {
+			oneOften(&b, t, isTerminal(w))
+		} else {
 			matrixOfLives(&b, t, f.all, isTerminal(w))
 		}
 	}
@@ -104,7 +108,7 @@ func eachLife(grid table.Writer, t lifecycle.Table, all bool) (rows int) {
 	grid.AppendHeader(append(table.Row{"sequence"}, kindHeads(t.Kinds)...))
 	for _, r := range t.Rows {
 		if r.Lasting || all {
-			grid.AppendRow(append(table.Row{r.Sequence.String()}, cellsOf(t.Kinds, r.Cells)...))
+			grid.AppendRow(append(table.Row{r.Sequence.String() + ofLives(r.Lives, r.Of)}, cellsOf(t.Kinds, r.Cells)...))
 			rows++
 		}
 	}
@@ -187,6 +191,25 @@ func pairsOfLives(b *strings.Builder, t lifecycle.Table, terminal bool) {
 		grid.AppendRow(table.Row{p.Direct.Sequence.String(), lifecycle.Lasting(p.Direct), lifecycle.Lasting(p.Stopped)})
 	}
 	b.WriteString(grid.Render() + "\n\n")
+}
+
+// oneOften prints in how many of a sequence's lives what was left.
+func oneOften(b *strings.Builder, t lifecycle.Table, terminal bool) {
+	fmt.Fprintf(b, "%s: what lives of one sequence left, and what freed it\n\n", settingWords(t.Setting))
+	grid := newLifeTable(terminal)
+	grid.AppendHeader(append(table.Row{"lives"}, kindHeads(t.Kinds)...))
+	left := 0
+	for _, r := range t.Rows {
+		grid.AppendRow(append(table.Row{r.Lives}, cellsOf(t.Kinds, r.Cells)...))
+		left += r.Lives
+	}
+	if left > 0 {
+		b.WriteString(grid.Render() + "\n\n")
+	}
+	fmt.Fprintf(b, "%d of %d lives left something\n", left, t.Lives)
+	if t.LivesMissed > 0 {
+		fmt.Fprintf(b, "%d say nothing: the runtime did not come to the point where it was to be killed\n", t.LivesMissed)
+	}
 }
 
 // oneLife prints a sequence step by step, and what it left.

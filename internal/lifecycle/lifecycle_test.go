@@ -190,8 +190,11 @@ func TestRecord(t *testing.T) {
 	if err != nil || r.Key() != `"runc" "runc" ab systemd "6.1" guest 5 create,delete` || r.Left[0].FreedBy != ByClean || r.Missed() {
 		t.Fatalf("%+v: %v", r, err)
 	}
+	if r, err := Decode([]byte(strings.Replace(good, `"steps"`, `"life":3,"steps"`, 1))); err != nil || r.Key() != `"runc" "runc" ab systemd "6.1" guest 5 create,delete #3` {
+		t.Errorf("its third life: %+v: %v", r, err)
+	}
 	for _, change := range [][2]string{{`"schema":2`, `"schema":1`}, {`"guest"`, `"moon"`}, {`"settle_ns":5`, `"settle_ns":-5`}, {`"clean"`, `"luck"`}, {`"kind":"unit"`, `"kind":"hope"`}, {`"run":`, `"walk":`},
-		{`"step":"delete"`, `"step":"start"`}, {`"create,delete"`, `"delete"`}, {`"after_ns":7`, `"after_ns":-7`}, {`"kind":"lifecycle"`, `"kind":"trial"`}, {`]}`, `]}{}`}} {
+		{`"steps"`, `"life":1,"steps"`}, {`"steps"`, `"life":-2,"steps"`}, {`"steps"`, `"life":100001,"steps"`}, {`"step":"delete"`, `"step":"start"`}, {`"create,delete"`, `"delete"`}, {`"after_ns":7`, `"after_ns":-7`}, {`"kind":"lifecycle"`, `"kind":"trial"`}, {`]}`, `]}{}`}} {
 		if _, err := Decode([]byte(strings.Replace(good, change[0], change[1], 1))); err == nil {
 			t.Errorf("%s for %s is taken", change[1], change[0])
 		}
@@ -237,7 +240,7 @@ func TestNotLived(t *testing.T) {
 	}
 	missed := r
 	missed.Sequence, missed.Behind, missed.Steps = r.Sequence[:1], "", []Done{{Step: "kill9@create:join", Missed: true}}
-	if tables := Tables([]Record{missed, r}); len(tables) != 1 || tables[0].Lived() != 1 || tables[0].Missed != 1 || tables[0].Unlived != 1 || tables[0].Clean != 0 {
+	if tables := Tables([]Record{missed, r}); len(tables) != 1 || tables[0].Lived != 1 || tables[0].Missed != 1 || tables[0].Unlived != 1 || tables[0].Clean != 0 {
 		t.Errorf("%+v", tables)
 	}
 	for _, change := range [][2]string{{`"steps":[]`, `"steps":[{"step":"kill9@create:join","ns":1}]`}, {`"behind":"kill9@create:join"`, `"behind":"create"`},
@@ -254,7 +257,9 @@ func TestSettingsStayApart(t *testing.T) {
 	network := func(size int) *Network { return &Network{Pools: []pool.Written{{Base: "10.0.0.0/8", Size: size}}} }
 	networked := base
 	networked.Network = network(24)
-	records := []Record{base, base}
+	longer := base
+	longer.Sequence = Sequence{{Verb: Delete}, {Verb: Delete}}
+	records := []Record{base, longer}
 	for what, change := range map[string]func(*Record){
 		"name": func(r *Record) { r.Runtime.Name = "m" }, "ref": func(r *Record) { r.Runtime.Ref = "/s" }, "binary": func(r *Record) { r.Runtime.SHA256 = "cd" },
 		"driver": func(r *Record) { r.Driver = "cgroupfs" }, "kernel": func(r *Record) { r.Kernel = "6.12" }, "where": func(r *Record) { r.Where = InGuest },

@@ -7,9 +7,11 @@ import (
 	"time"
 )
 
-// Row is what one sequence left, for a table.
+// Row is what one sequence left, for a table. One that was lived several times has a row for each outcome.
 type Row struct {
 	Sequence Sequence
+	// Lives of Of ended so.
+	Lives, Of int
 	// Cells say for each kind what freed those of it: "delete", or "2 delete, 1 clean".
 	Cells map[Kind]string
 	// Lasting: something did not go by time alone.
@@ -23,10 +25,16 @@ type Group struct {
 	// Shortest of them is the first of those with the fewest steps.
 	Shortest  Sequence
 	Sequences int
-	members   []Sequence
+	members   []member
 }
 
-// Table is the matrix of what was lived in one setting.
+// member is a sequence of a group: so many of its lives left this.
+type member struct {
+	Sequence  Sequence
+	lives, of int
+}
+
+// Table is the matrix of what was lived in one setting. Sequences are counted, not lives: one that ended in several ways is counted with each.
 type Table struct {
 	Setting
 	Kinds []Kind // that occur in Rows
@@ -45,6 +53,10 @@ type Table struct {
 	Lasts []Kind
 	// Left counts the sequences by what they left.
 	Left Tally
+	// Lived is how many sequences there were, of which those in Unlived are none.
+	Lived int
+	// Lives are all that were lived, LivesMissed those of them that say nothing.
+	Lives, LivesMissed int
 }
 
 // Pair is a direct delete beside the same life with a stop before it.
@@ -70,25 +82,65 @@ func Tables(records []Record) []Table {
 	return tables
 }
 
+// outcome is how a sequence ended, in lives of its lives; the record is of the first that did.
+type outcome struct {
+	Record
+	lives, of int
+}
+
+// outcomes are in the order of their first lives. One process or three are different here: a reader is to see both.
+func outcomes(records []Record) (all []*outcome, sequences int) {
+	type end struct{ sequence, how string }
+	lives, known := map[string]int{}, map[end]*outcome{}
+	for _, r := range records {
+		name := r.Sequence.String()
+		how := end{name, fmt.Sprint(r.Behind != "", r.Missed())}
+		for _, k := range LeftKinds() {
+			how.how += ";" + cell(r.Left, k)
+		}
+		if r.Behind == "" {
+			lives[name]++
+		}
+		if known[how] == nil {
+			known[how] = &outcome{Record: r}
+			all = append(all, known[how])
+		}
+		known[how].lives++
+	}
+	for _, o := range all {
+		o.of = lives[o.Sequence.String()]
+	}
+	return all, len(lives)
+}
+
 func (t *Table) fill(records []Record) {
 	t.Left = Tally{}
-	for _, r := range records {
-		t.add(r)
+	all, lived := outcomes(records)
+	t.Lived = lived
+	for _, o := range all {
+		t.add(o)
+		if o.Behind != "" {
+			continue
+		}
+		t.Lives += o.lives
+		if o.Missed() {
+			t.LivesMissed += o.lives
+		}
 	}
 	for _, k := range LeftKinds() {
 		if slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Cells[k] != "" }) {
 			t.Kinds = append(t.Kinds, k)
 		}
 	}
-	t.group(records)
-	t.pair(records)
+	t.group(all)
+	t.pair(all)
 }
 
 // group puts together what left the same. One process or three are the same to whoever has to free them.
-func (t *Table) group(records []Record) {
+func (t *Table) group(all []*outcome) {
 	known := map[string]int{}
-	for _, r := range records {
-		cells, key := lastingCells(r)
+	for _, r := range all {
+		cells, key := lastingCells(r.Record)
 		if r.Missed() || len(cells) == 0 {
 			continue
 		}
@@ -99,8 +151,7 @@ func (t *Table) group(records []Record) {
 			t.Groups = append(t.Groups, Group{Cells: cells, Shortest: r.Sequence})
 		}
 		g := &t.Groups[i]
-		g.members = append(g.members, r.Sequence)
-		if g.Sequences++; len(r.Sequence) < len(g.Shortest) {
+		if g.add(r) && len(r.Sequence) < len(g.Shortest) {
 			g.Shortest = r.Sequence
 		}
 	}
@@ -110,6 +161,19 @@ func (t *Table) group(records []Record) {
 			t.Lasts = append(t.Lasts, k)
 		}
 	}
+}
+
+// add reports whether the sequence was not in the group: outcomes that differ in what time alone freed are the same here.
+func (g *Group) add(o *outcome) bool {
+	for i := range g.members {
+		if slices.Equal(g.members[i].Sequence, o.Sequence) {
+			g.members[i].lives += o.lives
+			return false
+		}
+	}
+	g.Sequences++
+	g.members = append(g.members, member{o.Sequence, o.lives, o.of})
+	return true
 }
 
 // lastingCells say for each kind what freed those that time alone did not, and all of it in one text.
@@ -130,7 +194,7 @@ func lastingCells(r Record) (cells map[Kind]string, key string) {
 	return cells, key
 }
 
-func (t *Table) add(r Record) {
+func (t *Table) add(r *outcome) {
 	switch {
 	case r.Behind != "":
 		t.Unlived++
@@ -142,8 +206,8 @@ func (t *Table) add(r Record) {
 		t.Clean++
 		return
 	}
-	t.Left.count(r)
-	row := Row{Sequence: r.Sequence, Cells: map[Kind]string{}}
+	t.Left.count(r.Record)
+	row := Row{Sequence: r.Sequence, Lives: r.lives, Of: r.of, Cells: map[Kind]string{}}
 	for _, k := range LeftKinds() {
 		row.Cells[k] = cell(r.Left, k)
 	}
@@ -180,12 +244,16 @@ func cell(left []Left, k Kind) string {
 }
 
 // pair finds the direct deletes whose twins were lived as well.
-func (t *Table) pair(records []Record) {
+func (t *Table) pair(all []*outcome) {
 	known := map[string]Record{}
-	for _, r := range records {
-		known[r.Sequence.String()] = r
+	for _, o := range slices.Backward(all) {
+		known[o.Sequence.String()] = o.Record // of several its first life
 	}
-	for _, r := range records {
+	for _, o := range all {
+		r := o.Record
+		if r.Life > 0 {
+			continue
+		}
 		twin, ok := r.Sequence.Stopped()
 		if !ok {
 			continue

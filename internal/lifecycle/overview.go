@@ -48,9 +48,6 @@ func (t Tally) Words(k Kind) string {
 	return strings.Join(words, ", ")
 }
 
-// Lived is how many sequences of a table were lived.
-func (t Table) Lived() int { return t.Clean + len(t.Rows) + t.Missed }
-
 // Command lives one of a table's sequences again, where it was lived.
 func (t Table) Command(s Sequence) string {
 	in := "host"
@@ -88,9 +85,10 @@ type Leftover struct {
 	Cells map[Kind]string // as a Group's
 	In    []In
 	// Command lives the shortest of the sequences again: of several that is one which most of the tables have, since what a runtime and its child
-	// do at the same time may go either way.
-	Command string
-	steps   int
+	// do at the same time may go either way. Where it was lived several times and left this in some, the command does it as often, and Lives of Of did.
+	Command   string
+	Lives, Of int
+	steps     int
 }
 
 // Leftovers are the groups of all tables together, those of the shortest sequences first.
@@ -105,8 +103,8 @@ func Leftovers(tables []Table) []Leftover {
 				all, members = append(all, Leftover{Cells: g.Cells}), append(members, map[string]int{})
 			}
 			all[i].In = append(all[i].In, In{t.Setting, g.Sequences})
-			for _, s := range g.members {
-				members[i][s.String()]++
+			for _, m := range g.members {
+				members[i][m.Sequence.String()]++
 			}
 		}
 	}
@@ -126,9 +124,13 @@ func (l *Leftover) choose(tables []Table, had map[string]int) {
 			if !maps.Equal(l.Cells, g.Cells) {
 				continue
 			}
-			for _, s := range g.members {
+			for _, m := range g.members {
+				s := m.Sequence
 				if n := had[s.String()]; len(s) < l.steps || len(s) == l.steps && n > most {
 					l.Command, l.steps, most = t.Command(s), len(s), n
+					if l.Lives, l.Of = m.lives, m.of; l.Lives < l.Of {
+						l.Command += fmt.Sprint(" --times ", l.Of)
+					}
 				}
 			}
 		}

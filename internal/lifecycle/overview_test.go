@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 )
@@ -35,8 +36,47 @@ func TestLeftoversOfSeveralTables(t *testing.T) {
 	if want := "initbench lifecycle --in vm --runtime b --driver systemd --sequence create,delete"; all[0].Command != want {
 		t.Errorf("%q, want %q", all[0].Command, want)
 	}
-	if a, b := tables[0].Left.Words(Processes), tables[1].Left.Words(Processes); a != "1 delete" || b != "1 time, 1 delete" || tables[1].Lived() != 3 {
-		t.Errorf("processes: %q and %q; %d lived", a, b, tables[1].Lived())
+	if a, b := tables[0].Left.Words(Processes), tables[1].Left.Words(Processes); a != "1 delete" || b != "1 time, 1 delete" || tables[1].Lived != 3 {
+		t.Errorf("processes: %q and %q; %d lived", a, b, tables[1].Lived)
+	}
+}
+
+// Catches a sequence that counts as often as it was lived, an outcome of it that is lost or is told as if it came each time, a command
+// that lives it too seldom to show it, and a pair that takes a later life for the first.
+func TestSequenceLivedSeveralTimes(t *testing.T) {
+	process, soon, unit := Left{Kind: Processes, FreedBy: ByDelete}, Left{Kind: Processes, FreedBy: ByTime}, Left{Kind: FailedUnits, FreedBy: ByClean}
+	var records []Record
+	for i, left := range [][]Left{nil, {process}, {process, soon}, {unit}, {process}} {
+		r := lived(t, "a", "create,start,delete", left...)
+		if i > 0 {
+			r.Life = i + 1
+		}
+		records = append(records, r)
+	}
+	missed := lived(t, "a", "kill9@create:join")
+	missed.Steps = []Done{{Step: "kill9@create:join", Missed: true}}
+	again := missed
+	again.Life = 2
+	records = append(records, missed, again, lived(t, "a", "create,start,stop,delete"))
+	tables := Tables(records)
+	if n := len(tables); n != 1 {
+		t.Fatalf("%d tables", n)
+	}
+	tab := tables[0]
+	if tab.Lived != 3 || tab.Clean != 2 || tab.Missed != 1 || tab.Lives != 8 || tab.LivesMissed != 2 || len(tab.Pairs) != 0 || tab.Same != 1 {
+		t.Errorf("%+v", tab)
+	}
+	var rows []string
+	for _, r := range tab.Rows {
+		rows = append(rows, fmt.Sprint(r.Lives, "/", r.Of, " ", r.Cells[Processes], r.Cells[FailedUnits]))
+	}
+	if want := []string{"2/5 delete", "1/5 time, delete", "1/5 clean"}; !slices.Equal(rows, want) {
+		t.Errorf("rows %q, want %q", rows, want)
+	}
+	all := Leftovers(tables)
+	const command = "initbench lifecycle --in vm --runtime a --driver systemd --sequence create,start,delete --times 5"
+	if len(all) != 2 || all[0].Lives != 3 || all[0].Of != 5 || all[0].In[0].Sequences != 1 || all[1].Lives != 1 || all[0].Command != command || all[1].Command != command {
+		t.Errorf("%+v", all)
 	}
 }
 

@@ -115,8 +115,10 @@ type Record struct {
 	SettleNS int64    `json:"settle_ns"` // what time alone was given
 	Network  *Network `json:"network,omitempty"`
 	Sequence Sequence `json:"sequence"`
-	Steps    []Done   `json:"steps"`
-	Left     []Left   `json:"left"`
+	// Life is which one this is where a sequence is lived several times, from 2; 0: the first.
+	Life  int    `json:"life,omitempty"`
+	Steps []Done `json:"steps"`
+	Left  []Left `json:"left"`
 	// Behind is the sequence that this one begins with where it was not lived: that one's kill had not come about. There are no steps then.
 	Behind string `json:"behind,omitempty"`
 }
@@ -159,6 +161,9 @@ func (n *Network) check() error {
 	return nil
 }
 
+// MaxTimes is how often one sequence can be lived.
+const MaxTimes = 100_000
+
 // RecordKind is Record.Kind.
 const RecordKind = "lifecycle"
 
@@ -183,6 +188,9 @@ func (r Record) Key() string {
 	key := fmt.Sprintf("%q %q %s %s %q %s %d %s", r.Runtime.Name, r.Runtime.Ref, r.Runtime.SHA256, r.Driver, r.Kernel, r.Where, r.SettleNS, r.Sequence)
 	if r.Network != nil {
 		key += " " + r.Network.String()
+	}
+	if r.Life > 0 {
+		key += fmt.Sprint(" #", r.Life)
 	}
 	return key
 }
@@ -225,6 +233,8 @@ func (r Record) check() error {
 		return fmt.Errorf("lifecycle record: settle_ns %d", r.SettleNS)
 	case len(r.Sequence) == 0:
 		return errors.New("lifecycle record: it has no sequence")
+	case r.Life < 0 || r.Life == 1 || r.Life > MaxTimes:
+		return fmt.Errorf("lifecycle record: life %d: the first has no number, others have 2 to %d", r.Life, MaxTimes)
 	case len(r.Steps) > len(r.Sequence):
 		return fmt.Errorf("lifecycle record: %d steps of a sequence of %d", len(r.Steps), len(r.Sequence))
 	}

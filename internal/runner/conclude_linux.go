@@ -147,16 +147,24 @@ func warnLimit(p *prepared, rec *results.Record) {
 }
 
 // readLeaf takes the limit in force while the container waits to be started.
-func (c *collector) readLeaf(p *prepared, m *measured) {
+func (c *collector) readLeaf(p *prepared, m *measured, init *initProcess) {
 	leaf, err := p.tree.ReadLeaf()
 	switch {
 	case err != nil:
 		m.warnings = append(m.warnings, "container's cgroup: "+err.Error())
 	case leaf == nil:
-		m.warnings = append(m.warnings, "the container's cgroup was not where the driver puts it when create had returned")
+		m.warnings = append(m.warnings, noLeaf(init))
 	default:
 		m.limitInForce, m.leaf = &leaf.MaxBytes, events(leaf.Events)
 	}
+}
+
+// noLeaf says why a container that was created has no cgroup. Systemd removes that of a scope with its last process.
+func noLeaf(init *initProcess) string {
+	if init != nil && init.hasEnded() {
+		return "init had ended when create had returned, and the container's cgroup had gone"
+	}
+	return "the container's cgroup was not where the driver puts it when create had returned"
 }
 
 // readLeafEvents reads the leaf's counters again at the end, where it still is.

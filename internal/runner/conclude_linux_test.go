@@ -2,9 +2,12 @@ package runner
 
 import (
 	"errors"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/sequence"
@@ -47,5 +50,42 @@ func TestCutTimelineIsInTheRecord(t *testing.T) {
 	rec.Warnings = nil
 	if fitted, err = new(prepared).fit(sequence.Timeline{Events: long.Events[:10]}, &rec); err != nil || len(fitted.Events) != 10 || len(rec.Warnings) > 0 {
 		t.Errorf("%d events, %v, warnings %q; want all 10 and none", len(fitted.Events), err, rec.Warnings)
+	}
+}
+
+// Catches a scope that went with its OOM-killed init, told as a runtime that puts containers elsewhere; and the reverse.
+func TestWhyThereIsNoLeaf(t *testing.T) {
+	cat := exec.Command("cat")
+	stdin, err := cat.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cat.Start(); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.PidfdOpen(cat.Process.Pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	init := &initProcess{pid: cat.Process.Pid, fd: fd}
+	defer init.close()
+	const elsewhere, gone = "was not where the driver puts it", "init had ended"
+	if got := noLeaf(init); !strings.Contains(got, elsewhere) {
+		t.Errorf("of a running init: %s", got)
+	}
+	if err := stdin.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := init.ended(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := noLeaf(init); !strings.Contains(got, gone) {
+		t.Errorf("of one that has ended: %s", got)
+	}
+	if err := cat.Wait(); err != nil {
+		t.Error(err)
+	}
+	if got := noLeaf(nil); !strings.Contains(got, elsewhere) {
+		t.Errorf("of one that is not known: %s", got)
 	}
 }

@@ -212,6 +212,13 @@ func (p *initProcess) ended(ctx context.Context) error {
 	}
 }
 
+// hasEnded reports whether the process has ended by now.
+func (p *initProcess) hasEnded() bool {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	return p.ended(over) == nil
+}
+
 // reap reads the exit status. When the runtime, or something it left, is still
 // the parent, the status is not ours: code -1 says so.
 func (p *initProcess) reap() *exit {

@@ -226,7 +226,7 @@ func (c *collector) start(ctx context.Context, p *prepared, m *measured) {
 		p.hold.lookAtInit(init)
 	}
 	if p.reused == nil { // else there is no limit to be seen in force
-		c.readLeaf(p, m)
+		c.readLeaf(p, m, init)
 	}
 	called := now() - m.startNS
 	m.latency.StartCalled = &called

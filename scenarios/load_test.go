@@ -26,7 +26,7 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("Load(%q) is %q, %v", s.Name, found.Name, err)
 		}
 	}
-	if got, want := strings.Join(names, " "), "address-pool charges density free-order-charges free-order handle-leak hundred instructions join-latency lifecycle network oom-limits order-matrix pod-limit pod-thresholds startup thresholds"; got != want {
+	if got, want := strings.Join(names, " "), "address-pool charges density embedder free-order-charges free-order handle-leak hundred instructions join-latency lifecycle network oom-limits order-matrix pod-limit pod-thresholds startup thresholds"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -40,7 +40,7 @@ func TestLoadUnknownName(t *testing.T) {
 	for _, name := range []string{"mine", "", "..", "Startup", "startup\n"} {
 		_, err := Load(name)
 		var e *Error
-		if !errors.As(err, &e) || !strings.HasSuffix(err.Error(), "write address-pool, charges, density, free-order-charges, free-order, handle-leak, hundred, instructions, join-latency, lifecycle, network, oom-limits, order-matrix, pod-limit, pod-thresholds, startup, thresholds, or the path of a .yaml file") {
+		if !errors.As(err, &e) || !strings.HasSuffix(err.Error(), "write address-pool, charges, density, embedder, free-order-charges, free-order, handle-leak, hundred, instructions, join-latency, lifecycle, network, oom-limits, order-matrix, pod-limit, pod-thresholds, startup, thresholds, or the path of a .yaml file") {
 			t.Errorf("%q: got %v", name, err)
 		}
 	}

@@ -97,7 +97,7 @@ func livesBeside(b *strings.Builder, tables []lifecycle.Table) {
 	head := table.Row{"runtime", "driver", "sequences", "not lived", "no answer", "left nothing", "what went by itself", "what did not"}
 	grid.AppendHeader(append(append(head, kindHeads(kinds)...), "stop differs"))
 	for _, t := range tables {
-		row := table.Row{versioned(t.Setting), t.Under(), t.Lived, t.Unlived, t.Missed, t.Clean, t.Passing, len(t.Rows) - t.Passing}
+		row := table.Row{versioned(t.Setting), t.Under(), t.Lived, t.Unlived, t.Missed, t.Clean, t.Passing, t.Lasting}
 		for _, k := range kinds {
 			row = append(row, t.Left.Words(k))
 		}

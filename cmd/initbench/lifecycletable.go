@@ -71,7 +71,7 @@ func newLifeTable(terminal bool) table.Writer {
 func matrixOfLives(b *strings.Builder, t lifecycle.Table, all, terminal bool) {
 	fmt.Fprintf(b, "%s: what each life left, and what freed it\n\n", settingWords(t.Setting))
 	grid, rows := newLifeTable(terminal), 0
-	if all || len(t.Rows)-t.Passing <= mostLifeRows {
+	if all || t.Lasting <= mostLifeRows {
 		rows = eachLife(grid, t, all)
 	} else {
 		rows = groupsOfLives(grid, t)
@@ -130,7 +130,7 @@ func lifeCounts(t lifecycle.Table) string {
 		sequences = "sequence"
 	}
 	text := fmt.Sprintf("%d %s left nothing, %d only what went by itself (the last of it after %v), %d what did not\n",
-		t.Clean, sequences, t.Passing, t.Longest.Round(time.Millisecond), len(t.Rows)-t.Passing)
+		t.Clean, sequences, t.Passing, t.Longest.Round(time.Millisecond), t.Lasting)
 	if t.Missed > 0 {
 		text += fmt.Sprintf("%d say nothing: the runtime did not come to the point where it was to be killed\n", t.Missed)
 	}

@@ -39,8 +39,8 @@ type Table struct {
 	Setting
 	Kinds []Kind // that occur in Rows
 	Rows  []Row  // of sequences that left something
-	// Clean sequences left nothing. Passing ones left only what went by itself, the slowest of it after Longest. Missed ones say nothing.
-	Clean, Passing, Missed int
+	// Clean sequences left nothing. Passing ones left only what went by itself, the slowest of it after Longest, Lasting ones what did not. Missed ones say nothing.
+	Clean, Passing, Lasting, Missed int
 	// Unlived sequences begin with one whose kill had not come about.
 	Unlived int
 	Longest time.Duration
@@ -117,8 +117,9 @@ func (t *Table) fill(records []Record) {
 	t.Left = Tally{}
 	all, lived := outcomes(records)
 	t.Lived = lived
+	seen := once{}
 	for _, o := range all {
-		t.add(o)
+		t.add(o, seen)
 		if o.Behind != "" {
 			continue
 		}
@@ -194,7 +195,17 @@ func lastingCells(r Record) (cells map[Kind]string, key string) {
 	return cells, key
 }
 
-func (t *Table) add(r *outcome) {
+// once tells the first time that something is said of a sequence from the others.
+type once map[string]bool
+
+func (o once) first(s Sequence, what string) bool {
+	key := what + " " + s.String()
+	had := o[key]
+	o[key] = true
+	return !had
+}
+
+func (t *Table) add(r *outcome, seen once) {
 	switch {
 	case r.Behind != "":
 		t.Unlived++
@@ -206,14 +217,19 @@ func (t *Table) add(r *outcome) {
 		t.Clean++
 		return
 	}
-	t.Left.count(r.Record)
+	t.Left.count(r.Record, seen)
 	row := Row{Sequence: r.Sequence, Lives: r.lives, Of: r.of, Cells: map[Kind]string{}}
 	for _, k := range LeftKinds() {
 		row.Cells[k] = cell(r.Left, k)
 	}
 	row.Lasting = slices.ContainsFunc(r.Left, lasts)
-	if !row.Lasting {
-		t.Passing++
+	switch {
+	case row.Lasting && seen.first(r.Sequence, "lasting"):
+		t.Lasting++
+	case !row.Lasting:
+		if seen.first(r.Sequence, "passing") {
+			t.Passing++
+		}
 		for _, l := range r.Left {
 			t.Longest = max(t.Longest, time.Duration(l.AfterNS))
 		}

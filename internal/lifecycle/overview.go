@@ -24,10 +24,10 @@ func hardest(left []Left, k Kind) (by Freed, ok bool) {
 	return FreedBy()[rank], true
 }
 
-func (t Tally) count(r Record) {
+func (t Tally) count(r Record, seen once) {
 	for _, k := range LeftKinds() {
 		by, left := hardest(r.Left, k)
-		if !left {
+		if !left || !seen.first(r.Sequence, string(k)+" "+string(by)) {
 			continue
 		}
 		if t[k] == nil {

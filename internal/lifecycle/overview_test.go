@@ -63,7 +63,7 @@ func TestSequenceLivedSeveralTimes(t *testing.T) {
 		t.Fatalf("%d tables", n)
 	}
 	tab := tables[0]
-	if tab.Lived != 3 || tab.Clean != 2 || tab.Missed != 1 || tab.Lives != 8 || tab.LivesMissed != 2 || len(tab.Pairs) != 0 || tab.Same != 1 {
+	if tab.Lived != 3 || tab.Clean != 2 || tab.Lasting != 1 || tab.Left.Words(Processes) != "1 delete" || tab.Missed != 1 || tab.Lives != 8 || tab.LivesMissed != 2 || len(tab.Pairs) != 0 || tab.Same != 1 {
 		t.Errorf("%+v", tab)
 	}
 	var rows []string

@@ -250,15 +250,26 @@ func (t *tracer) follow() error {
 	}
 }
 
-// giveUp ends a verb that cannot be followed.
+// giveUp ends a verb that cannot be followed. Everybody is waited for until it has: a process is not told to have ended before its threads are.
 func (t *tracer) giveUp() error {
 	err := unix.Kill(t.root, unix.SIGKILL)
-	var ws unix.WaitStatus
-	for werr := error(nil); werr == nil && !(ws.Exited() || ws.Signaled()); _, werr = wait(t.root, &ws) {
+	for {
+		var ws unix.WaitStatus
+		tid, werr := wait(-1, &ws)
+		if werr != nil {
+			return errors.Join(err, fmt.Errorf("wait for the verb that was given up: %w", werr))
+		}
+		if !ws.Exited() && !ws.Signaled() {
+			t.stopped[tid] = 0
+			continue
+		}
+		delete(t.stopped, tid)
+		if tid == t.root {
+			t.result.Status = syscall.WaitStatus(ws)
+			t.letGo()
+			return err
+		}
 	}
-	t.result.Status = syscall.WaitStatus(ws)
-	t.letGo()
-	return err
 }
 
 // letGo detaches what is stopped. What runs is let go by the thread's end.

@@ -208,3 +208,41 @@ func TestKnownWithThreads(t *testing.T) {
 		t.Errorf("%v, %+v", err, r)
 	}
 }
+
+// Catches a verb that cannot be followed and goes on, or is waited for without its threads and so for ever, or is said to have ended well.
+func TestGivenUp(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, argv := range [][]string{{"/bin/sleep", "60"}, {self, "-test.run=TestKnownWithThreads"}} {
+		ended := make(chan error)
+		var tr *tracer
+		go onThreadOfItsOwn(func() {
+			tr = newTracer(Command{}, Target{Leaf: "/none", StateRoot: "/none"}, "")
+			pid, err := syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{Dir: t.TempDir(), Env: []string{"INITBENCH_KILLAT=1"}, Sys: &syscall.SysProcAttr{Setsid: true, Ptrace: true}})
+			if err != nil {
+				ended <- err
+				return
+			}
+			tr.root = pid
+			err = tr.begin()
+			for deadline := time.Now().Add(20 * time.Second); err == nil && argv[0] == self && len(tr.seen) < 4 && time.Now().Before(deadline); {
+				var ws unix.WaitStatus
+				var tid int
+				if tid, err = wait(-1, &ws); err == nil {
+					err = tr.meet(tid, ws)
+				}
+			}
+			ended <- errors.Join(err, tr.giveUp())
+		})
+		select {
+		case err := <-ended:
+			if err != nil || !tr.result.Status.Signaled() || unix.Kill(tr.root, 0) == nil {
+				t.Errorf("%q: %v, status %#x, %d threads seen", argv, err, tr.result.Status, len(tr.seen))
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("%q is waited for, and does not end", argv)
+		}
+	}
+}

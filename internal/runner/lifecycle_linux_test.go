@@ -225,6 +225,24 @@ func TestKilledOnceOverAndNotLater(t *testing.T) {
 	}
 }
 
+// Catches processes that initbench killed with a delete --force that hung, and that are said to have been freed by that delete.
+func TestWhatAHangingDeleteFrees(t *testing.T) {
+	v := &life{of: &Lifecycles{limit: 30 * time.Second}}
+	for step, want := range map[lifecycle.Step]string{{Verb: lifecycle.ForceDelete}: "did not end within 30s", {Verb: lifecycle.Delete, Kill: "exit"}: "did not end within 2m0s"} {
+		if said := v.overdue(step); !strings.HasPrefix(said, want) {
+			t.Errorf("%s says %q", step, said)
+		}
+	}
+	if by := freeing(lifecycle.Done{Message: v.overdue(lifecycle.Step{Verb: lifecycle.ForceDelete})}); by != lifecycle.ByClean {
+		t.Errorf("what went with a delete that was killed was freed by %s", by)
+	}
+	for _, done := range []lifecycle.Done{{Exit: new(int)}, {Signal: "killed"}} {
+		if by := freeing(done); by != lifecycle.ByDelete {
+			t.Errorf("what went with a delete that ended with %s was freed by %s", done.Ended(), by)
+		}
+	}
+}
+
 // Catches a life that is lived again although the first was not removed, or is not although it took other steps; and a reason that is lost.
 func TestLivedAgainWhereTheFirstIsGone(t *testing.T) {
 	left := errors.New("busy")

@@ -238,18 +238,27 @@ func (v *life) settle(ctx context.Context) ([]lifecycle.Left, error) {
 		return s.list(), err
 	}
 	began = now()
-	if _, err := v.take(ctx, lifecycle.Step{Verb: lifecycle.ForceDelete}); err != nil {
+	done, err := v.take(ctx, lifecycle.Step{Verb: lifecycle.ForceDelete})
+	if err != nil {
 		return nil, err
 	}
-	if err := s.watch(ctx, lifecycle.ByDelete, began, afterward); err != nil || s.done() {
+	if err := s.watch(ctx, freeing(done), began, afterward); err != nil || s.done() {
 		return s.list(), err
 	}
 	began = now() // the payload's standard input stays open: whose end came of that was not freed by clean
 	if err := v.doClean(); err != nil {
 		return nil, err
 	}
-	err := s.watch(ctx, lifecycle.ByClean, began, afterward)
+	err = s.watch(ctx, lifecycle.ByClean, began, afterward)
 	return s.list(), err
+}
+
+// freeing is what freed that which went with a delete --force. One that did not end was killed with all that it was called for, which is what clean does.
+func freeing(done lifecycle.Done) lifecycle.Freed {
+	if done.Ended() == "" {
+		return lifecycle.ByClean
+	}
+	return lifecycle.ByDelete
 }
 
 // anywhere is about kinds of which nothing has been seen, too.

@@ -71,6 +71,11 @@ func (v *life) limitOf(step lifecycle.Step) time.Duration {
 	return v.of.limit
 }
 
+// overdue is what a step says of whose time was over.
+func (v *life) overdue(step lifecycle.Step) string {
+	return fmt.Sprintf("did not end within %v and was killed", v.limitOf(step))
+}
+
 func (v *life) does(ctx context.Context, step lifecycle.Step) (lifecycle.Done, error) {
 	switch step.Verb {
 	case lifecycle.Create:
@@ -242,7 +247,7 @@ func (v *life) callWith(ctx context.Context, argv []string, step lifecycle.Step,
 	defer func() { _ = said.Close() }() // what is in it has been read
 	var done lifecycle.Done
 	if step.Kill == "" {
-		done, err = v.plain(ctx, argv, stdin, stdout, said)
+		done, err = v.plain(ctx, argv, step, stdin, stdout, said)
 	} else {
 		done, err = v.traced(ctx, argv, step, stdin, stdout, said)
 	}
@@ -250,14 +255,14 @@ func (v *life) callWith(ctx context.Context, argv []string, step lifecycle.Step,
 	return done, err
 }
 
-func (v *life) plain(ctx context.Context, argv []string, stdin, stdout, stderr *os.File) (lifecycle.Done, error) {
+func (v *life) plain(ctx context.Context, argv []string, step lifecycle.Step, stdin, stdout, stderr *os.File) (lifecycle.Done, error) {
 	proc, err := spawn(argv, v.tree.RuntimeCgroupFD(), stdin, stdout, stderr, v.dir)
 	if err != nil {
 		return lifecycle.Done{}, err
 	}
 	status, _, err := proc.wait(ctx, v.tree.Kill)
 	if err != nil {
-		return lifecycle.Done{Message: "did not end and was killed"}, v.interrupted(ctx)
+		return lifecycle.Done{Message: v.overdue(step)}, v.interrupted(ctx)
 	}
 	return lifecycle.Done{Exit: status.exitCode(), Signal: status.signal}, nil
 }
@@ -286,7 +291,7 @@ func (v *life) traced(ctx context.Context, argv []string, step lifecycle.Step, s
 		return lifecycle.Done{}, err
 	}
 	if !inTime { // what was killed with it says nothing of the point, also where it had come to that
-		return lifecycle.Done{Missed: at != "", Message: fmt.Sprintf("did not end within %v and was killed", v.limitOf(step))}, v.interrupted(ctx)
+		return lifecycle.Done{Missed: at != "", Message: v.overdue(step)}, v.interrupted(ctx)
 	}
 	v.points, v.places, v.alone = lifecycle.PointsOf(r.Timeline), placesOf(r), r.Alone
 	if err := v.goOn(); err != nil {

@@ -21,6 +21,9 @@ type Flaw struct {
 
 // Make makes pools of what was written, and checks them as [CheckAll] does. There are none beside a flaw.
 func Make(written []Written) ([]Pool, *Flaw) {
+	if len(written) > MaxPools {
+		return nil, &Flaw{MaxPools, keyBase, wrong(fmt.Sprintf("more than %d pools", MaxPools), "write fewer")}
+	}
 	pools := make([]Pool, 0, len(written))
 	for i, w := range written {
 		p, f := newPool(w.Base, w.Size)

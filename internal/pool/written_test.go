@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -39,5 +40,19 @@ func TestRoom(t *testing.T) {
 		if got := p.Room(); got != want {
 			t.Errorf("%s has room for %d, want %d", p, got, want)
 		}
+	}
+}
+
+// Catches a list that is compared with itself, pool by pool, however long it is.
+func TestMakeRefusesAListThatIsTooLong(t *testing.T) {
+	most := make([]Written, MaxPools)
+	for i := range most {
+		most[i] = Written{fmt.Sprintf("172.%d.%d.0/24", i/256, i%256), 30}
+	}
+	if pools, f := Make(most); f != nil || len(pools) != MaxPools {
+		t.Errorf("%d pools: %+v", MaxPools, f)
+	}
+	if _, f := Make(append(most, Written{"10.0.0.0/8", 24})); f == nil || f.Index != MaxPools || !strings.Contains(f.Wrong, "more than 1000 pools") {
+		t.Errorf("one more: %+v", f)
 	}
 }

@@ -22,7 +22,7 @@ const (
 
 	defaultFaults = 1
 	// DefaultSettle is what time alone is given to free what a life left.
-	DefaultSettle = 2 * time.Second
+	DefaultSettle = lifecycle.DefaultSettle
 	maxSettle     = time.Minute
 )
 

@@ -93,7 +93,7 @@ func (f *lifecycleFlags) register(cmd *cobra.Command) {
 	fl.IntVar(&f.times, "times", 1, "with --sequence: live it so often")
 	fl.IntVar(&f.length, "length", 0, "live every sequence of up to so many steps")
 	fl.IntVar(&f.faults, "faults", 1, "how many faults one sequence may have: kills of the runtime, and deletes under pressure")
-	fl.DurationVar(&f.settle, "settle", 2*time.Second, "how long time alone is given to free what is left")
+	fl.DurationVar(&f.settle, "settle", lifecycle.DefaultSettle, "how long time alone is given to free what is left")
 	fl.StringArrayVar(&f.networks, "network", nil, "give containers addresses of this pool: POOL or FILE (may be repeated)")
 	fl.StringVar(&f.out, "out", "", "file for the records, a JSON line each; what it has is not lived again")
 	fl.StringArrayVar(&f.from, "from", nil, "show the records of this file, and live nothing (may be repeated)")
@@ -415,8 +415,8 @@ func (l lives) inVM(ctx context.Context) error {
 	if len(l.pools) > 0 {
 		argv = append(argv, "--network", lifecycle.NetworkOf(l.pools).String())
 	}
-	for _, arg := range l.runtimes {
-		there, err := l.push(ctx, guest, arg)
+	for i, arg := range l.runtimes {
+		there, err := l.push(ctx, guest, i, arg)
 		if err != nil {
 			return err
 		}
@@ -430,7 +430,7 @@ func (l lives) inVM(ctx context.Context) error {
 }
 
 // push takes a runtime to the guest, where its name is its reference here.
-func (l lives) push(ctx context.Context, guest *vm.Guest, arg string) (string, error) {
+func (l lives) push(ctx context.Context, guest *vm.Guest, i int, arg string) (string, error) {
 	name, ref, err := lifeRuntime(arg)
 	if err != nil || ref.Kind == ociruntime.NameRef {
 		return arg, err // on the guest's PATH
@@ -439,11 +439,16 @@ func (l lives) push(ctx context.Context, guest *vm.Guest, arg string) (string, e
 	if err != nil {
 		return "", fmt.Errorf("runtime %s: %w", name, err)
 	}
-	there := path.Join(vm.GuestState, "runtimes", name)
+	there := guestRuntime(i, name)
 	if err := guest.Push(ctx, bin.Path, there, 0o755); err != nil {
 		return "", fmt.Errorf("runtime %s: %w", name, err)
 	}
 	return name + "=" + there, nil
+}
+
+// guestRuntime is where the guest has the ith runtime: two may have one name, and are told apart by their references.
+func guestRuntime(i int, name string) string {
+	return path.Join(vm.GuestState, "runtimes", fmt.Sprint(i), name)
 }
 
 // newRunID is the ID of a run without a plan.
@@ -512,6 +517,7 @@ func (f *lifecycleFlags) relevant(records []lifecycle.Record) []lifecycle.Record
 			name, ref, err := lifeRuntime(arg)
 			return err == nil && r.Runtime.Ref == ref.String() && r.Runtime.Name == name
 		}) || time.Duration(r.SettleNS) != f.settle || r.Network.String() != lifecycle.NetworkOf(f.pools).String() || len(f.drivers) > 0 && !slices.Contains(f.drivers, r.Driver) ||
-			f.one != nil && (r.Sequence.String() != f.one.String() || r.Life > f.times) || f.one == nil && len(r.Sequence) > f.length
+			f.one != nil && (r.Sequence.String() != f.one.String() || r.Life > f.times) ||
+			f.one == nil && (len(r.Sequence) > f.length || r.Sequence.Faults() > f.faults)
 	})
 }

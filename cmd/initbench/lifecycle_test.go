@@ -192,3 +192,53 @@ func TestOutKnowsEachLife(t *testing.T) {
 		}
 	}
 }
+
+// Catches a life that says nothing, or was not lived, and is shown as one that left nothing.
+func TestALifeThatSaysNothing(t *testing.T) {
+	one, err := lifecycle.Parse("kill9@create:join,delete")
+	if err != nil {
+		t.Fatal(err)
+	}
+	missed := aLife(t, func(r *lifecycle.Record) {
+		r.Sequence, r.Steps = one, []lifecycle.Done{{Step: "kill9@create:join", Missed: true, Message: "the runtime did not come to this point"}}
+	})
+	behind := aLife(t, func(r *lifecycle.Record) { r.Sequence, r.Behind = one, "kill9@create:join" })
+	clean := aLife(t, func(r *lifecycle.Record) {
+		r.Sequence, r.Steps = one, []lifecycle.Done{{Step: "kill9@create:join", Signal: "killed"}, {Step: "delete"}}
+	})
+	for want, r := range map[string]lifecycle.Record{"it says nothing: ": missed, "it was not lived: it begins with kill9@create:join, ": behind, "nothing was left\n": clean} {
+		var b strings.Builder
+		if err := writeLives(&b, &lifecycleFlags{one: one, times: 1}, []lifecycle.Record{r}); err != nil {
+			t.Fatal(err)
+		}
+		if text := b.String(); !strings.Contains(text, want) || strings.Contains(text, "nothing was left") != (want == "nothing was left\n") || strings.Contains(text, "ended") != (r.Behind == "") {
+			t.Errorf("want %q in\n%s", want, text)
+		}
+	}
+}
+
+// Catches records with more faults than were asked for in the table of a command, and fewer that are left out.
+func TestOutShowsWhatWasAskedFor(t *testing.T) {
+	var all []lifecycle.Record
+	for _, name := range []string{"create,delete", "kill9@create:join", "kill9@create:join,kill9@delete:exit"} {
+		s, err := lifecycle.Parse(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, aLife(t, func(r *lifecycle.Record) { r.Sequence = s }))
+	}
+	for faults, want := range []int{1, 2, 3} {
+		f := &lifecycleFlags{runtimes: []string{"crun"}, length: 4, faults: faults}
+		if got := f.relevant(all); len(got) != want {
+			t.Errorf("of %d with --faults %d: %d, want %d", len(all), faults, len(got), want)
+		}
+	}
+}
+
+// Catches two binaries of one name of which the guest lives the second twice.
+func TestTwoRuntimesOfOneNameInAGuest(t *testing.T) {
+	first, second := guestRuntime(0, "runc"), guestRuntime(1, "runc")
+	if first == second || filepath.Base(first) != "runc" || filepath.Base(second) != "runc" {
+		t.Errorf("%s and %s", first, second)
+	}
+}

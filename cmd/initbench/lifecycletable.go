@@ -153,7 +153,7 @@ func markdownOfLives(b *strings.Builder, t lifecycle.Table) {
 		words := []string{", such as", ";", ";"}
 		fmt.Fprintf(b, "%s `%s` (%s; stopped before: %s)", words[i], p.Direct.Sequence, lifecycle.Lasting(p.Direct), lifecycle.Lasting(p.Stopped))
 	}
-	fmt.Fprintf(b, ".\n\n    initbench lifecycle --in vm %s --sequence SEQUENCE\n\n", t.Words())
+	fmt.Fprintf(b, ".\n\n    %sSEQUENCE\n\n", t.Again())
 }
 
 // settingWords tell tables apart: all that makes two of them is in it.
@@ -220,8 +220,17 @@ func oneLife(b *strings.Builder, r lifecycle.Record) {
 	for _, d := range r.Steps {
 		steps.AppendRow(table.Row{d.Step, time.Duration(d.NS).Round(time.Millisecond), d.Ended(), d.Message})
 	}
-	b.WriteString(steps.Render() + "\n\n")
-	if len(r.Left) == 0 {
+	if len(r.Steps) > 0 {
+		b.WriteString(steps.Render() + "\n\n")
+	}
+	switch {
+	case r.Behind != "":
+		fmt.Fprintf(b, "it was not lived: it begins with %s, and there the runtime did not come to the point where it was to be killed\n", r.Behind)
+		return
+	case r.Missed():
+		b.WriteString("it says nothing: the runtime was not killed at the point where it was to be\n")
+		return
+	case len(r.Left) == 0:
 		b.WriteString("nothing was left\n")
 		return
 	}

@@ -219,7 +219,7 @@ func TestRecordWithANetwork(t *testing.T) {
 	if err != nil || NetworkOf(again).String() != words || NetworkOf(nil).String() != "" {
 		t.Errorf("%v: %v", again, err)
 	}
-	if want := "initbench lifecycle --in vm --runtime n --driver systemd --network '" + words + "' --sequence create,delete"; Tables([]Record{r})[0].Command(r.Sequence) != want {
+	if want := "initbench lifecycle --in vm --runtime n --driver systemd --network '" + words + "' --settle 0s --sequence create,delete"; Tables([]Record{r})[0].Command(r.Sequence) != want {
 		t.Errorf("%s, want %s", Tables([]Record{r})[0].Command(r.Sequence), want)
 	}
 	for _, change := range [][2]string{{`"network":{"pools":[{"base":"fd0d::/48","size":64},{"base":"10.0.0.0/8","size":24}]},`, ""},

@@ -50,11 +50,16 @@ func (t Tally) Words(k Kind) string {
 
 // Command lives one of a table's sequences again, where it was lived.
 func (t Table) Command(s Sequence) string {
+	return t.Again() + s.String()
+}
+
+// Again is the command that lives a sequence once more where it was lived, but for the sequence, which follows.
+func (s Setting) Again() string {
 	in := "host"
-	if t.Where == InGuest {
+	if s.Where == InGuest {
 		in = "vm"
 	}
-	return fmt.Sprintf("initbench lifecycle --in %s %s --sequence %s", in, t.Words(), s)
+	return fmt.Sprintf("initbench lifecycle --in %s %s --sequence ", in, s.Words())
 }
 
 // Words are the arguments that have one live in this setting, but for the machine. No pool has a quote in it that a shell would end a word at.
@@ -62,6 +67,9 @@ func (s Setting) Words() string {
 	words := fmt.Sprintf("--runtime %s --driver %s", s.Runtime.Ref, s.Driver)
 	if s.Network != "" {
 		words += " --network '" + s.Network + "'"
+	}
+	if s.Settle != DefaultSettle {
+		words += " --settle " + s.Settle.String()
 	}
 	return words
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 )
 
 func lived(t *testing.T, runtime, name string, left ...Left) Record {
@@ -33,7 +34,7 @@ func TestLeftoversOfSeveralTables(t *testing.T) {
 	if in := all[0].In; len(in) != 2 || in[0].Setting.Runtime.Name != "a" || in[1].Sequences != 1 {
 		t.Errorf("in %+v", in)
 	}
-	if want := "initbench lifecycle --in vm --runtime b --driver systemd --sequence create,delete"; all[0].Command != want {
+	if want := "initbench lifecycle --in vm --runtime b --driver systemd --settle 0s --sequence create,delete"; all[0].Command != want {
 		t.Errorf("%q, want %q", all[0].Command, want)
 	}
 	if a, b := tables[0].Left.Words(Processes), tables[1].Left.Words(Processes); a != "1 delete" || b != "1 time, 1 delete" || tables[1].Lived != 3 {
@@ -74,7 +75,7 @@ func TestSequenceLivedSeveralTimes(t *testing.T) {
 		t.Errorf("rows %q, want %q", rows, want)
 	}
 	all := Leftovers(tables)
-	const command = "initbench lifecycle --in vm --runtime a --driver systemd --sequence create,start,delete --times 5"
+	const command = "initbench lifecycle --in vm --runtime a --driver systemd --settle 0s --sequence create,start,delete --times 5"
 	if len(all) != 2 || all[0].Lives != 3 || all[0].Of != 5 || all[0].In[0].Sequences != 1 || all[1].Lives != 1 || all[0].Command != command || all[1].Command != command {
 		t.Errorf("%+v", all)
 	}
@@ -101,5 +102,27 @@ func TestDifferencesOfSeveralTables(t *testing.T) {
 	}
 	if want := []string{"create,start,delete process: delete nothing a b", "create,start,delete process: 2 delete nothing c"}; !slices.Equal(found, want) {
 		t.Errorf("%q, want %q", found, want)
+	}
+}
+
+// Catches a command that lives something in another setting than it was lived in, or on another machine.
+func TestCommandsHaveTheSetting(t *testing.T) {
+	s := Setting{Runtime: Runtime{Name: "a", Ref: "a"}, Driver: "systemd", Where: InGuest, Settle: DefaultSettle}
+	if want := "initbench lifecycle --in vm --runtime a --driver systemd --sequence "; s.Again() != want {
+		t.Errorf("%q, want %q", s.Again(), want)
+	}
+	s.Where, s.Settle = OnHost, 5*time.Second
+	if want := "initbench lifecycle --in host --runtime a --driver systemd --settle 5s --sequence "; s.Again() != want {
+		t.Errorf("%q, want %q", s.Again(), want)
+	}
+}
+
+// Catches a fault that is not counted.
+func TestFaults(t *testing.T) {
+	for name, want := range map[string]int{"create,start,stop,delete-late": 0, "create,stop,delete-pressed": 1, "kill9@create:join,create,kill9@delete:exit,delete": 2} {
+		s, err := Parse(name)
+		if err != nil || s.Faults() != want {
+			t.Errorf("%s: %d faults, want %d (%v)", name, s.Faults(), want, err)
+		}
 	}
 }

@@ -16,6 +16,9 @@ import (
 // Schema is the version of Record. What 1 had said neither where a life was lived nor how long time alone was given.
 const Schema = 2
 
+// DefaultSettle is what time alone is given to free what a life left.
+const DefaultSettle = 2 * time.Second
+
 // Where is which machine lives were lived on.
 type Where string
 

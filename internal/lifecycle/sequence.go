@@ -54,6 +54,16 @@ func orNothing(s Sequence) string {
 	return s.String()
 }
 
+// Faults is how many there are in it: kills of the runtime, and deletes under pressure.
+func (s Sequence) Faults() (n int) {
+	for _, step := range s {
+		if step.Kill != "" || step.Verb == PressedDelete {
+			n++
+		}
+	}
+	return n
+}
+
 // MarshalText makes a sequence its name, in JSON too.
 func (s Sequence) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 

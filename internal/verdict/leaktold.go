@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/initbench/initbench/internal/lifecycle"
 	"github.com/initbench/initbench/scenarios"
 )
 
@@ -117,6 +118,9 @@ func (v Verdict) lifeOf(m Metric) string {
 	words = append(words, "--driver", string(m.Driver))
 	if m.Left.Network != "" {
 		words = append(words, "--network", shellWord(m.Left.Network))
+	}
+	if m.Left.Settle != lifecycle.DefaultSettle.String() {
+		words = append(words, "--settle", m.Left.Settle)
 	}
 	return strings.Join(append(words, "--sequence", shellWord(name)), " ")
 }

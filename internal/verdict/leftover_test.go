@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/lifecycle"
@@ -113,10 +114,11 @@ func TestLeftoversAreRuled(t *testing.T) {
 	}
 }
 
-// Catches leases that lives with a network left and no row has, rows of them where there is no network, and a command that lives it without.
+// Catches leases that lives with a network left and no row has, rows of them where there is no network, and a command that lives it without, or in another time to settle.
 func TestLeasesAreRuled(t *testing.T) {
 	connected := livesScenario()
 	connected.Network = &scenarios.Network{Pools: []pool.Written{{Base: "10.0.0.0/8", Size: 24}}}
+	connected.Lives.Settle = 5 * time.Second
 	for _, sc := range []scenarios.Scenario{livesScenario(), connected} {
 		run := chances{"create,delete": {0, 1}}.gate(gateOf(sc), 1, func(r *results.Record) {
 			for i := range r.Lived.Lives {
@@ -130,7 +132,7 @@ func TestLeasesAreRuled(t *testing.T) {
 			if !m.Left.Kind.OfNetwork() {
 				continue
 			}
-			if rows++; m.Name == "leftover.lease" && (m.Ruling != Regressed || !strings.HasSuffix(m.Trace, `--driver systemd --network '{"base":"10.0.0.0/8","size":24}' --sequence create,delete`)) {
+			if rows++; m.Name == "leftover.lease" && (m.Ruling != Regressed || !strings.HasSuffix(m.Trace, `--driver systemd --network '{"base":"10.0.0.0/8","size":24}' --settle 5s --sequence create,delete`)) {
 				t.Errorf("%s: %s, %s", m.Ruling, m.Reason, m.Trace)
 			}
 		}

@@ -85,6 +85,11 @@ func (l Life) Worst(kind lifecycle.Kind) (rank int) {
 	return rank
 }
 
+// Leaves reports whether anything of a kind was left, however it was freed.
+func (l Life) Leaves(kind lifecycle.Kind) bool {
+	return slices.ContainsFunc(l.Left, func(one Leftover) bool { return one.Kind == kind })
+}
+
 // mostAgain sequences are lived again for each kind and each direction in which they differ, the shortest: of two runtimes that
 // have little in common hundreds would be, and each is lived eight times.
 const mostAgain = 6

@@ -42,6 +42,8 @@ var sections = map[reflect.Type]string{
 	reflect.TypeFor[jsonHeld]():         "### A ceiling",
 	reflect.TypeFor[jsonSummary]():      "## A summary",
 	reflect.TypeFor[jsonSession]():      "### Sessions",
+	reflect.TypeFor[jsonLives]():        "### Lives",
+	reflect.TypeFor[jsonLeft]():         "### A kind that lives left",
 	reflect.TypeFor[jsonNetwork]():      "### A network",
 	reflect.TypeFor[jsonNetworkStep]():  "### A network's step",
 	reflect.TypeFor[jsonCell]():         "### A cell",

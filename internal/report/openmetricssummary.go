@@ -29,6 +29,9 @@ func summaryOpenMetrics(w io.Writer, s verdict.Summary) error {
 	for _, one := range s.Sessions {
 		x.session(one)
 	}
+	for _, l := range s.Lives {
+		x.lives(l)
+	}
 	x.asides(s.Findings, s.Warnings)
 	return x.write(w)
 }

@@ -32,7 +32,7 @@ func summaryTable(s verdict.Summary, opts Options) string {
 	for _, m := range s.Matrices {
 		b.WriteString(remarked(opts, phrase.Remarks(m)))
 	}
-	b.WriteString(said(opts, "unchanged", unchanged(s.Sessions)))
+	b.WriteString(said(opts, "unchanged", unchanged(s.Sessions)) + livesText(opts, s.Lives))
 	b.WriteString(said(opts, "failed", failures(s)))
 	b.WriteString(remarks(opts, s.Warnings, s.Notes))
 	b.WriteString(said(opts, "finding", texts(s.Findings)))
@@ -66,7 +66,7 @@ func summaryMarkdown(s verdict.Summary) string {
 			b.WriteString("- " + r.Label + ": " + escape(r.Text) + "\n")
 		}
 	}
-	b.WriteString(bullets("unchanged: ", unchanged(s.Sessions)))
+	b.WriteString(bullets("unchanged: ", unchanged(s.Sessions)) + livesMarkdown(s.Lives))
 	b.WriteString(bullets("failed: ", failures(s)) + bullets("warning: ", s.Warnings) + bullets("note: ", s.Notes))
 	var about []string
 	for _, id := range s.Runtimes {
@@ -104,6 +104,7 @@ func summaryGrids(s verdict.Summary, between string) []*grid {
 		if g := sessionGrid(s.Sessions, cells[0].Scenario, between); g != nil {
 			grids = append(grids, g)
 		}
+		grids = append(grids, livesGrids(s.Lives, cells[0].Scenario)...)
 		grids = append(grids, runLadders(s.Ladders, cells[0].Scenario)...)
 	}
 	grids = append(grids, soughtGrids(s.Searches, func(verdict.Sought) bool { return true })...)

@@ -21,6 +21,7 @@ type jsonSummary struct {
 	Findings    []jsonFinding       `json:"findings"`
 	Victims     []jsonVictim        `json:"victims"`
 	Sessions    []jsonSession       `json:"sessions"`
+	Lives       []jsonLives         `json:"lives"`
 	Warnings    []string            `json:"warnings"`
 	Notes       []string            `json:"notes"`
 	Runtimes    []results.RuntimeID `json:"runtimes"`
@@ -120,7 +121,7 @@ func summaryJSON(s verdict.Summary) ([]byte, error) {
 		Schema: schema, ID: s.ID, Cells: []jsonCell{}, Victims: []jsonVictim{}, Warnings: list(s.Warnings),
 		Runtimes: append([]results.RuntimeID{}, s.Runtimes...), Trials: jsonTrials(s.Trials),
 		Confidence: number(s.Confidence), Environment: s.Environment, Environments: append([]results.Environment{}, s.Environments...),
-		Matrices: matricesJSON(s.Matrices), Joins: joinsJSON(s.Joins), Sessions: sessionsJSON(s.Sessions),
+		Matrices: matricesJSON(s.Matrices), Joins: joinsJSON(s.Joins), Sessions: sessionsJSON(s.Sessions), Lives: livesJSON(s.Lives),
 		Ladders: laddersJSON(s.Ladders), Searches: searchesJSON(s.Searches), Findings: findingsJSON(s.Findings), Notes: list(s.Notes),
 	}
 	for _, c := range s.Cells {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/initbench/initbench/cgroupjoin"
 	"github.com/initbench/initbench/internal/lifecycle"
 	"github.com/initbench/initbench/scenarios"
 )
@@ -106,23 +107,28 @@ func (v Verdict) lifeOf(m Metric) string {
 	if name == "" {
 		return ""
 	}
+	return lifeAgain([]string{v.Baseline.Ref, v.Candidate.Ref}, m.Driver, m.Left.Network, m.Left.Settle, name)
+}
+
+// lifeAgain lives a sequence with each of some runtimes; empty where it is not known what one of them is.
+func lifeAgain(refs []string, driver cgroupjoin.Driver, network, settle, sequence string) string {
 	words := []string{"initbench", "lifecycle"}
-	for i, ref := range []string{v.Baseline.Ref, v.Candidate.Ref} {
+	for i, ref := range refs {
 		if ref == "" {
 			return ""
 		}
-		if i == 0 || ref != v.Baseline.Ref {
+		if i == 0 || ref != refs[0] {
 			words = append(words, "--runtime", shellWord(ref))
 		}
 	}
-	words = append(words, "--driver", string(m.Driver))
-	if m.Left.Network != "" {
-		words = append(words, "--network", shellWord(m.Left.Network))
+	words = append(words, "--driver", string(driver))
+	if network != "" {
+		words = append(words, "--network", shellWord(network))
 	}
-	if m.Left.Settle != lifecycle.DefaultSettle.String() {
-		words = append(words, "--settle", m.Left.Settle)
+	if settle != lifecycle.DefaultSettle.String() {
+		words = append(words, "--settle", settle)
 	}
-	return strings.Join(append(words, "--sequence", shellWord(name)), " ")
+	return strings.Join(append(words, "--sequence", shellWord(sequence)), " ")
 }
 
 // isSession reports whether a row is of what sessions counted.

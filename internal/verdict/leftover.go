@@ -102,7 +102,7 @@ type answer struct {
 	results.Life
 }
 
-// answers are an arm's first lives: of each sequence those that say something, which may be none.
+// answers are an arm's lives: of each sequence those that say something, which may be none.
 type answers struct {
 	order []string
 	of    map[string][]answer
@@ -110,9 +110,13 @@ type answers struct {
 
 // first are the lives of the sessions that lived every sequence once. Where the arms share no blocks all are of one.
 func (s *side) first(paired bool) answers {
+	return s.answers(paired, func(l livesSession) bool { return !l.again })
+}
+
+func (s *side) answers(paired bool, counts func(livesSession) bool) answers {
 	all := answers{of: map[string][]answer{}}
 	for _, session := range s.lives {
-		if session.again {
+		if !counts(session) {
 			continue
 		}
 		for _, l := range session.Lives {

@@ -30,6 +30,7 @@ type Summary struct {
 	Searches     []Sought
 	Victims      []VictimSummary
 	Sessions     []SessionSummary
+	Lives        []LivesSummary
 	Trials       Trials
 	Warnings     []string
 	Notes        []string
@@ -333,6 +334,7 @@ func (s *survey) describe() {
 			s.summary.Cells = append(s.summary.Cells, s.cell(sc, k))
 			s.describeVictims(k)
 			s.describeSessions(sc, k)
+			s.describeLives(sc, k)
 		}
 	}
 }

@@ -51,6 +51,42 @@ func (d *drawer) lives(v verdict.Verdict) section {
 	return s
 }
 
+// livedSection is what lives left of a run that was not judged: a row for each kind that did not go by itself.
+func livedSection(v verdict.Summary) section {
+	if len(v.Lives) == 0 {
+		return section{}
+	}
+	s := section{
+		ID: "lives", Title: "What lives leave",
+		About: "In how many sequences of verbs and faults something remained, by what freed the hardest of it: time alone, the runtime's delete --force, initbench clean, or none of them.",
+	}
+	t := table{ID: "lives-left", Class: "lives", Caption: "what did not go by itself", Head: []string{"runtime", "left"}}
+	for _, by := range lifecycle.FreedBy() {
+		t.Head = append(t.Head, string(by))
+	}
+	t.Head = append(t.Head, "such as", "after")
+	for i, l := range v.Lives {
+		s.Texts = append(s.Texts, told{l.Runtime + ", " + string(l.Driver) + ", " + l.Scenario, fmt.Sprintf("of %d sequences %d left nothing, %d only what went by itself within %s, %d what did not; %d say nothing",
+			l.Sequences, l.Clean, l.Passing, l.Settle, l.Lasting(), l.Missed)})
+		for j, k := range l.Kinds {
+			if k.Shortest == "" {
+				continue
+			}
+			name := heading(l.Runtime)
+			name.Parts = append(name.Parts, dim(", "+string(l.Driver)+", "+l.Scenario))
+			cells := []cell{name, plain(string(k.Kind))}
+			for _, by := range lifecycle.FreedBy() {
+				cells = append(cells, numeric(count(fmt.Sprintf("lives.%d.kinds.%d.sequences.%s", i, j, by), k.Sequences[by])))
+			}
+			t.add(append(cells, plain(k.Name), plain(k.Shortest+k.Share()))...)
+		}
+	}
+	if len(t.Rows) > 0 {
+		s.Tables = append(s.Tables, t)
+	}
+	return s
+}
+
 func lifeTitle(m verdict.Metric) string { return m.Scenario + ", " + string(m.Driver) }
 
 // lifeGroup is the matrix of one scenario under one driver.

@@ -261,7 +261,7 @@ func (d *drawer) sections() []section {
 	if v := d.in.Verdict; v != nil {
 		all = append(all, d.rows(*v), d.leaks(*v), d.lives(*v))
 	} else {
-		all = append(all, d.cells(*d.in.Summary), d.left(*d.in.Summary))
+		all = append(all, d.cells(*d.in.Summary), d.left(*d.in.Summary), livedSection(*d.in.Summary))
 	}
 	all = append(all, d.latency(), d.outcomes(), d.memory(), d.matrices(), d.timelines(), d.environment())
 	return slices.DeleteFunc(all, func(s section) bool { return s.ID == "" })

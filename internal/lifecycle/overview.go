@@ -93,7 +93,7 @@ type Leftover struct {
 	Cells map[Kind]string // as a Group's
 	In    []In
 	// Command lives the shortest of the sequences again: of several that is one which most of the tables have, since what a runtime and its child
-	// do at the same time may go either way. Where it was lived several times and left this in some, the command does it as often, and Lives of Of did.
+	// do at the same time may go either way, and then one with the greatest share of its lives. Where it was lived several times and left this in some, the command does it as often, and Lives of Of did.
 	Command   string
 	Lives, Of int
 	steps     int
@@ -134,7 +134,8 @@ func (l *Leftover) choose(tables []Table, had map[string]int) {
 			}
 			for _, m := range g.members {
 				s := m.Sequence
-				if n := had[s.String()]; len(s) < l.steps || len(s) == l.steps && n > most {
+				n := had[s.String()]
+				if len(s) < l.steps || len(s) == l.steps && (n > most || n == most && m.lives*l.Of > l.Lives*m.of) {
 					l.Command, l.steps, most = t.Command(s), len(s), n
 					if l.Lives, l.Of = m.lives, m.of; l.Lives < l.Of {
 						l.Command += fmt.Sprint(" --times ", l.Of)

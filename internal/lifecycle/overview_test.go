@@ -79,6 +79,13 @@ func TestSequenceLivedSeveralTimes(t *testing.T) {
 	if len(all) != 2 || all[0].Lives != 3 || all[0].Of != 5 || all[0].In[0].Sequences != 1 || all[1].Lives != 1 || all[0].Command != command || all[1].Command != command {
 		t.Errorf("%+v", all)
 	}
+	// Another runtime leaves the unit in a greater share of fewer lives.
+	often := lived(t, "b", "create,start,delete", unit)
+	often.Life = 2
+	all = Leftovers(Tables(append(records, lived(t, "b", "create,start,delete"), often)))
+	if got := all[1]; got.Lives != 1 || got.Of != 2 || got.Command != "initbench lifecycle --in vm --runtime b --driver systemd --settle 0s --sequence create,start,delete --times 2" || all[0].Of != 5 {
+		t.Errorf("%+v", all)
+	}
 }
 
 // Catches a difference of two runtimes that stands twice, and one that they do not share and stands once.

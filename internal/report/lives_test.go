@@ -41,6 +41,11 @@ func TestSummaryShowsLives(t *testing.T) {
 				t.Errorf("%s lacks %q:\n%s", name, want, text)
 			}
 		}
+		for _, title := range []string{"start latency", "memory peaks"} {
+			if strings.Contains(text, title) {
+				t.Errorf("%s has a table of nothing that was measured, %s:\n%s", name, title, text)
+			}
+		}
 		if strings.Contains(text, "(crun, lifecycle, systemd)") {
 			t.Errorf("%s: nothing is known of crun:\n%s", name, text)
 		}

@@ -96,7 +96,13 @@ func summaryGrids(s verdict.Summary, between string) []*grid {
 		if built(cells) {
 			continue
 		}
-		for _, g := range []*grid{latencies(cells, between), orders(cells), charges(cells), batches(cells), peaks(cells, between), networks(cells)} {
+		of := livesGrids(s.Lives, cells[0].Scenario)
+		starts := latencies(cells, between)
+		if len(of) > 0 { // no start of theirs is timed
+			starts = starts.measured()
+			starts.title = cells[0].Scenario + ": sessions of lives, and how they ended"
+		}
+		for _, g := range []*grid{starts, orders(cells), charges(cells), batches(cells), peaks(cells, between), networks(cells)} {
 			if g != nil {
 				grids = append(grids, g)
 			}
@@ -104,7 +110,7 @@ func summaryGrids(s verdict.Summary, between string) []*grid {
 		if g := sessionGrid(s.Sessions, cells[0].Scenario, between); g != nil {
 			grids = append(grids, g)
 		}
-		grids = append(grids, livesGrids(s.Lives, cells[0].Scenario)...)
+		grids = append(grids, of...)
 		grids = append(grids, runLadders(s.Ladders, cells[0].Scenario)...)
 	}
 	grids = append(grids, soughtGrids(s.Searches, func(verdict.Sought) bool { return true })...)
@@ -349,8 +355,13 @@ func peaks(cells []verdict.CellSummary, between string) *grid {
 		}
 		return stack(verdict.Bytes.Format(a.Center), phrase.Spread(verdict.Bytes, a), between)
 	}
+	known := false
 	for _, c := range cells {
+		known = known || c.ContainerPeak.Known() || c.RuntimePeak.Known()
 		g.add(condition(cells, c, show(c.ContainerPeak), show(c.RuntimePeak))...)
+	}
+	if !known {
+		return nil
 	}
 	return g
 }

@@ -67,6 +67,7 @@ func (c *collector) live(ctx context.Context, t scenarios.Trial, rt runtimeUnder
 		return nil, err
 	}
 	defer l.units.close()
+	l.known = c.lives.known[keyOf(t)] // what is lived again was surveyed
 	all, n, err := c.sequences(ctx, l, t, *spec)
 	if err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ type listed struct {
 func list(s scenarios.Scenario) (listed, error) {
 	row := listed{Name: s.Name, Description: s.Description, Trials: s.Trials, AtMost: s.Search != nil}
 	if s.Joins == nil {
-		gate := scenarios.Spec{Scenarios: []scenarios.Scenario{s}, Runtimes: gateArms()}
+		gate := scenarios.Spec{Scenarios: []scenarios.Scenario{s}, Runtimes: gateArms(s)}
 		var err error
 		if row.GateStarts, err = gate.Starts(); err != nil {
 			return row, err
@@ -117,8 +117,12 @@ func orNone(n int64) string {
 }
 
 // gateArms stand in where no runtime is named: every plan needs arms, and a gate has these.
-func gateArms() []scenarios.Runtime {
-	return []scenarios.Runtime{{Name: "baseline", Ref: "BASELINE"}, {Name: "candidate", Ref: "CANDIDATE"}}
+func gateArms(s scenarios.Scenario) []scenarios.Runtime {
+	of := ""
+	if s.Embedded {
+		of = scenarios.BuiltinRef + "@"
+	}
+	return []scenarios.Runtime{{Name: "baseline", Ref: of + "BASELINE"}, {Name: "candidate", Ref: of + "CANDIDATE"}}
 }
 
 type showFlags struct {
@@ -264,7 +268,7 @@ func (f *showFlags) spec(arg string) (scenarios.Spec, error) {
 		return scenarios.Spec{}, err
 	}
 	if len(arms)+len(s.Runtimes) == 0 && s.Joins == nil && !s.HasBuilds() {
-		arms = gateArms()
+		arms = gateArms(s)
 	}
 	spec, err := scenarios.NewSpec([]scenarios.Scenario{s}, arms, f.measure.seed)
 	if err != nil {

@@ -149,7 +149,7 @@ func TestScenariosShowJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Trials, s.Drivers = 3, s.Drivers[1:]
-	spec, err := scenarios.NewSpec([]scenarios.Scenario{s}, gateArms(), 9)
+	spec, err := scenarios.NewSpec([]scenarios.Scenario{s}, gateArms(s), 9)
 	if err != nil {
 		t.Fatal(err)
 	}

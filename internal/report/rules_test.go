@@ -229,12 +229,12 @@ func TestExplainHasEveryNumber(t *testing.T) {
 // Catches a threshold that is rounded, or that reads as one though none was shown.
 func TestEdgeText(t *testing.T) {
 	for want, change := range map[string]func(*verdict.Sought){
-		"12.25 MiB (12, 12.25], 41 starts, sharp":      func(*verdict.Sought) {},
-		"12.25 MiB (11.5, 12.75], 41 starts":           func(s *verdict.Sought) { s.Edge.Sharp, s.Edge.Lo, s.Edge.Hi = false, 23<<19, 51<<18 },
-		"<= 12.25 MiB, 41 starts, sharp":               func(s *verdict.Sought) { s.Edge.Lo = 0 },
-		"12.25 MiB (> 12), 41 starts, sharp":           func(s *verdict.Sought) { s.Edge.Hi = 0 },
-		"> 12 MiB, 41 starts, sharp, ended early":      func(s *verdict.Sought) { s.Edge.Threshold, s.Edge.Done = 0, false },
-		"not shown up to 64 MiB, 1 start, ended early": func(s *verdict.Sought) { s.Edge, s.Trials = verdict.Sought{}.Edge, 1 },
+		"12.25 MiB (12, 12.25], 41 starts, sharp":        func(*verdict.Sought) {},
+		"12.25 MiB (11.5, 12.75], 41 starts":             func(s *verdict.Sought) { s.Edge.Sharp, s.Edge.Lo, s.Edge.Hi = false, 23<<19, 51<<18 },
+		"<= 12.25 MiB, 41 starts, sharp":                 func(s *verdict.Sought) { s.Edge.Lo = 0 },
+		"12.25 MiB (> 12), 41 starts, sharp":             func(s *verdict.Sought) { s.Edge.Hi = 0 },
+		"> 12 MiB, 41 starts, sharp, ended early":        func(s *verdict.Sought) { s.Edge.Threshold, s.Edge.Done = 0, false },
+		"not settled up to 64 MiB, 1 start, ended early": func(s *verdict.Sought) { s.Edge, s.Trials = verdict.Sought{}.Edge, 1 },
 		"not measured": func(s *verdict.Sought) { s.Trials = 0 },
 		"12.25 MiB (12, 12.25], 41 starts, sharp, 2 failed, 3 not counted": func(s *verdict.Sought) { s.Failed, s.NotCounted = 2, 3 },
 		"12.25 MiB (12, 12.25], as by itself: order not applicable, 3 starts": func(s *verdict.Sought) {

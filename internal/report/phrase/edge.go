@@ -13,7 +13,7 @@ func Edge(s verdict.Sought) string {
 	e := s.Edge
 	switch {
 	case e.Threshold == 0 && e.Lo == 0:
-		return "not shown up to " + Fine(s.Search.To)
+		return "not settled up to " + Fine(s.Search.To)
 	case e.Threshold == 0:
 		return "> " + Fine(e.Lo)
 	case e.Lo == 0:

@@ -186,5 +186,5 @@ func unfound(run *results.Run) error {
 	if left == 0 {
 		return nil
 	}
-	return &codeError{exitInconclusive, fmt.Sprintf("%d of %d thresholds are not bracketed: why is in the summary; the records are in %s", left, len(s.Searches), run.Dir)}
+	return &codeError{exitInconclusive, fmt.Sprintf("%d of %d thresholds are not bracketed: what ended early needs more --max-time, what lies beyond the range another --from or --to; the records are in %s", left, len(s.Searches), run.Dir)}
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func livesOfARun() verdict.Summary {
 	silent.Runtime, silent.Sequences, silent.Missed, silent.Kinds = "crun", 2, 2, []verdict.LeftSummary{{Kind: lifecycle.Mounts}}
 	return verdict.Summary{
 		ID: "r", Confidence: 0.95, Lives: []verdict.LivesSummary{left, silent},
-		Cells: []verdict.CellSummary{{Scenario: of.Scenario, Runtime: of.Runtime, Driver: of.Driver, Order: sequence.Natural}},
+		Cells: []verdict.CellSummary{{Scenario: of.Scenario, Runtime: of.Runtime, Driver: of.Driver, Order: sequence.Natural, Start: verdict.Spread{Median: math.NaN()}}},
 	}
 }
 

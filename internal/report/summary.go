@@ -96,13 +96,7 @@ func summaryGrids(s verdict.Summary, between string) []*grid {
 		if built(cells) {
 			continue
 		}
-		of := livesGrids(s.Lives, cells[0].Scenario)
-		starts := latencies(cells, between)
-		if len(of) > 0 { // no start of theirs is timed
-			starts = starts.measured()
-			starts.title = cells[0].Scenario + ": sessions of lives, and how they ended"
-		}
-		for _, g := range []*grid{starts, orders(cells), charges(cells), batches(cells), peaks(cells, between), networks(cells)} {
+		for _, g := range []*grid{latencies(cells, between), orders(cells), charges(cells), batches(cells), peaks(cells, between), networks(cells)} {
 			if g != nil {
 				grids = append(grids, g)
 			}
@@ -110,7 +104,7 @@ func summaryGrids(s verdict.Summary, between string) []*grid {
 		if g := sessionGrid(s.Sessions, cells[0].Scenario, between); g != nil {
 			grids = append(grids, g)
 		}
-		grids = append(grids, of...)
+		grids = append(grids, livesGrids(s.Lives, cells[0].Scenario)...)
 		grids = append(grids, runLadders(s.Ladders, cells[0].Scenario)...)
 	}
 	grids = append(grids, soughtGrids(s.Searches, func(verdict.Sought) bool { return true })...)
@@ -162,6 +156,9 @@ func condition(cells []verdict.CellSummary, c verdict.CellSummary, more ...strin
 }
 
 func latencies(cells []verdict.CellSummary, between string) *grid {
+	if !slices.ContainsFunc(cells, func(c verdict.CellSummary) bool { return !math.IsNaN(c.Start.Median) }) {
+		return ends(cells, between)
+	}
 	g := &grid{
 		title:  cells[0].Scenario + ": start latency, from create to the payload's first instruction",
 		keys:   keys(cells),
@@ -180,6 +177,15 @@ func latencies(cells []verdict.CellSummary, between string) *grid {
 			row = append(row, string(c.Lane))
 		}
 		g.add(row...)
+	}
+	return g
+}
+
+// ends are all that is known of trials in which no start was timed, as none is in sessions.
+func ends(cells []verdict.CellSummary, between string) *grid {
+	g := &grid{title: cells[0].Scenario + ": trials, and how they ended", keys: keys(cells), header: conditions(cells, "trials", "outcomes")}
+	for _, c := range cells {
+		g.add(condition(cells, c, trials(c), outcomes(c, between))...)
 	}
 	return g
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/initbench/initbench/cgroupjoin"
+	"github.com/initbench/initbench/internal/journal"
 	"github.com/initbench/initbench/internal/lifecycle"
 	"github.com/initbench/initbench/internal/ociruntime"
 	"github.com/initbench/initbench/internal/pool"
@@ -71,7 +72,11 @@ in which the runtime is killed right before a step of its own timeline, such as 
 --length N lives all sequences of up to N steps that end with a delete or a kill. --sequence lives one: so each
 line of the matrix is reproduced. What a runtime and its child or systemd do at the same time may go either way:
 --times N lives the one sequence so often, and shows in how many lives what was left. With --out the records go to a file, and what it has already is not lived again.
---from FILE shows what such files have, those of several runtimes beside each other, and lives nothing.`,
+--from FILE shows what such files have, those of several runtimes beside each other, and lives nothing.
+
+Exit codes: 0 all was lived or shown, whatever was left, 2 usage or input error, 3 no life of --sequence says anything, since
+the runtime was not killed at the point where it was to be, 4 the environment or the harness failed, or another run holds
+this machine, 130 interrupted (with --out the same command goes on).`,
 		Example: `  initbench lifecycle --runtime runc@v1.1.15 --driver systemd --length 3
   initbench lifecycle --runtime crun --driver cgroupfs --sequence kill9@create:join,delete
   initbench lifecycle --runtime crun --driver systemd --sequence kill9@create:unit-start --times 100
@@ -202,7 +207,19 @@ func runLifecycle(cmd *cobra.Command, f *lifecycleFlags) (err error) {
 	if err != nil {
 		return l.explain(cmd.Context(), err)
 	}
-	return writeLives(cmd.OutOrStdout(), f, l.sink.records)
+	return f.answer(cmd.OutOrStdout(), l.sink.records)
+}
+
+// answer prints what was lived, and ends as inconclusive where no life of the one sequence says anything. A guest's command
+// leaves that to the host's, which has the records.
+func (f *lifecycleFlags) answer(w io.Writer, records []lifecycle.Record) error {
+	if err := writeLives(w, f, records); err != nil || f.inGuest || f.one == nil {
+		return err
+	}
+	if slices.ContainsFunc(records, func(r lifecycle.Record) bool { return !r.Missed() }) {
+		return nil
+	}
+	return &codeError{exitInconclusive, fmt.Sprintf("lifecycle: no life of %s says anything: the runtime was not killed at the point where it was to be", f.one)}
 }
 
 // explain adds to an interruption how to go on.
@@ -210,7 +227,7 @@ func (l lives) explain(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() == nil:
 		return err
-	case l.out == "":
+	case l.out == "" || len(l.sink.records) == 0: // there may be no file yet
 		return &codeError{code: exitInterrupted, message: "interrupted"}
 	}
 	return &codeError{code: exitInterrupted, message: "interrupted: " + l.out + " keeps what was lived; the same command goes on"}
@@ -392,7 +409,12 @@ func (p *lifeProgress) lived() {
 }
 
 // inVM has a guest live them, and stores what comes back line by line.
-func (l lives) inVM(ctx context.Context) error {
+func (l lives) inVM(ctx context.Context) (err error) {
+	lock, err := journal.Lock(journal.Base())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	opts, err := l.guest.options()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/initbench/initbench/internal/journal"
 	"github.com/initbench/initbench/internal/lifecycle"
 )
 
@@ -240,5 +242,89 @@ func TestTwoRuntimesOfOneNameInAGuest(t *testing.T) {
 	first, second := guestRuntime(0, "runc"), guestRuntime(1, "runc")
 	if first == second || filepath.Base(first) != "runc" || filepath.Base(second) != "runc" {
 		t.Errorf("%s and %s", first, second)
+	}
+}
+
+// Catches lives that say nothing and end like an answer, one that says something and does not, a guest's command that keeps the host's from
+// deciding, and misses that are counted among lives that left nothing.
+func TestLivesThatSayNothing(t *testing.T) {
+	one, err := lifecycle.Parse("kill9@create:nopoint")
+	if err != nil {
+		t.Fatal(err)
+	}
+	life := func(n int, d lifecycle.Done) lifecycle.Record {
+		d.Step = one.String()
+		return aLife(t, func(r *lifecycle.Record) { r.Sequence, r.Life, r.Steps = one, n, []lifecycle.Done{d} })
+	}
+	missed, said := lifecycle.Done{Missed: true}, lifecycle.Done{Signal: "SIGKILL"}
+	for name, c := range map[string]struct {
+		flags   lifecycleFlags
+		records []lifecycle.Record
+		code    int
+		text    string
+	}{
+		"one":        {lifecycleFlags{one: one, times: 1}, []lifecycle.Record{life(0, missed)}, exitInconclusive, "it says nothing: "},
+		"each":       {lifecycleFlags{one: one, times: 2}, []lifecycle.Record{life(0, missed), life(2, missed)}, exitInconclusive, "\n0 of 0 lives left something\n2 say nothing: "},
+		"as JSON":    {lifecycleFlags{one: one, times: 1, format: "json"}, []lifecycle.Record{life(0, missed)}, exitInconclusive, `"missed": true`},
+		"some":       {lifecycleFlags{one: one, times: 2}, []lifecycle.Record{life(0, missed), life(2, said)}, exitPass, "\n0 of 1 lives left something\n1 say nothing: "},
+		"in a guest": {lifecycleFlags{one: one, times: 1, inGuest: true}, []lifecycle.Record{life(0, missed)}, exitPass, "it says nothing: "},
+		"of all":     {lifecycleFlags{length: 1}, []lifecycle.Record{life(0, missed)}, exitPass, "\n1 say nothing: "},
+	} {
+		var b strings.Builder
+		err := c.flags.answer(&b, c.records)
+		if code := exitCode(t.Context(), err, io.Discard); code != c.code || !strings.Contains(b.String(), c.text) {
+			t.Errorf("%s: exit code %d (%v), want %d, and %q in\n%s", name, code, err, c.code, c.text, &b)
+		}
+	}
+}
+
+// Catches lives in a guest that disturb the figures of another run on this machine.
+func TestLivesInAGuestHoldTheMachine(t *testing.T) {
+	t.Setenv("INITBENCH_STATE_DIR", t.TempDir())
+	t.Setenv("PATH", "") // without QEMU there is no guest
+	lock, err := journal.Lock(journal.Base())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := lives{lifecycleFlags: &lifecycleFlags{runtimes: []string{"crun"}, length: 1}, notes: io.Discard, sink: &lifeSink{}}
+	var busy *journal.BusyError
+	if err := l.inVM(t.Context()); !errors.As(err, &busy) || exitCode(t.Context(), err, io.Discard) != exitEnvironment {
+		t.Errorf("beside a run: %v", err)
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.inVM(t.Context()); err == nil || errors.As(err, &busy) {
+		t.Errorf("after it, without QEMU: %v", err)
+	}
+	if lock, err = journal.Lock(journal.Base()); err != nil {
+		t.Fatalf("the machine is still held: %v", err)
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Catches an interruption that names a file which was not made, and one that does not say how to go on.
+func TestAnInterruptionSaysWhatIsKept(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	f := outWith(t, "")
+	if err := os.Remove(f.out); err != nil {
+		t.Fatal(err)
+	}
+	s, err := openLifeSink(f, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := lives{lifecycleFlags: f, sink: s}
+	if got := l.explain(ctx, ctx.Err()).Error(); got != "interrupted" {
+		t.Errorf("before the first record: %q", got)
+	}
+	if err := errors.Join(s.add(aLife(t, nil)), s.close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.explain(ctx, ctx.Err()).Error(); got != "interrupted: "+f.out+" keeps what was lived; the same command goes on" {
+		t.Errorf("after it: %q", got)
 	}
 }

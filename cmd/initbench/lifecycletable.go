@@ -206,7 +206,7 @@ func oneOften(b *strings.Builder, t lifecycle.Table, terminal bool) {
 	if left > 0 {
 		b.WriteString(grid.Render() + "\n\n")
 	}
-	fmt.Fprintf(b, "%d of %d lives left something\n", left, t.Lives)
+	fmt.Fprintf(b, "%d of %d lives left something\n", left, t.Lives-t.LivesMissed)
 	if t.LivesMissed > 0 {
 		fmt.Fprintf(b, "%d say nothing: the runtime did not come to the point where it was to be killed\n", t.LivesMissed)
 	}

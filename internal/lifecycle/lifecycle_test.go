@@ -161,6 +161,7 @@ func TestHowAStepEnded(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	for name, want := range map[string]string{
 		"": "empty", "create,": `step "" is not one of`, "creat,start": `step "creat": did you mean create? else write one of create, start, delete`,
+		"kill,start":              "stop, oom, kill9@VERB:POINT",
 		"create,kill9@strat:join": `step "strat": did you mean start? else write one of create, start, stop`, "start": "cannot follow nothing", "create,exit": "the container is created then",
 		"kill9@create": "VERB:POINT", "kill9@oom:join": "not one of create, start", "kill9@create:Join": "a-z", "kill9@create:join#0": "#2",
 		strings.Repeat("create,delete,", 9): "the most are 16",

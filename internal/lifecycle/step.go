@@ -101,7 +101,7 @@ func (s Step) String() string {
 func ParseStep(name string) (Step, error) {
 	rest, kill := strings.CutPrefix(name, killed)
 	if !kill {
-		return verbStep(name, Verbs())
+		return verbStep(name, Verbs(), killed+"VERB:POINT")
 	}
 	verb, at, found := strings.Cut(rest, ":")
 	if !found {
@@ -118,7 +118,8 @@ func ParseStep(name string) (Step, error) {
 	return s, nil
 }
 
-func verbStep(name string, among []Verb) (Step, error) {
+// verbStep is the step that is one of these verbs; besides are other words that would have done.
+func verbStep(name string, among []Verb, besides ...string) (Step, error) {
 	if v := Verb(name); slices.Contains(among, v) {
 		return Step{Verb: v}, nil
 	}
@@ -126,5 +127,5 @@ func verbStep(name string, among []Verb) (Step, error) {
 	for _, v := range among {
 		words = append(words, string(v))
 	}
-	return Step{}, fmt.Errorf("step %q%s", name, yamlpos.NotOneOf(name, words))
+	return Step{}, fmt.Errorf("step %q%s", name, yamlpos.NotOneOf(name, append(words, besides...)))
 }

@@ -38,7 +38,8 @@ runtimes=(runc runc@v1.1.15 runc@v1.2.6 runc@v1.5.2 crun)
 cell() {
 	local name="$1-$2" status=0 began=$SECONDS
 	if [ ! -e "$out/$name-$length.done" ]; then
-		bin/initbench lifecycle --in vm --cpus 1 --runtime "$1" --driver "$2" --length "$length" --format markdown --out "$out/$name.jsonl" \
+		# Each cell has a state of its own: one run holds a state's machine, and these are to be lived beside each other.
+		INITBENCH_STATE_DIR=$out/$name.state bin/initbench lifecycle --in vm --cpus 1 --runtime "$1" --driver "$2" --length "$length" --format markdown --out "$out/$name.jsonl" \
 			>"$out/$name-$length.md" 2>"$out/$name.log" </dev/null || status=$?
 		if [ "$status" != 0 ]; then
 			echo "$name: exit $status: $(tail -n 1 "$out/$name.log")" >&2

@@ -275,7 +275,7 @@ func (j *judge) orders(v *Verdict) {
 	}
 	v.Findings = append(findings(v.Ladders, j.opts.alpha()), soughtFindings(j.searches)...)
 	v.Matrices = j.drawing(v.Ladders).matrices(j.planned[baseline].Scenarios)
-	v.Notes = append(j.classes(), observerCost(j.planned[baseline].Scenarios, j.layout, arms, func(k key, i int) *side { return j.at(k)[i] }, j.opts.confidence())...)
+	v.Notes = append(j.classes(), j.machines.observerCost(j.planned[baseline].Scenarios, j.layout, arms, func(k key, i int) *side { return j.at(k)[i] }, j.opts.confidence())...)
 }
 
 // drawing has both arms, each with the cells of its own plan.

@@ -129,6 +129,15 @@ func (m *machines) clocksOf(scenario string) (all []string) {
 	return all
 }
 
+// clockOf is the clock of all of a scenario's records; not one, where it has none or was measured by several.
+func (m *machines) clockOf(scenario string) (clock string, one bool) {
+	all := m.clocksOf(scenario)
+	if len(all) != 1 {
+		return "", false
+	}
+	return all[0], true
+}
+
 // in is the environment in whose terms a scenario's figures are told: the first it was measured in, by its own clock where
 // it asks for one. Without any it is the run's first, but for one of another clock.
 func (m *machines) in(scenario string) results.Environment {

@@ -119,6 +119,44 @@ func TestScenariosThatLostTheirClock(t *testing.T) {
 	wantRuling(t, judgeTwoClocks(t, r), Invalid, 4)
 }
 
+// Catches an observer's cost made out of two clocks: of trials timed by one and observed by the other, or of all put together.
+func TestTheObserversCostIsOfOneClock(t *testing.T) {
+	counted := func(sc scenarios.Scenario) scenarios.Scenario {
+		sc.Name, sc.Clock, sc.Judge = "counted", scenarios.Instructions, nil
+		return sc
+	}
+	watched := counted(charges(12))
+	watched.Name = "watched"
+	cost := model{cv: 0.01, mutate: func(r *results.Record) {
+		observed(r, 1)
+		if r.Scenario == "counted" || r.Scenario == "watched" {
+			r.Environment = "e2"
+			*r.Latency.Started /= 10
+		}
+	}}
+	for name, c := range map[string]struct {
+		list []scenarios.Scenario
+		want []string // of each driver
+	}{
+		"timed by both":      {[]scenarios.Scenario{startup(20), charges(12), counted(startup(16))}, []string{"; 24 observed, 40 timed trials"}},
+		"none of one clock":  {[]scenarios.Scenario{charges(12), counted(startup(16))}, nil},
+		"both lanes of both": {[]scenarios.Scenario{startup(20), charges(12), counted(startup(16)), watched}, []string{"; 24 observed, 40 timed trials", ", by the clock that counts instructions; 24 observed, 32 timed trials"}},
+	} {
+		for _, notes := range [][]string{judgeTwoClocks(t, twoClocksRun(cost, c.list...)).Notes, mustSummarize(t, twoClocksRun(cost, c.list...)).Notes} {
+			if len(notes) != 2*len(c.want) {
+				t.Errorf("%s: notes %q, want %d", name, notes, 2*len(c.want))
+				continue
+			}
+			for k, note := range notes {
+				wantText(t, note, "observer: ", c.want[k/2])
+				if !strings.HasPrefix(note, "observer: +0.") && !strings.HasPrefix(note, "observer: -0.") && !strings.HasPrefix(note, "observer: 0.") {
+					t.Errorf("%s: %s: want nothing", name, note)
+				}
+			}
+		}
+	}
+}
+
 // Catches two runs whose instructions are not compared because their wall clocks cannot be.
 func TestTwoRunsByTwoClocks(t *testing.T) {
 	runs := [2]Run{}

@@ -415,7 +415,7 @@ func (s *survey) orders() {
 	}
 	s.summary.Matrices = s.drawing().matrices(list)
 	s.summary.Findings = append(findings(s.summary.Ladders, s.opts.alpha()), soughtFindings(s.summary.Searches)...)
-	s.summary.Notes = observerCost(list, s.merged, len(runtimes), func(k key, i int) *side {
+	s.summary.Notes = s.machines.observerCost(list, s.merged, len(runtimes), func(k key, i int) *side {
 		return s.side(cellKey{k, runtimes[i].Name}).side
 	}, s.opts.confidence())
 }

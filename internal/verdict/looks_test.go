@@ -65,7 +65,7 @@ func TestARowIsJudgedAtItsLook(t *testing.T) {
 		t.Errorf("%s wants no more", m.Reason)
 	}
 	wantText(t, open.find(t, "start.latency", cgroupjoin.Systemd).Reason, "blocks in all would settle it")
-	wantText(t, strings.Join(open.Warnings, "\n"), "the run ended before 2 rows were settled: it makes trials for 6m0s at most")
+	wantText(t, strings.Join(open.Warnings, "\n"), "the run ended before 2 rows were settled: it makes trials for 6m0s at most, and for longer by --max-time or max_time in its policy")
 }
 
 // Catches a row that was settled and is open again when other cells went on, or when time was over: as a run grows a row keeps the look, the interval,

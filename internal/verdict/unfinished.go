@@ -27,7 +27,7 @@ func (j *judge) timeOver() string {
 	if j.design == nil || j.design.MaxTime == 0 {
 		return ""
 	}
-	return fmt.Sprintf(": it makes trials for %s at most", j.design.MaxTime.Round(time.Second))
+	return fmt.Sprintf(": it makes trials for %s at most, and for longer by --max-time or max_time in its policy", j.design.MaxTime.Round(time.Second))
 }
 
 func wasOrWere(rows int) string {

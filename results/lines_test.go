@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/initbench/initbench/results"
 	"github.com/initbench/initbench/scripts/bench/scale"
@@ -71,21 +72,20 @@ func TestStreamEndsWithItsReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, files := runtime.NumGoroutine(), openFiles(t)
-	for range 20 {
-		for _, err := range run.Records() {
-			if err != nil {
-				t.Fatal(err)
+	files := openFiles(t)
+	synctest.Test(t, func(t *testing.T) { // ends with the last goroutine, and fails where one never does
+		for range 20 {
+			for _, err := range run.Records() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				break
 			}
-			break
+			if run.Done.Len() != 1 {
+				t.Fatalf("%d trials are noted as done after one", run.Done.Len())
+			}
 		}
-		if run.Done.Len() != 1 {
-			t.Fatalf("%d trials are noted as done after one", run.Done.Len())
-		}
-	}
-	if after := runtime.NumGoroutine(); after > before {
-		t.Errorf("%d goroutines, %d before", after, before)
-	}
+	})
 	if after := openFiles(t); after > files {
 		t.Errorf("%d open files, %d before", after, files)
 	}

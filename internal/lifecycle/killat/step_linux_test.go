@@ -12,8 +12,8 @@ import (
 	"github.com/initbench/initbench/sequence"
 )
 
-// Catches a point in the documentation that is none, and one that is missing there.
-func TestDocumentedPoints(t *testing.T) {
+// Catches a point in docs/lifecycle.md that is none, and one that is missing there.
+func TestFindingsOfPoints(t *testing.T) {
 	data, err := os.ReadFile("../../../docs/lifecycle.md")
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"math/big"
 	"os"
 	"path"
@@ -74,8 +73,8 @@ line of the matrix is reproduced. What a runtime and its child or systemd do at 
 --times N lives the one sequence so often, and shows in how many lives what was left. With --out the records go to a file, and what it has already is not lived again.
 --from FILE shows what such files have, those of several runtimes beside each other, and lives nothing.
 
-Exit codes: 0 all was lived or shown, whatever was left, 2 usage or input error, 3 no life of --sequence says anything, since
-the runtime was not killed at the point where it was to be, 4 the environment or the harness failed, or another run holds
+Exit codes: 0 all was lived or shown, whatever was left, 2 usage or input error, 3 no life of --sequence says anything of a runtime under a
+driver, since it was not killed at the point where it was to be, 4 the environment or the harness failed, or another run holds
 this machine, 130 interrupted (with --out the same command goes on).`,
 		Example: `  initbench lifecycle --runtime runc@v1.1.15 --driver systemd --length 3
   initbench lifecycle --runtime crun --driver cgroupfs --sequence kill9@create:join,delete
@@ -210,16 +209,18 @@ func runLifecycle(cmd *cobra.Command, f *lifecycleFlags) (err error) {
 	return f.answer(cmd.OutOrStdout(), l.sink.records)
 }
 
-// answer prints what was lived, and ends as inconclusive where no life of the one sequence says anything. A guest's command
+// answer prints what was lived, and ends as inconclusive where no life of the one sequence says anything of a runtime under a driver. A guest's command
 // leaves that to the host's, which has the records.
 func (f *lifecycleFlags) answer(w io.Writer, records []lifecycle.Record) error {
 	if err := writeLives(w, f, records); err != nil || f.inGuest || f.one == nil {
 		return err
 	}
-	if slices.ContainsFunc(records, func(r lifecycle.Record) bool { return !r.Missed() }) {
-		return nil
+	for _, t := range lifecycle.Tables(records) {
+		if t.Lives == t.LivesMissed {
+			return &codeError{exitInconclusive, fmt.Sprintf("lifecycle: no life of %s says anything of %s under %s: the runtime was not killed at the point where it was to be", f.one, t.Runtime.Name, t.Under())}
+		}
 	}
-	return &codeError{exitInconclusive, fmt.Sprintf("lifecycle: no life of %s says anything: the runtime was not killed at the point where it was to be", f.one)}
+	return nil
 }
 
 // explain adds to an interruption how to go on.
@@ -343,7 +344,7 @@ func (l lives) again(ctx context.Context, machine *runner.Lifecycles, job runner
 			missing = append(missing, r.Life)
 		}
 	}
-	return machine.All(ctx, repeated(l.one, len(missing)), func(r lifecycle.Record) error {
+	return machine.All(ctx, slices.Values(slices.Repeat([]lifecycle.Sequence{l.one}, len(missing))), func(r lifecycle.Record) error {
 		r.Life, missing = missing[0], missing[1:]
 		if l.times > 1 {
 			at.lived()
@@ -358,16 +359,6 @@ func lifeNumber(life int) int {
 		return 0
 	}
 	return life + 1
-}
-
-func repeated(s lifecycle.Sequence, n int) iter.Seq[lifecycle.Sequence] {
-	return func(yield func(lifecycle.Sequence) bool) {
-		for range n {
-			if !yield(s) {
-				return
-			}
-		}
-	}
 }
 
 func pointWords(points lifecycle.Points) string {

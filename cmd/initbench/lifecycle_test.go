@@ -245,7 +245,7 @@ func TestTwoRuntimesOfOneNameInAGuest(t *testing.T) {
 	}
 }
 
-// Catches lives that say nothing and end like an answer, one that says something and does not, a guest's command that keeps the host's from
+// Catches lives that say nothing, also those of one driver alone, and end like an answer, one that says something and does not, a guest's command that keeps the host's from
 // deciding, and misses that are counted among lives that left nothing.
 func TestLivesThatSayNothing(t *testing.T) {
 	one, err := lifecycle.Parse("kill9@create:nopoint")
@@ -257,18 +257,23 @@ func TestLivesThatSayNothing(t *testing.T) {
 		return aLife(t, func(r *lifecycle.Record) { r.Sequence, r.Life, r.Steps = one, n, []lifecycle.Done{d} })
 	}
 	missed, said := lifecycle.Done{Missed: true}, lifecycle.Done{Signal: "SIGKILL"}
+	otherDriver := func(r lifecycle.Record) lifecycle.Record {
+		r.Driver = "systemd"
+		return r
+	}
 	for name, c := range map[string]struct {
 		flags   lifecycleFlags
 		records []lifecycle.Record
 		code    int
 		text    string
 	}{
-		"one":        {lifecycleFlags{one: one, times: 1}, []lifecycle.Record{life(0, missed)}, exitInconclusive, "it says nothing: "},
-		"each":       {lifecycleFlags{one: one, times: 2}, []lifecycle.Record{life(0, missed), life(2, missed)}, exitInconclusive, "\n0 of 0 lives left something\n2 say nothing: "},
-		"as JSON":    {lifecycleFlags{one: one, times: 1, format: "json"}, []lifecycle.Record{life(0, missed)}, exitInconclusive, `"missed": true`},
-		"some":       {lifecycleFlags{one: one, times: 2}, []lifecycle.Record{life(0, missed), life(2, said)}, exitPass, "\n0 of 1 lives left something\n1 say nothing: "},
-		"in a guest": {lifecycleFlags{one: one, times: 1, inGuest: true}, []lifecycle.Record{life(0, missed)}, exitPass, "it says nothing: "},
-		"of all":     {lifecycleFlags{length: 1}, []lifecycle.Record{life(0, missed)}, exitPass, "\n1 say nothing: "},
+		"one":         {lifecycleFlags{one: one, times: 1}, []lifecycle.Record{life(0, missed)}, exitInconclusive, "it says nothing: "},
+		"each":        {lifecycleFlags{one: one, times: 2}, []lifecycle.Record{life(0, missed), life(2, missed)}, exitInconclusive, "\n0 of 0 lives left something\n2 say nothing: "},
+		"as JSON":     {lifecycleFlags{one: one, times: 1, format: "json"}, []lifecycle.Record{life(0, missed)}, exitInconclusive, `"missed": true`},
+		"some":        {lifecycleFlags{one: one, times: 2}, []lifecycle.Record{life(0, missed), life(2, said)}, exitPass, "\n0 of 1 lives left something\n1 say nothing: "},
+		"of a driver": {lifecycleFlags{one: one, times: 1}, []lifecycle.Record{life(0, said), otherDriver(life(0, missed))}, exitInconclusive, "it says nothing: "},
+		"in a guest":  {lifecycleFlags{one: one, times: 1, inGuest: true}, []lifecycle.Record{life(0, missed)}, exitPass, "it says nothing: "},
+		"of all":      {lifecycleFlags{length: 1}, []lifecycle.Record{life(0, missed)}, exitPass, "\n1 say nothing: "},
 	} {
 		var b strings.Builder
 		err := c.flags.answer(&b, c.records)
